@@ -1,0 +1,114 @@
+"""Every error this project raises on purpose, in one tree.
+
+    OpenHCSError
+    ├── InputError                  what the user gave cannot be used (exit code 2)
+    │   ├── PlateError              a folder is not a plate, or not a readable one   (ValueError)
+    │   ├── PipelineError           a pipeline file or step is wrong                 (ValueError)
+    │   └── SettingsError           a setting is wrong                               (ValueError)
+    ├── PlaneError                  an image file is missing, truncated or odd       (OSError)
+    ├── StoreError                  results could not be written or read             (OSError)
+    ├── WellError                   a well failed: well, step, plane and cause named (RuntimeError)
+    ├── RunError                    the runner process failed or vanished            (RuntimeError)
+    └── TerminalError               this terminal cannot show the workbench          (RuntimeError)
+
+Each is also the builtin it resembles, so that a caller who knows nothing of us can catch it. A message reads
+`<what failed>: <value>; expected <...>. <next step>`. Nothing parses messages: what a program needs is a field.
+
+Standard library only; anybody may import this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+__all__ = [
+    "InputError",
+    "OpenHCSError",
+    "PipelineError",
+    "PlaneError",
+    "PlateError",
+    "Problem",
+    "RunError",
+    "SettingsError",
+    "StoreError",
+    "TerminalError",
+    "WellError",
+]
+
+
+class OpenHCSError(Exception):
+    """The root of the tree."""
+
+
+class InputError(OpenHCSError):
+    """What the user gave cannot be used; the message says what was expected."""
+
+
+class PlateError(InputError, ValueError):
+    """A folder is not a plate of a known format, or the plate cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a pipeline or a plate, placed as exactly as is known."""
+
+    message: str
+    well: str | None = None
+    step: str | None = None
+    parameter: str | None = None
+
+    def __str__(self) -> str:
+        place = ", ".join(
+            f"{word} {value}"
+            for word, value in (("well", self.well), ("step", self.step), ("parameter", self.parameter))
+            if value is not None
+        )
+        return f"{place}: {self.message}" if place else self.message
+
+
+class PipelineError(InputError, ValueError):
+    """A pipeline cannot be read or compiled; `problems` holds every fault found, not only the first."""
+
+    def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join([message, *(f"- {problem}" for problem in self.problems)]))
+
+
+class SettingsError(InputError, ValueError):
+    """A settings file or value cannot be used."""
+
+
+class PlaneError(OpenHCSError, OSError):
+    """One image file cannot be read as the plane the index promised."""
+
+
+class StoreError(OpenHCSError, OSError):
+    """Results could not be written or read back."""
+
+
+class WellError(OpenHCSError, RuntimeError):
+    """One well failed; the fields say where, `__cause__` says why."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        well: str,
+        step: str | None = None,
+        plane: str | None = None,
+        file: str | None = None,
+    ) -> None:
+        self.well = well
+        self.step = step
+        self.plane = plane
+        self.file = file
+        super().__init__(message)
+
+
+class RunError(OpenHCSError, RuntimeError):
+    """The runner process failed to start, refused a request or vanished."""
+
+
+class TerminalError(OpenHCSError, RuntimeError):
+    """This terminal cannot show the workbench; the message names the headless command."""

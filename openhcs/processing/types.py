@@ -1,0 +1,56 @@
+"""What the parameters and results of a processing function mean; the engine reads these annotations.
+
+A processing function is pure and takes and returns arrays:
+
+    def project_maximum(image: Image) -> Image                            image -> image
+    def segment_nuclei(image: Image, *, sigma_px: float = 2) -> Labels    image -> label image
+    def measure_objects(image: Image, labels: Labels, ...) -> Table       label image -> rows
+
+- The first parameter is the stack `image: (N, Y, X) float32`, planes that differ in the step's variable components.
+- An `Image` result is `(N, Y, X)` (one plane for each given) or `(Y, X)` (the stack combined into one plane).
+- A `Labels` parameter is filled with the label image of that name at the same place: `(N, Y, X) int32`, 0 is background.
+  In a pipeline file its value is the name of a label image that an earlier step wrote.
+- A `Labels` result has the shape of an `Image` result, and is kept under the step's `output`; the image stays as it was.
+- A `Table` result is a dict of equally long columns, kept under the step's `output`. The engine adds the columns that say
+  where the rows come from: plate, well, site, channel, z, t. A column `plane` (index into N) tells the planes of a stack
+  apart; without it the stack must be one plane.
+- A `PixelSizeUm` parameter is filled with the plate's pixel size in micrometres and is not the user's to set.
+
+Every other parameter is the user's: keyword-only, with a plain default and a type of bool, int, float, str, an Enum's
+`Literal`, or one of these within bounds: `Annotated[float, Bounds(0, 1)]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Annotated, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Bounds", "Image", "Labels", "PixelSizeUm", "Role", "Table"]
+
+
+class Role(Enum):
+    """What the engine passes for, or does with, a value so annotated."""
+
+    IMAGE = auto()
+    LABELS = auto()
+    TABLE = auto()
+    PIXEL_SIZE_UM = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The closed interval a number must lie in; None leaves a side open."""
+
+    low: float | None = None
+    high: float | None = None
+
+
+Image: TypeAlias = Annotated[npt.NDArray[np.float32], Role.IMAGE]
+Labels: TypeAlias = Annotated[npt.NDArray[np.int32], Role.LABELS]
+Table: TypeAlias = Annotated[Mapping[str, npt.NDArray[np.generic]], Role.TABLE]
+PixelSizeUm: TypeAlias = Annotated[float | None, Role.PIXEL_SIZE_UM]
