@@ -181,6 +181,7 @@ class WellPlan:
     `planes` are the (key, file relative to `root`) pairs to read; `steps` are the enabled steps with every parameter
     filled in and every mapping key of a pattern resolved to a component number. Planes that differ in one of
     `independent` (site, t, or both) never meet in a stack, so the worker takes such parts one after the other.
+    `modules` are the users' own modules that the functions may come from.
     `hash` is the hex digest of all of it plus the versions of the libraries: equal hash, equal results.
     """
 
@@ -194,6 +195,7 @@ class WellPlan:
     steps: tuple[Step, ...]
     independent: tuple[Component, ...]
     versions: Mapping[str, str]
+    modules: tuple[str, ...] = ()
     hash: str = ""
 
 
