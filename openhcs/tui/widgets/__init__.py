@@ -1,0 +1,1 @@
+"""Controls that draw only what is visible."""

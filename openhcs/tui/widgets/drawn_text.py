@@ -1,0 +1,98 @@
+"""Text that is drawn for the width it gets: titles, footers, status lines.
+
+`FormattedTextControl` does not know its width when its text is made; this control does. Clicks on a fragment that
+carries a mouse handler go to that handler, unless a modal dialog above owns the input.
+
+Imports prompt_toolkit only; anybody under openhcs.tui may import this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from prompt_toolkit.application import get_app
+from prompt_toolkit.data_structures import Point
+from prompt_toolkit.formatted_text import StyleAndTextTuples, split_lines
+from prompt_toolkit.layout.containers import Window
+from prompt_toolkit.layout.controls import UIContent, UIControl
+from prompt_toolkit.layout.dimension import AnyDimension
+from prompt_toolkit.mouse_events import MouseEvent
+from prompt_toolkit.utils import get_cwidth
+
+if TYPE_CHECKING:
+    from prompt_toolkit.key_binding.key_bindings import NotImplementedOrNone
+
+__all__ = ["DrawnText", "cut", "drawn_window", "fit", "is_reachable"]
+
+
+class DrawnText(UIControl):
+    """Shows `draw(width)`, which may hold several lines."""
+
+    def __init__(self, draw: Callable[[int], StyleAndTextTuples]) -> None:
+        self._draw = draw
+        self._lines: list[StyleAndTextTuples] = []
+        self.window: Window | None = None
+
+    def create_content(self, width: int, height: int) -> UIContent:
+        self._lines = list(split_lines(self._draw(width)))
+        lines = self._lines
+        return UIContent(get_line=lambda i: lines[i], line_count=len(lines), show_cursor=False)
+
+    def preferred_height(
+        self, width: int, max_available_height: int, wrap_lines: bool, get_line_prefix: object
+    ) -> int | None:
+        return len(list(split_lines(self._draw(width))))
+
+    def mouse_handler(self, mouse_event: MouseEvent) -> NotImplementedOrNone:
+        if self.window is not None and not is_reachable(self.window):
+            return NotImplemented
+        return click_fragment(self._lines, mouse_event.position, mouse_event)
+
+
+def drawn_window(
+    draw: Callable[[int], StyleAndTextTuples], *, height: AnyDimension = 1, style: str | Callable[[], str] = ""
+) -> Window:
+    """A window of `height` rows that shows `draw(width)`."""
+    control = DrawnText(draw)
+    control.window = Window(control, height=height, style=style, dont_extend_height=True, always_hide_cursor=True)
+    return control.window
+
+
+def click_fragment(lines: list[StyleAndTextTuples], position: Point, mouse_event: MouseEvent) -> NotImplementedOrNone:
+    """Give a mouse event to the fragment drawn at `position`, in cells."""
+    if position.y >= len(lines):
+        return NotImplemented
+    x = 0
+    for fragment in lines[position.y]:
+        x += get_cwidth(fragment[1])
+        if position.x < x:
+            return fragment[2](mouse_event) if len(fragment) == 3 else NotImplemented
+    return NotImplemented
+
+
+def is_reachable(window: Window) -> bool:
+    """Whether `window` may take input now: on screen, and not beneath a modal dialog."""
+    return any(other is window for other in get_app().layout.walk_through_modal_area())
+
+
+def cut(text: str, width: int, ellipsis: str = "…") -> str:
+    """`text` in at most `width` cells; what does not fit is replaced by `ellipsis`. Knows wide characters."""
+    if get_cwidth(text) <= width:
+        return text
+    room = width - get_cwidth(ellipsis)
+    if room < 0:
+        return ""
+    used = 0
+    for i, character in enumerate(text):
+        used += get_cwidth(character)
+        if used > room:
+            return text[:i] + ellipsis
+    return text
+
+
+def fit(text: str, width: int, *, right: bool = False) -> str:
+    """`text` in exactly `width` cells, cut or padded; `right` aligns it to the right."""
+    text = cut(text, width)
+    space = " " * max(0, width - get_cwidth(text))
+    return space + text if right else text + space

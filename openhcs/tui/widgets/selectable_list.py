@@ -1,0 +1,191 @@
+"""A list with one selected row. It draws the visible rows only, so 100,000 items cost no more than twenty.
+
+Items are pulled at every frame. So is the selected index where the caller keeps it in its own state; otherwise the
+list keeps it. Deliberately absent: filtering, sorting and several selected rows, which belong to the items.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+
+from prompt_toolkit.application import get_app
+from prompt_toolkit.data_structures import Point
+from prompt_toolkit.formatted_text import StyleAndTextTuples, fragment_list_width, split_lines
+from prompt_toolkit.key_binding import KeyBindingsBase, merge_key_bindings
+from prompt_toolkit.layout.containers import Container, Window
+from prompt_toolkit.layout.controls import UIContent, UIControl
+from prompt_toolkit.layout.margins import ScrollbarMargin
+from prompt_toolkit.mouse_events import MouseButton, MouseEvent, MouseEventType
+
+from openhcs.tui.ports import TaskSpawner
+from openhcs.tui.widgets.bindings import Binding, key_bindings, start_effect
+from openhcs.tui.widgets.drawn_text import is_reachable
+
+if TYPE_CHECKING:
+    from prompt_toolkit.key_binding.key_bindings import NotImplementedOrNone
+
+__all__ = ["SelectableList"]
+
+T = TypeVar("T")
+
+DOUBLE_CLICK_S: Final = 0.5
+_MARK: Final = "> "
+
+
+class SelectableList(Generic[T]):
+    """Shows `row(item, width)` for each of `items()`, one line each.
+
+    `index` pulls the selected index from the caller's state; `on_select` must then put it there. Without it the
+    list keeps the index itself and `on_select` only tells. `on_activate` runs on Enter and on a double click; a
+    coroutine it returns goes to `tasks`, named after `name`. `empty` is shown instead of no rows. `bindings` come
+    after the list's own and win over them; `letter_keys=False` leaves j and k free. `keys` are bindings that do not
+    fit a row, such as "any character".
+    """
+
+    def __init__(
+        self,
+        items: Callable[[], Sequence[T]],
+        row: Callable[[T, int], StyleAndTextTuples],
+        *,
+        on_select: Callable[[int], None] | None = None,
+        on_activate: Callable[[T], Coroutine[Any, Any, Any] | None] | None = None,
+        index: Callable[[], int] | None = None,
+        empty: Callable[[], StyleAndTextTuples],
+        bindings: Sequence[Binding] = (),
+        tasks: TaskSpawner,
+        refuse: Callable[[str], None],
+        name: str,
+        letter_keys: bool = True,
+        keys: KeyBindingsBase | None = None,
+    ) -> None:
+        self._items = items
+        self._row = row
+        self._on_select = on_select
+        self._on_activate = on_activate
+        self._pull_index = index
+        self._own_index = 0
+        self._empty = empty
+        self._tasks = tasks
+        self.name = name
+        self.rows: tuple[Binding, ...] = (*self._moves(letter_keys), *bindings)
+        bound = key_bindings(self.rows, tasks=tasks, refuse=refuse)
+        self.control = _ListControl(self, merge_key_bindings([bound, keys]) if keys is not None else bound)
+        self.window = Window(
+            self.control, right_margins=[ScrollbarMargin()], always_hide_cursor=True, style="class:list"
+        )
+
+    def __pt_container__(self) -> Container:
+        return self.window
+
+    @property
+    def index(self) -> int:
+        """The selected index, inside the items there are now; 0 where there are none."""
+        index = self._own_index if self._pull_index is None else self._pull_index()
+        return max(0, min(index, len(self._items()) - 1))
+
+    @property
+    def selected(self) -> T | None:
+        """The selected item, or None where there are none."""
+        items = self._items()
+        return items[self.index] if items else None
+
+    def select(self, index: int) -> None:
+        """Select the row at `index`, or the nearest one there is."""
+        index = max(0, min(index, len(self._items()) - 1))
+        self._own_index = index
+        if self._on_select is not None:
+            self._on_select(index)
+
+    def activate(self) -> None:
+        """What Enter does: run `on_activate` on the selected item."""
+        activate, items = self._on_activate, self._items()
+        if activate is not None and items:
+            item = items[self.index]
+            start_effect(lambda: activate(item), self.name, self._tasks)
+
+    def _page(self) -> int:
+        info = self.window.render_info
+        return max(1, info.window_height - 1) if info is not None else 10
+
+    def _moves(self, letter_keys: bool) -> tuple[Binding, ...]:
+        def move(keys: tuple[str, ...], to: Callable[[], int], label: str, description: str) -> Binding:
+            return Binding(keys, lambda: self.select(to()), label, description, on_footer=False)
+
+        up, down = (("up", "k"), ("down", "j")) if letter_keys else (("up",), ("down",))
+        rows = (
+            move(up, lambda: self.index - 1, "Up", "Select the row above."),
+            move(down, lambda: self.index + 1, "Down", "Select the row below."),
+            move(("pageup",), lambda: self.index - self._page(), "Page up", "Go one screenful up."),
+            move(("pagedown",), lambda: self.index + self._page(), "Page down", "Go one screenful down."),
+            move(("home",), lambda: 0, "First", "Select the first row."),
+            move(("end",), lambda: len(self._items()) - 1, "Last", "Select the last row."),
+        )
+        if self._on_activate is None:
+            return rows
+        return (*rows, Binding(("enter",), self.activate, "Open", "Open the selected row.", on_footer=False))
+
+    def _line(self, item: T, width: int, *, selected: bool, focused: bool) -> StyleAndTextTuples:
+        fragments: StyleAndTextTuples = [("class:mark", _MARK if selected else "  ")]
+        fragments += self._row(item, max(0, width - len(_MARK)))
+        fragments.append(("", " " * max(0, width - fragment_list_width(fragments))))
+        if not selected:
+            return fragments
+        extra = " class:selected" if focused else " class:selected.unfocused"
+        return [(fragment[0] + extra, *fragment[1:]) for fragment in fragments]
+
+
+class _ListControl(UIControl):
+    def __init__(self, owner: SelectableList[Any], bindings: KeyBindingsBase) -> None:
+        self._owner = owner
+        self._bindings = bindings
+        self._last_click: tuple[float, int] = (-1.0, -1)
+
+    def is_focusable(self) -> bool:
+        return True
+
+    def get_key_bindings(self) -> KeyBindingsBase:
+        return self._bindings
+
+    def create_content(self, width: int, height: int) -> UIContent:
+        owner = self._owner
+        items = owner._items()
+        if not items:
+            lines = list(split_lines(owner._empty()))
+            return UIContent(get_line=lambda i: lines[i], line_count=len(lines), show_cursor=False)
+        index = owner.index
+        focused = get_app().layout.has_focus(self)
+        return UIContent(
+            get_line=lambda i: owner._line(items[i], width, selected=i == index, focused=focused),
+            line_count=len(items),
+            cursor_position=Point(x=0, y=index),
+            show_cursor=False,
+        )
+
+    def move_cursor_up(self) -> None:
+        self._owner.select(self._owner.index - 1)
+
+    def move_cursor_down(self) -> None:
+        self._owner.select(self._owner.index + 1)
+
+    def mouse_handler(self, mouse_event: MouseEvent) -> NotImplementedOrNone:
+        owner = self._owner
+        if not is_reachable(owner.window):
+            return None
+        if mouse_event.event_type in (MouseEventType.SCROLL_UP, MouseEventType.SCROLL_DOWN):
+            return NotImplemented
+        if mouse_event.event_type is not MouseEventType.MOUSE_UP or mouse_event.button is MouseButton.RIGHT:
+            return None
+        get_app().layout.focus(self)
+        index = mouse_event.position.y
+        if not 0 <= index < len(owner._items()):
+            return None
+        now_s = time.monotonic()
+        clicked_s, clicked_index = self._last_click
+        twice = clicked_index == index and now_s - clicked_s <= DOUBLE_CLICK_S
+        self._last_click = (-1.0, -1) if twice else (now_s, index)
+        owner.select(index)
+        if twice:
+            owner.activate()
+        return None
