@@ -1,0 +1,1 @@
+"""Readers of microscopes' plate folders, one module a format."""

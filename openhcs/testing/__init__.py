@@ -1,0 +1,1 @@
+"""Tools for testing asyncio programs and the workbench."""

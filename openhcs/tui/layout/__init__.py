@@ -1,0 +1,1 @@
+"""The workbench's screen as a whole, and its start."""

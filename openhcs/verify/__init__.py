@@ -1,0 +1,1 @@
+"""Static rules for asyncio and prompt_toolkit programs."""
