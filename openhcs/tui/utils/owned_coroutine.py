@@ -1,0 +1,101 @@
+"""A coroutine that looks after the coroutine it was given.
+
+`async def outer(inner)` leaks `inner` whenever the call is thrown away, closed, or cancelled before its first step: the
+body, which would have awaited `inner`, never runs. Whatever takes a coroutine as an argument therefore returns an
+`OwnedCoroutine`, which closes the inner one in those cases (G1).
+
+Standard library only. Checked by tests/tui/utils/test_owned_coroutine.py.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Coroutine, Generator
+from types import TracebackType
+from typing import Any, TypeVar
+
+__all__ = ["OwnedCoroutine", "close_coroutine"]
+
+T = TypeVar("T")
+S = TypeVar("S")
+
+
+class OwnedCoroutine(Coroutine[Any, Any, T]):
+    """Runs `body(inner)`; closes `inner` if the body never starts."""
+
+    __slots__ = ("__name__", "__qualname__", "__weakref__", "_inner", "_outer")
+
+    def __init__(self, body: Callable[[Coroutine[Any, Any, S]], Coroutine[Any, Any, T]], inner: Coroutine[Any, Any, S]):
+        self._inner = inner
+        self._outer = body(inner)
+        self.__name__: str = getattr(inner, "__name__", type(inner).__name__)
+        self.__qualname__: str = getattr(inner, "__qualname__", self.__name__)
+
+    @property
+    def cr_frame(self) -> Any:
+        """The frame of the body, so that `Task.get_stack` sees through this object."""
+        return getattr(self._outer, "cr_frame", None)
+
+    @property
+    def cr_await(self) -> Any:
+        """What the body awaits."""
+        return getattr(self._outer, "cr_await", None)
+
+    @property
+    def cr_code(self) -> Any:
+        """The code of the body."""
+        return getattr(self._outer, "cr_code", None)
+
+    @property
+    def cr_running(self) -> bool:
+        """Whether the body is running now."""
+        return bool(getattr(self._outer, "cr_running", False))
+
+    def send(self, value: Any) -> Any:
+        """Step the body."""
+        return self._outer.send(value)
+
+    def throw(
+        self,
+        typ: Any,
+        val: Any = None,
+        tb: TracebackType | None = None,
+    ) -> Any:
+        """Throw into the body; an unstarted one ends here, and `inner` with it."""
+        self._close_inner_if_unstarted()
+        return self._outer.throw(typ if val is None else val)
+
+    def close(self) -> None:
+        """Close the body, and `inner` with it."""
+        self._close_inner_if_unstarted()
+        self._outer.close()
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        """Awaiting runs the body."""
+        try:
+            return (yield from self._outer.__await__())
+        finally:
+            self._close_inner_if_unstarted()
+
+    def __del__(self) -> None:
+        self.close()
+
+    def _close_inner_if_unstarted(self) -> None:
+        if not _started(self._outer):
+            self._inner.close()
+
+
+def _started(coroutine: Coroutine[Any, Any, Any]) -> bool:
+    return not inspect.iscoroutine(coroutine) or inspect.getcoroutinestate(coroutine) != inspect.CORO_CREATED
+
+
+def close_coroutine(coroutine: object) -> None:
+    """Close `coroutine` if it is one; a body that raises while it is closed is not our caller's concern."""
+    close = getattr(coroutine, "close", None)
+    if not isinstance(coroutine, Coroutine) and not inspect.isgenerator(coroutine):
+        return
+    try:
+        close()  # type: ignore[misc]
+    except Exception:
+        # An unstarted coroutine cannot raise here; a started one may, from its `finally`, and has no one to tell.
+        return

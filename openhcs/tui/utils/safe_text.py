@@ -1,0 +1,55 @@
+"""Text from outside, made safe to show: control characters become visible, nothing is executed (G12).
+
+`visible` is for one line (a file name, a table cell); `visible_lines` for a message of several. `describe` turns an
+exception into text whatever its `__str__` does. Standard library only; anybody may import this.
+
+Checked by tests/tui/utils/test_safe_text.py.
+"""
+
+from __future__ import annotations
+
+import traceback
+
+__all__ = ["describe", "format_exception", "visible", "visible_lines"]
+
+_BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+# C0 controls have pictures of their own in Unicode (U+2400...); the rest are shown as the escapes Python would print.
+_SHOWN: dict[int, str] = {code: chr(0x2400 + code) for code in range(0x20)}
+_SHOWN[0x7F] = "\u2421"
+_SHOWN.update({code: f"\\x{code:02x}" for code in range(0x80, 0xA0)})
+_SHOWN.update({ord(char): f"\\u{ord(char):04x}" for char in _BIDI + "\u2028\u2029\ufeff"})
+_SHOWN.update({code: f"\\u{code:04x}" for code in range(0xD800, 0xE000)})
+
+_SHOWN_IN_LINES = _SHOWN.copy()
+del _SHOWN_IN_LINES[ord("\n")]
+_SHOWN_IN_LINES[ord("\t")] = "    "
+
+
+def visible(text: str, limit: int = 4096) -> str:
+    """`text` as one printable line, cut after `limit` characters of it."""
+    if len(text) > limit:
+        text = text[: limit - 1] + "…"
+    return text if text.isprintable() else text.translate(_SHOWN)
+
+
+def visible_lines(text: str) -> str:
+    """`text` with its line breaks kept, tabs widened and every other control character shown."""
+    return text.replace("\r\n", "\n").translate(_SHOWN_IN_LINES)
+
+
+def describe(exception: BaseException) -> str:
+    """The message of `exception`, or its type where there is none; never raises."""
+    try:
+        text = str(exception)
+    except Exception:
+        return f"<{type(exception).__name__} whose text cannot be made>"
+    return text or type(exception).__name__
+
+
+def format_exception(exception: BaseException) -> str:
+    """The whole traceback of `exception` as text; never raises, though parts may be missing."""
+    try:
+        return "".join(traceback.format_exception(exception))
+    except Exception:
+        return f"{type(exception).__name__}: {describe(exception)}\n"

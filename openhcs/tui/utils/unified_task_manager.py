@@ -1,0 +1,652 @@
+"""Every task of the program has one owner here.
+
+Guarantees, each with the tests that check it (tests/tui/utils/test_task_manager.py):
+
+- G1. A coroutine handed over is awaited to its end or closed; a refusal closes it and is recorded with its name.
+  `TestOneOwner`.
+- G2 (its part). A failure nobody awaits is reported once; one that its awaiter receives is not. `TestFailures`.
+- G4. Our cancels are awaited within a bound; a cancellation from outside goes on. `TestCancellation`.
+- G6. Shutdown returns in time, children before parents and newest first, and names who is late. `TestShutdown`.
+- G9 (its part). `fire_and_forget` works from any thread and moment; the accessor never hands out a manager whose loop
+  is dead. `TestAnyThreadAnyLoop`.
+
+Deliberately absent: showing errors (`set_error_handler` takes whoever does), prompt_toolkit, wrapper coroutines: a
+managed task runs the caller's coroutine itself, watched by one done-callback.
+
+Standard library only; anybody may import this.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import inspect
+import logging
+import sys
+import threading
+import weakref
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, NoReturn, TypeVar, cast
+
+from openhcs.tui.utils.owned_coroutine import OwnedCoroutine, close_coroutine
+
+__all__ = [
+    "Scope",
+    "Straggler",
+    "StuckTask",
+    "TaskRefused",
+    "UnifiedTaskManager",
+    "get_task_manager",
+    "initialize_task_manager",
+    "shutdown_task_manager",
+]
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+AnyCoroutine = Coroutine[Any, Any, Any]
+ErrorHandler = Callable[[BaseException, str], object]
+
+_UNCLAIMED_S = 0.5
+"""How long a failed task that somebody still holds may stay unawaited before its failure is reported."""
+
+_SCOPE_EXIT_S = 5.0
+"""How long leaving a scope waits for children that ignore their cancellation."""
+
+
+class TaskRefused(RuntimeError):
+    """The manager did not take a coroutine; it is closed. `name` is the name it would have had."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name = name
+        self.reason = reason
+        super().__init__(f"task {name!r} refused: {reason}")
+
+
+@dataclass(frozen=True, slots=True)
+class Straggler:
+    """A task that did not end when it was cancelled: who, for how long it has lived, and where it stands."""
+
+    name: str
+    age_s: float
+    stack: tuple[str, ...]
+
+    def __str__(self) -> str:
+        where = self.stack[-1] if self.stack else "nowhere in Python code"
+        return f"{self.name!r}, {self.age_s:.1f} s old, at {where}"
+
+
+class StuckTask(RuntimeError):
+    """Tasks outlived the time given to end them; `stragglers` tells which."""
+
+    def __init__(self, message: str, stragglers: tuple[Straggler, ...]) -> None:
+        self.stragglers = stragglers
+        super().__init__("\n".join([message, *(f"  {straggler}" for straggler in stragglers)]))
+
+
+class Scope:
+    """A group of tasks with one life: leaving the scope cancels and awaits those still running."""
+
+    def __init__(self, manager: UnifiedTaskManager, name: str, parent: Scope | None) -> None:
+        self.name = name
+        self.parent = parent
+        self._manager = manager
+        self._closed = False
+
+    @property
+    def path(self) -> str:
+        """The names of the scopes around this one and its own, outermost first."""
+        return f"{self.parent.path} / {self.name}" if self.parent else self.name
+
+    def create_task(self, coro: Coroutine[Any, Any, T], name: str | None = None) -> asyncio.Task[T]:
+        """As `UnifiedTaskManager.create_task`, owned by this scope."""
+        if self._closed:
+            self._manager._refuse(coro, name, f"scope {self.path!r} is closed")
+        return self._manager._start(coro, name, self._manager._on_done, self)
+
+    def fire_and_forget(self, coro: AnyCoroutine, name: str | None = None) -> None:
+        """As `UnifiedTaskManager.fire_and_forget`, owned by this scope; call it from the scope's own loop."""
+        try:
+            if self._closed:
+                self._manager._refuse(coro, name, f"scope {self.path!r} is closed")
+            self._manager._start(coro, name, self._manager._on_forgotten_done, self)
+        except (TaskRefused, TypeError) as refusal:
+            self._manager._report(refusal, _name_of(coro, name))
+
+    def tasks(self) -> list[asyncio.Task[Any]]:
+        """The live tasks of this scope and of the scopes within it, oldest first."""
+        members = []
+        for task, scope in self._manager._scope_of.items():
+            inside: Scope | None = scope
+            while inside is not None and inside is not self:
+                inside = inside.parent
+            if inside is self:
+                members.append(task)
+        return members
+
+
+class UnifiedTaskManager:
+    """Owns tasks on the running loop; see the module for what it guarantees.
+
+    `max_tasks` bounds the tasks alive at once: the next one is refused. Building a manager needs no loop.
+    """
+
+    def __init__(self, max_tasks: int = 1000) -> None:
+        self.max_tasks = max_tasks
+        self._error_handler: ErrorHandler | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._born_s: dict[asyncio.Task[Any], float] = {}
+        self._spawner: dict[asyncio.Task[Any], asyncio.Task[Any]] = {}
+        self._scope_of: dict[asyncio.Task[Any], Scope] = {}
+        self._unclaimed: dict[asyncio.Task[Any], asyncio.TimerHandle] = {}
+        self._exclusive: dict[str, asyncio.Task[Any]] = {}
+        self._waiters: list[_GoneWaiter] = []
+        self._total = 0
+        self._failed = 0
+        self._refused = 0
+        self._closing = False
+        self._shutdown: asyncio.Future[tuple[Straggler, ...]] | None = None
+        # One bound method for all tasks, in one context: a method object and a context copy for each task would cost
+        # more than everything else the manager does.
+        self._on_done = self._done
+        self._on_forgotten_done = self._forgotten_done
+        self._context = contextvars.Context()
+        weakref.finalize(self, _abandon, self._born_s)
+
+    # -- starting tasks ------------------------------------------------------------------------------------------
+
+    def create_task(self, coro: Coroutine[Any, Any, T], name: str | None = None) -> asyncio.Task[T]:
+        """Start `coro` on the running loop and own it.
+
+        The caller may await the task and then gets its failure; a failure that nobody claims is reported.
+        Raises TaskRefused (limit, shutting down, no running loop here) or TypeError (not a coroutine).
+        """
+        return self._start(coro, name, self._on_done, None)
+
+    def fire_and_forget(self, coro: AnyCoroutine, name: str | None = None) -> None:
+        """Run `coro` to its end for its effect; its failure or refusal is reported, never raised.
+
+        May be called from any thread, signal handler or finaliser; away from the loop the coroutine is handed over.
+        """
+        try:
+            if _running_loop() is None:
+                self._hand_over(coro, name)
+            else:
+                self._start(coro, name, self._on_forgotten_done, None)
+                self._wake_idle_loop()
+        except (TaskRefused, TypeError) as refusal:
+            self._report(refusal, _name_of(coro, name))
+
+    def exclusive(self, group: str, coro: Coroutine[Any, Any, T], name: str | None = None) -> asyncio.Task[T]:
+        """Start `coro` in place of the task of `group`, which is cancelled and ends its clean-up first."""
+        previous = self._exclusive.get(group)
+
+        async def after_previous(inner: Coroutine[Any, Any, T]) -> T:
+            if previous is not None and not previous.done():
+                try:
+                    await asyncio.wait((previous,))
+                except asyncio.CancelledError:
+                    inner.close()
+                    # Cancelled while queueing: whoever comes next must still wait for the one before us.
+                    await _wait_through_cancel((previous,), _SCOPE_EXIT_S)
+                    raise
+            return await inner
+
+        if previous is not None:
+            previous.cancel(f"replaced in group {group!r}")
+        task = self.create_task(OwnedCoroutine(after_previous, coro), name or group)
+        self._exclusive[group] = task
+        task.add_done_callback(lambda done: self._leave_group(group, done), context=self._context)
+        return task
+
+    @asynccontextmanager
+    async def scope(self, name: str, parent: Scope | None = None) -> AsyncIterator[Scope]:
+        """`async with manager.scope("plate A") as scope`: leaving it cancels and awaits its tasks, newest first."""
+        scope = Scope(self, name, parent)
+        try:
+            yield scope
+        finally:
+            scope._closed = True
+            here = asyncio.current_task()
+            members = [task for task in scope.tasks() if task is not here]
+            for task in reversed(members):
+                task.cancel(f"scope {scope.path!r} was left")
+            late = await _wait_through_cancel(members, _SCOPE_EXIT_S) if members else ()
+            if late:
+                self._report_late(f"scope {scope.path!r} was left but tasks in it go on", late)
+
+    # -- what is there -------------------------------------------------------------------------------------------
+
+    @property
+    def active_task_count(self) -> int:
+        """Tasks alive now."""
+        return len(self._born_s)
+
+    @property
+    def total_task_count(self) -> int:
+        """Tasks ever started."""
+        return self._total
+
+    @property
+    def completed_task_count(self) -> int:
+        """Tasks that ended, whichever way."""
+        return self._total - len(self._born_s)
+
+    @property
+    def is_shut_down(self) -> bool:
+        """Whether this manager refuses new tasks because it is shutting down or has been."""
+        return self._closing
+
+    def get_task_stats(self) -> Mapping[str, int]:
+        """The counters by name: active, total, completed, failed, refused, and the limit."""
+        return {
+            "active": self.active_task_count,
+            "total": self.total_task_count,
+            "completed": self.completed_task_count,
+            "failed": self._failed,
+            "refused": self._refused,
+            "max": self.max_tasks,
+        }
+
+    def tasks(self) -> tuple[asyncio.Task[Any], ...]:
+        """The live tasks, oldest first."""
+        return tuple(self._born_s)
+
+    def set_error_handler(self, callback: ErrorHandler | None) -> None:
+        """Let `callback(exception, context)` have every unclaimed failure; None writes them to the log."""
+        self._error_handler = callback
+
+    # -- ending --------------------------------------------------------------------------------------------------
+
+    async def shutdown(self, timeout: float = 5.0) -> tuple[Straggler, ...]:
+        """Refuse new tasks, end all tasks within `timeout` seconds, and return those that would not end.
+
+        Tasks that were spawned by tasks are cancelled and awaited before their spawners, newest first. The calling task
+        is left alone. Calls that come while one is under way wait for the same end; later calls return at once.
+        """
+        self._closing = True
+        if self._shutdown is None or (self._shutdown.done() and self._born_s):
+            loop = asyncio.get_running_loop()
+            self._shutdown = loop.create_future()
+            try:
+                late = await self._end_all(timeout)
+            except BaseException:
+                # Whoever else waits goes on with the work that this caller had to leave.
+                shutdown, self._shutdown = self._shutdown, None
+                shutdown.set_result(())
+                raise
+            self._shutdown.set_result(late)
+            return late
+        waited_for = self._shutdown
+        if not waited_for.done():
+            await asyncio.wait((waited_for,), timeout=timeout)
+        if self._shutdown is not waited_for:
+            return await self.shutdown(timeout)
+        return waited_for.result() if waited_for.done() else self._stragglers(self._born_s)
+
+    async def _end_all(self, timeout: float) -> tuple[Straggler, ...]:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
+        here = asyncio.current_task()
+        generations = self._generations(exclude=here)
+        while generations:
+            generation = generations.pop()
+            for task in reversed(generation):
+                _cancel_anywhere(task, "the task manager shuts down")
+            # Each generation gets an equal share of what is left, so that a stubborn child cannot keep its
+            # spawner from being cancelled in time.
+            share = max(0.0, deadline - loop.time()) / (len(generations) + 1)
+            await self._wait_gone(generation, share)
+        others = [task for task in self._born_s if task is not here]
+        await self._wait_gone(others, max(0.0, deadline - loop.time()))
+        self._claim_all_unclaimed()
+        late = [task for task in self._born_s if task is not here]
+        if late:
+            self._report_late(f"tasks went on for {timeout:g} s after being cancelled: {len(late)}", late)
+        return self._stragglers(late)
+
+    def _generations(self, exclude: asyncio.Task[Any] | None) -> list[list[asyncio.Task[Any]]]:
+        """Live tasks by how many managed spawners stand above them; oldest first in each."""
+        depths: dict[asyncio.Task[Any], int] = {}
+
+        def depth(task: asyncio.Task[Any]) -> int:
+            chain = []
+            while task not in depths and task in self._spawner:
+                chain.append(task)
+                task = self._spawner[task]
+            found = depths.setdefault(task, 0)
+            for child in reversed(chain):
+                found += 1
+                depths[child] = found
+            return found
+
+        generations: list[list[asyncio.Task[Any]]] = []
+        for task in self._born_s:
+            if task is exclude:
+                continue
+            level = depth(task)
+            while len(generations) <= level:
+                generations.append([])
+            generations[level].append(task)
+        return [generation for generation in generations if generation]
+
+    async def _wait_gone(self, tasks: Collection[asyncio.Task[Any]], timeout: float) -> None:
+        """Wait until all of `tasks` are gone, at most `timeout` seconds: one future, however many tasks."""
+        loop = asyncio.get_running_loop()
+        alive = {task for task in tasks if task in self._born_s}
+        if not alive:
+            return
+        waiter = _GoneWaiter(alive, loop.create_future())
+        self._waiters.append(waiter)
+        timer = loop.call_later(timeout, waiter.settle)
+        try:
+            await waiter.future
+        finally:
+            timer.cancel()
+            self._waiters.remove(waiter)
+
+    def _stragglers(self, tasks: Iterable[asyncio.Task[Any]]) -> tuple[Straggler, ...]:
+        now = self._loop.time() if self._loop is not None else 0.0
+        here = _current_task()
+        return tuple(
+            Straggler(task.get_name(), now - self._born_s.get(task, now), _stack_of(task))
+            for task in tasks
+            if task is not here
+        )
+
+    def _report_late(self, message: str, tasks: Collection[asyncio.Task[Any]]) -> None:
+        self._report(StuckTask(message, self._stragglers(tasks)), "ending tasks")
+
+    # -- the life of one task ------------------------------------------------------------------------------------
+
+    def _start(
+        self,
+        coro: Coroutine[Any, Any, T],
+        name: str | None,
+        on_done: Callable[[asyncio.Task[Any]], None],
+        scope: Scope | None,
+    ) -> asyncio.Task[T]:
+        loop = _running_loop()
+        if loop is None or loop is not self._loop:
+            loop = self._bind(loop, coro, name)
+        if self._closing:
+            self._refuse(coro, name, "the task manager is shut down")
+        if len(self._born_s) >= self.max_tasks:
+            self._refuse(coro, name, f"{self.max_tasks} tasks are alive, which is the limit")
+        try:
+            task: asyncio.Task[T] = loop.create_task(coro, name=name)
+        except TypeError:
+            self._count_refusal(coro, name, "it is not a coroutine")
+            raise
+        except RuntimeError as error:
+            self._refuse(coro, name, str(error))
+        self._born_s[task] = loop.time()
+        self._total += 1
+        spawner = _current_task()
+        if spawner in self._born_s:
+            self._spawner[task] = spawner
+        if scope is not None:
+            self._scope_of[task] = scope
+        task.add_done_callback(on_done, context=self._context)
+        return task
+
+    def _bind(
+        self, loop: asyncio.AbstractEventLoop | None, coro: object, name: str | None
+    ) -> asyncio.AbstractEventLoop:
+        if loop is None:
+            self._refuse(coro, name, "no event loop runs in this thread; fire_and_forget works from any thread")
+        if self._loop is not None and self._loop.is_closed():
+            _abandon(self._born_s)
+            self._spawner.clear()
+            self._scope_of.clear()
+            self._unclaimed.clear()
+            self._exclusive.clear()
+        self._loop = loop
+        return loop
+
+    def _hand_over(self, coro: AnyCoroutine, name: str | None) -> None:
+        loop = self._loop
+        if not asyncio.iscoroutine(untrusted := cast(object, coro)):
+            self._count_refusal(coro, name, "it is not a coroutine")
+            raise TypeError(f"a coroutine was expected, got {untrusted!r}")
+        if loop is None or loop.is_closed() or not loop.is_running():
+            self._refuse(coro, name, "no event loop runs that could take it")
+        parcel = _Parcel(coro)
+
+        def unpack() -> None:
+            self.fire_and_forget(parcel.take(), name)
+
+        try:
+            loop.call_soon_threadsafe(unpack)
+        except RuntimeError as error:
+            self._refuse(parcel.take(), name, str(error))
+
+    def _wake_idle_loop(self) -> None:
+        """A signal handler may run while the loop sleeps in its selector: make it look at its queue."""
+        if self._loop is not None and _current_task() is None:
+            self._loop.call_soon_threadsafe(_nothing)
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._forget(task)
+        # Reading `exception()` would count as claiming it.
+        if task._exception is not None:
+            self._failed += 1
+            loop = task.get_loop()
+            self._unclaimed[task] = loop.call_later(_UNCLAIMED_S, self._report_unclaimed, task)
+            # Those who await the task get its failure in the callbacks that come after this one.
+            loop.call_soon(self._report_if_abandoned, task)
+
+    def _forgotten_done(self, task: asyncio.Task[Any]) -> None:
+        self._forget(task)
+        if task._exception is not None:
+            self._failed += 1
+            self._report_failure(task)
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self._born_s.pop(task, None)
+        if self._spawner:
+            self._spawner.pop(task, None)
+        if self._scope_of:
+            self._scope_of.pop(task, None)
+        for waiter in self._waiters:
+            waiter.discard(task)
+
+    def _report_if_abandoned(self, task: asyncio.Task[Any]) -> None:
+        # Held by the table of unclaimed tasks, its timer, the handle that calls us and our argument: nobody else can
+        # ever await this task, so its failure need not wait.
+        if task in self._unclaimed and sys.getrefcount(task) <= _REFERENCES_OF_ABANDONED:
+            self._report_unclaimed(task)
+
+    def _report_unclaimed(self, task: asyncio.Task[Any]) -> None:
+        timer = self._unclaimed.pop(task, None)
+        if timer is None:
+            return
+        timer.cancel()
+        if task._log_traceback:
+            self._report_failure(task)
+
+    def _claim_all_unclaimed(self) -> None:
+        for task in list(self._unclaimed):
+            self._report_unclaimed(task)
+
+    def _report_failure(self, task: asyncio.Task[Any]) -> None:
+        exception = task.exception()
+        if exception is not None:
+            self._report(exception, task.get_name())
+
+    def _report(self, exception: BaseException, context: str) -> None:
+        handler = self._error_handler
+        if handler is None:
+            logger.error("%s failed", context, exc_info=exception)
+            return
+        try:
+            handler(exception, context)
+        except Exception as second:
+            logger.error("the error handler failed on %s", context, exc_info=second)
+            logger.error("%s failed", context, exc_info=exception)
+
+    def _leave_group(self, group: str, task: asyncio.Task[Any]) -> None:
+        if self._exclusive.get(group) is task:
+            del self._exclusive[group]
+
+    # -- refusing ------------------------------------------------------------------------------------------------
+
+    def _refuse(self, coro: object, name: str | None, reason: str) -> NoReturn:
+        self._count_refusal(coro, name, reason)
+        raise TaskRefused(_name_of(coro, name), reason)
+
+    def _count_refusal(self, coro: object, name: str | None, reason: str) -> None:
+        self._refused += 1
+        logger.warning("task %r refused: %s", _name_of(coro, name), reason)
+        close_coroutine(coro)
+
+
+class _GoneWaiter:
+    """A future that is done when a set of tasks has gone."""
+
+    __slots__ = ("_alive", "future")
+
+    def __init__(self, alive: set[asyncio.Task[Any]], future: asyncio.Future[None]) -> None:
+        self._alive = alive
+        self.future = future
+
+    def discard(self, task: asyncio.Task[Any]) -> None:
+        self._alive.discard(task)
+        if not self._alive:
+            self.settle()
+
+    def settle(self) -> None:
+        if not self.future.done():
+            self.future.set_result(None)
+
+
+class _Parcel:
+    """A coroutine on its way to another thread's loop; closed if the loop dies before it unpacks."""
+
+    __slots__ = ("_coro",)
+
+    def __init__(self, coro: AnyCoroutine) -> None:
+        self._coro: AnyCoroutine | None = coro
+
+    def take(self) -> AnyCoroutine:
+        coro, self._coro = self._coro, None
+        assert coro is not None, "a parcel is unpacked once"
+        return coro
+
+    def __del__(self) -> None:
+        if self._coro is not None:
+            close_coroutine(self._coro)
+
+
+async def _wait_through_cancel(tasks: Collection[asyncio.Task[Any]], timeout: float) -> Collection[asyncio.Task[Any]]:
+    """Wait for `tasks`, at most `timeout` seconds; a first cancellation waits with us, a second ends the wait.
+
+    Returns the tasks that are not done; a cancellation is raised again once the wait is over.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + timeout
+    try:
+        return (await asyncio.wait(tasks, timeout=timeout))[1]
+    except asyncio.CancelledError:
+        await asyncio.wait(tasks, timeout=max(0.0, deadline - loop.time()))
+        raise
+
+
+def _cancel_anywhere(task: asyncio.Task[Any], reason: str) -> None:
+    loop = task.get_loop()
+    if loop is _running_loop():
+        task.cancel(reason)
+    elif not loop.is_closed():
+        loop.call_soon_threadsafe(task.cancel, reason)
+
+
+def _abandon(born_s: dict[asyncio.Task[Any], float]) -> None:
+    """Close what tasks of dead loops still hold, so that they end in silence; their loop can run them no more."""
+    for task in list(born_s):
+        if task.get_loop().is_closed():
+            del born_s[task]
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+            close_coroutine(task.get_coro())
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    return asyncio._get_running_loop()
+
+
+def _current_task() -> asyncio.Task[Any] | None:
+    return asyncio.current_task() if asyncio._get_running_loop() is not None else None
+
+
+def _name_of(coro: object, name: str | None) -> str:
+    return name or str(getattr(coro, "__qualname__", type(coro).__name__))
+
+
+def _stack_of(task: asyncio.Task[Any]) -> tuple[str, ...]:
+    """`file:line in function` of each frame of a suspended task, outermost first, down to what it awaits."""
+    frames: list[str] = []
+    awaited: Any = task.get_coro()
+    while awaited is not None and len(frames) < 100:
+        frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "gi_frame", None)
+        if frame is not None:
+            frames.append(f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}")
+        awaited = getattr(awaited, "cr_await", None) or getattr(awaited, "gi_yieldfrom", None)
+        if not (inspect.isawaitable(awaited) or inspect.isgenerator(awaited)):
+            break
+    return tuple(frames)
+
+
+def _nothing() -> None:
+    return
+
+
+def _count_references_of_abandoned() -> int:
+    """What `sys.getrefcount` says of an object held by a dict, two handles' arguments and our own parameter."""
+
+    def callee(thing: object) -> int:
+        return sys.getrefcount(thing)
+
+    arguments, timer_arguments = (thing := object(),), (thing,)
+    table = dict.fromkeys(arguments)
+    del thing
+    count: int = contextvars.Context().run(callee, *arguments)
+    del table, timer_arguments
+    return count
+
+
+_REFERENCES_OF_ABANDONED = _count_references_of_abandoned()
+
+
+# -- the one for the whole program -------------------------------------------------------------------------------
+
+_global_task_manager: UnifiedTaskManager | None = None
+_global_lock = threading.Lock()
+
+
+def get_task_manager() -> UnifiedTaskManager:
+    """The program's task manager; a new one where the old one's loop is dead."""
+    global _global_task_manager
+    with _global_lock:
+        manager = _global_task_manager
+        if manager is None or (manager._loop is not None and manager._loop.is_closed()):
+            handler = manager._error_handler if manager is not None else None
+            manager = _global_task_manager = UnifiedTaskManager()
+            manager.set_error_handler(handler)
+        return manager
+
+
+def initialize_task_manager(manager: UnifiedTaskManager | None = None) -> UnifiedTaskManager:
+    """Make `manager`, or a new one, the program's task manager."""
+    global _global_task_manager
+    with _global_lock:
+        _global_task_manager = manager if manager is not None else UnifiedTaskManager()
+        return _global_task_manager
+
+
+async def shutdown_task_manager(timeout: float = 5.0) -> tuple[Straggler, ...]:
+    """Shut the program's task manager down and forget it; the next `get_task_manager` makes a new one."""
+    global _global_task_manager
+    with _global_lock:
+        manager, _global_task_manager = _global_task_manager, None
+    return await manager.shutdown(timeout) if manager is not None else ()
