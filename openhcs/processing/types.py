@@ -8,16 +8,20 @@ A processing function is pure and takes and returns arrays:
 
 - The first parameter is the stack `image: (N, Y, X) float32`, planes that differ in the step's variable components.
 - An `Image` result is `(N, Y, X)` (one plane for each given) or `(Y, X)` (the stack combined into one plane).
-- A `Labels` parameter is filled with the label image of that name at the same place: `(N, Y, X) int32`, 0 is background.
-  In a pipeline file its value is the name of a label image that an earlier step wrote.
-- A `Labels` result has the shape of an `Image` result, and is kept under the step's `output`; the image stays as it was.
-- A `Table` result is a dict of equally long columns, kept under the step's `output`. The engine adds the columns that say
-  where the rows come from: plate, well, site, channel, z, t. A column `plane` (index into N) tells the planes of a stack
-  apart; without it the stack must be one plane.
-- A `PixelSizeUm` parameter is filled with the plate's pixel size in micrometres and is not the user's to set.
+- A `Labels` parameter is filled with the label image of that name at the same place: `(N, Y, X) int32`, 0 is
+  background. In a pipeline file its value is the name of a label image that an earlier step wrote.
+- A `Labels` result has the shape of an `Image` result, and is kept under the step's `output`; the image stays as it
+  was.
+- A `Table` result is a dict of equally long columns, kept under the step's `output`. The engine adds the columns that
+  say where the rows come from: plate, well, site, channel, z, t. A column `plane` (index into N) tells the planes of a
+  stack apart; without it the stack must be one plane.
+- A `PixelSizeUm` parameter is named `pixel_size_um`, is filled with the plate's pixel size in micrometres and is not
+  the user's to set. With the default None the function does without where the size is unknown; with no default the
+  function needs it.
 
-Every other parameter is the user's: keyword-only, with a plain default and a type of bool, int, float, str, an Enum's
-`Literal`, or one of these within bounds: `Annotated[float, Bounds(0, 1)]`.
+Every other parameter is the user's: keyword-only and of type bool, int, float, str or a `Literal` of texts, a number
+within bounds where it has some (`Annotated[float, Bounds(0, 1)]`), any of them `| None`. Without a default the user
+must set it.
 """
 
 from __future__ import annotations

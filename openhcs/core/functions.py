@@ -1,0 +1,330 @@
+"""The catalogue: what a pipeline may call, read from the annotations and docstrings of plain functions.
+
+`describe` turns one function into a `Function`: its parameters with kind, default, bounds and help, and what it
+returns. The compiler checks against it, the step editor draws itself from it, the worker calls through it.
+
+A name in a pipeline file reaches code only through `catalogue`: the modules of `openhcs.processing`, and the modules
+that the user named on the command line or in the settings. A pipeline file cannot name a module.
+
+Deliberately absent: how functions are grouped into steps (`pattern`), checking a pipeline (`compiler`).
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+import math
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from functools import cache
+from typing import Any, Final, Literal, TypeAlias
+
+import docstring_parser
+
+from openhcs import processing
+from openhcs.core.model import ParameterValue
+from openhcs.errors import PipelineError
+from openhcs.processing.types import Bounds, Role
+
+__all__ = [
+    "REQUIRED",
+    "Function",
+    "Parameter",
+    "ParameterKind",
+    "Required",
+    "catalogue",
+    "describe",
+    "did_you_mean",
+    "find_function",
+]
+
+
+class Required(Enum):
+    """The type of `REQUIRED`."""
+
+    REQUIRED = auto()
+
+    def __repr__(self) -> str:
+        return "REQUIRED"
+
+
+REQUIRED: Final = Required.REQUIRED
+"""The default of a parameter that has none."""
+
+
+class ParameterKind(Enum):
+    """What values a parameter takes; the value is the word for it in messages and forms."""
+
+    BOOL = "true or false"
+    INT = "a whole number"
+    FLOAT = "a number"
+    TEXT = "text"
+    CHOICE = "one of a few words"
+    LABELS = "the name of a label image"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of a function that the user may set."""
+
+    name: str
+    kind: ParameterKind
+    default: ParameterValue | Required = REQUIRED
+    bounds: Bounds | None = None
+    choices: tuple[str, ...] = ()
+    optional: bool = False
+    help: str = ""
+
+    @property
+    def expected(self) -> str:
+        """What a value must be, in words: `a number from 0 to 1`."""
+        words = self.kind.value
+        if self.kind is ParameterKind.CHOICE:
+            words = " or ".join(self.choices)
+        match self.bounds:
+            case Bounds(low=float() | int() as low, high=float() | int() as high):
+                words += f" from {low:g} to {high:g}"
+            case Bounds(low=float() | int() as low):
+                words += f", at least {low:g}"
+            case Bounds(high=float() | int() as high):
+                words += f", at most {high:g}"
+        return f"{words}, or nothing" if self.optional else words
+
+    def check(self, value: ParameterValue) -> ParameterValue:
+        """Return `value` as the function gets it: a whole number for a FLOAT becomes a float.
+
+        Raises:
+            ValueError: the value is of another kind or out of bounds; the message says what was expected.
+        """
+        if value is None and self.optional:
+            return None
+        match self.kind:
+            case ParameterKind.BOOL if isinstance(value, bool):
+                return value
+            case ParameterKind.INT if _is_number(value) and value == int(value) and self._within(value):
+                return int(value)
+            case ParameterKind.FLOAT if _is_number(value) and self._within(value):
+                return float(value)
+            case ParameterKind.TEXT if isinstance(value, str):
+                return value
+            case ParameterKind.LABELS if isinstance(value, str) and value:
+                return value
+            case ParameterKind.CHOICE if value in self.choices:
+                return value
+        raise ValueError(f"{self.name}: {value!r}; expected {self.expected}")
+
+    def _within(self, value: float) -> bool:
+        low, high = (self.bounds.low, self.bounds.high) if self.bounds else (None, None)
+        return (low is None or low <= value) and (high is None or value <= high)
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A processing function and what its signature says.
+
+    `category` is the module's short name, such as `segmentation`. A function that takes the pixel size takes it as
+    `pixel_size_um`; `needs_pixel_size` says that it cannot do without.
+    """
+
+    name: str
+    module: str
+    callable: Callable[..., Any]
+    summary: str
+    help: str
+    category: str
+    parameters: tuple[Parameter, ...]
+    returns: Role
+    takes_pixel_size: bool = False
+    needs_pixel_size: bool = False
+
+    @property
+    def writes_output(self) -> bool:
+        """Whether the result is kept under the step's `output`, rather than being the image from then on."""
+        return self.returns is not Role.IMAGE
+
+    @property
+    def default_output(self) -> str:
+        """The name of the result where the step gives none."""
+        return self.name
+
+    def parameter(self, name: str) -> Parameter | None:
+        """The parameter of that name, or None."""
+        return next((parameter for parameter in self.parameters if parameter.name == name), None)
+
+
+def describe(function: Callable[..., Any]) -> Function:
+    """Read the signature and the docstring of a processing function.
+
+    Raises:
+        TypeError: the signature does not follow `openhcs.processing.types`; the message names what is missing.
+    """
+    name = f"{function.__module__}.{function.__name__}"
+    hints = typing.get_type_hints(function, include_extras=True)
+    arguments = list(inspect.signature(function).parameters.values())
+    missing = [argument.name for argument in arguments if argument.name not in hints]
+    if missing:
+        raise TypeError(f"{name}: no annotation of {', '.join(missing)}; expected one for every parameter")
+    if not arguments or _role(hints[arguments[0].name]) is not Role.IMAGE:
+        raise TypeError(f"{name}: no image as first parameter; expected `image: Image`")
+    returns = _role(hints.get("return"))
+    if returns not in (Role.IMAGE, Role.LABELS, Role.TABLE):
+        raise TypeError(f"{name}: no such result; expected `-> Image`, `-> Labels` or `-> Table`")
+
+    text = inspect.getdoc(function) or ""
+    docstring = docstring_parser.parse(text)
+    helps = {entry.arg_name: " ".join((entry.description or "").split()) for entry in docstring.params}
+    parameters = []
+    pixel_size = None
+    for argument in arguments[1:]:
+        if _role(hints[argument.name]) is Role.PIXEL_SIZE_UM:
+            if argument.name != "pixel_size_um":
+                raise TypeError(f"{name}: pixel size as {argument.name}; expected the name pixel_size_um")
+            pixel_size = argument
+        else:
+            parameters.append(_parameter(name, argument, hints[argument.name], helps.get(argument.name, "")))
+    return Function(
+        name=function.__name__,
+        module=function.__module__,
+        callable=function,
+        summary=" ".join((docstring.short_description or "").split()),
+        help=text,
+        category=function.__module__.rpartition(".")[2],
+        parameters=tuple(parameters),
+        returns=returns,
+        takes_pixel_size=pixel_size is not None,
+        needs_pixel_size=pixel_size is not None and pixel_size.default is inspect.Parameter.empty,
+    )
+
+
+@cache
+def catalogue(modules: tuple[str, ...] = ()) -> Mapping[str, Function]:
+    """Every function a pipeline may call, by name, in the order of their modules.
+
+    Args:
+        modules: dotted names of further modules that the user named. A module offers what its `__all__` lists; without
+            one, every public function defined in it whose first parameter is an `Image`.
+
+    Raises:
+        PipelineError: a module cannot be imported, or a function in it cannot be used.
+    """
+    found: dict[str, Function] = {}
+    for module in (*processing.MODULES, *modules):
+        for function in _functions_of(module):
+            known = found.setdefault(function.name, function)
+            if known.module != function.module:
+                raise PipelineError(
+                    f"function {function.name}: in {known.module} and in {function.module}; "
+                    "expected one of that name. Rename yours."
+                )
+    return types.MappingProxyType(found)
+
+
+def find_function(name: str, modules: Sequence[str] = ()) -> Function:
+    """The catalogue's function of that name.
+
+    Raises:
+        PipelineError: there is none; the message names close matches.
+    """
+    functions = catalogue(tuple(modules))
+    if name not in functions:
+        raise PipelineError(
+            f"function: {name!r}; expected a function of the catalogue.{did_you_mean(name, functions)} "
+            "A function of your own must be in a module that you name when you start OpenHCS."
+        )
+    return functions[name]
+
+
+def did_you_mean(name: str, known: typing.Iterable[str]) -> str:
+    """` Did you mean a or b?` from the known names most like `name`, or nothing."""
+    close = difflib.get_close_matches(name, list(known), n=2, cutoff=0.6)
+    return f" Did you mean {' or '.join(close)}?" if close else ""
+
+
+_Hint: TypeAlias = Any
+"""A type as `typing.get_type_hints` gives it; the standard library has no type for it."""
+
+_KINDS = {
+    bool: ParameterKind.BOOL,
+    int: ParameterKind.INT,
+    float: ParameterKind.FLOAT,
+    str: ParameterKind.TEXT,
+}
+
+
+def _functions_of(module_name: str) -> list[Function]:
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:  # a user's module may raise anything while it is imported
+        raise PipelineError(
+            f"module of functions: {module_name} ({type(error).__name__}: {error}); expected a module that can be "
+            "imported. Check its name and PYTHONPATH."
+        ) from error
+    listed = vars(module).get("__all__")
+    members = [getattr(module, name) for name in (listed or vars(module)) if not name.startswith("_")]
+    functions = [member for member in members if inspect.isfunction(member)]
+    try:
+        if listed is None:
+            functions = [member for member in functions if member.__module__ == module_name and _takes_image(member)]
+        return [describe(function) for function in functions]
+    except (TypeError, NameError) as error:  # NameError: an annotation names what the module does not know
+        raise PipelineError(f"module of functions: {module_name}; {error}.") from error
+
+
+def _takes_image(function: Callable[..., Any]) -> bool:
+    first = next(iter(inspect.signature(function).parameters), None)
+    return first is not None and _role(typing.get_type_hints(function, include_extras=True).get(first)) is Role.IMAGE
+
+
+def _parameter(owner: str, argument: inspect.Parameter, hint: _Hint, help_text: str) -> Parameter:
+    kind, bounds, choices, optional = _read(hint)
+    if kind is None:
+        raise TypeError(
+            f"{owner}: parameter {argument.name} of type {hint}; expected bool, int, float, str, a Literal of texts, "
+            "Labels or PixelSizeUm"
+        )
+    if argument.kind is not argument.KEYWORD_ONLY and kind is not ParameterKind.LABELS:
+        raise TypeError(f"{owner}: parameter {argument.name} by position; expected keyword-only, after a `*`")
+    parameter = Parameter(argument.name, kind, REQUIRED, bounds, choices, optional, help_text)
+    if argument.default is argument.empty:
+        return parameter
+    try:
+        return replace(parameter, default=parameter.check(argument.default))
+    except ValueError as error:
+        raise TypeError(f"{owner}: default of {error}") from error
+
+
+def _read(hint: _Hint) -> tuple[ParameterKind | None, Bounds | None, tuple[str, ...], bool]:
+    """Kind, bounds, choices and whether None is allowed; no kind where a pipeline file cannot hold such a value."""
+    if _role(hint) is Role.LABELS:
+        return ParameterKind.LABELS, None, (), False
+    origin: object = typing.get_origin(hint)
+    arguments = typing.get_args(hint)
+    if origin is typing.Annotated:
+        kind, bounds, choices, optional = _read(arguments[0])
+        bounds = next((extra for extra in arguments[1:] if isinstance(extra, Bounds)), bounds)
+        return kind, bounds, choices, optional
+    if origin in (typing.Union, types.UnionType):
+        rest = [argument for argument in arguments if argument is not type(None)]
+        if len(rest) != 1:
+            return None, None, (), False
+        kind, bounds, choices, _ = _read(rest[0])
+        return kind, bounds, choices, True
+    if origin is Literal:
+        texts = tuple(choice for choice in arguments if isinstance(choice, str))
+        return (ParameterKind.CHOICE if len(texts) == len(arguments) else None), None, texts, False
+    return _KINDS.get(hint), None, (), False
+
+
+def _role(hint: _Hint) -> Role | None:
+    origin: object = typing.get_origin(hint)
+    if origin is not typing.Annotated:
+        return None
+    return next((extra for extra in typing.get_args(hint) if isinstance(extra, Role)), None)
+
+
+def _is_number(value: ParameterValue) -> typing.TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
