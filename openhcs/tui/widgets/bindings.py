@@ -67,9 +67,11 @@ def run_binding(row: Binding, *, tasks: TaskSpawner, refuse: Callable[[str], Non
 def key_bindings(rows: Sequence[Binding], *, tasks: TaskSpawner, refuse: Callable[[str], None]) -> KeyBindings:
     """The prompt_toolkit bindings of `rows`. Where two rows share a key, the later row has it."""
     bindings = KeyBindings()
+    # Escape alone need not wait for a second key unless some row has such a sequence.
+    eager_escape = not any(key.startswith("escape ") for row in rows for key in row.keys)
 
     def bind(row: Binding, key: str) -> None:
-        @bindings.add(*(key.split() or [key]))
+        @bindings.add(*(key.split() or [key]), eager=eager_escape and key == "escape")
         def _(event: KeyPressEvent) -> None:
             run_binding(row, tasks=tasks, refuse=refuse)
 

@@ -59,9 +59,13 @@ class ButtonRow:
     def fragments(self, width: int) -> StyleAndTextTuples:
         """The row drawn for `width` cells."""
         focused = get_app().layout.has_focus(self.window)
-        room = max(3, (width - 2 * len(self._buttons)) // max(1, len(self._buttons)) - 4)
-        labels = [cut(label, room) for label in self.labels]
-        total = sum(get_cwidth(label) + 4 for label in labels) + 2 * (len(labels) - 1)
+        labels = list(self.labels)
+        around = 4 * len(labels) + 2 * (len(labels) - 1)
+        while labels and (total := around + sum(map(get_cwidth, labels))) > width:
+            longest = max(range(len(labels)), key=lambda i: get_cwidth(labels[i]))
+            if get_cwidth(labels[longest]) <= 3:
+                break
+            labels[longest] = cut(labels[longest], max(3, get_cwidth(labels[longest]) - (total - width)))
         fragments: StyleAndTextTuples = [("", " " * max(0, (width - total) // 2))]
         for i, label in enumerate(labels):
             here = focused and i == self._index

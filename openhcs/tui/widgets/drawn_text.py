@@ -23,7 +23,7 @@ from prompt_toolkit.utils import get_cwidth
 if TYPE_CHECKING:
     from prompt_toolkit.key_binding.key_bindings import NotImplementedOrNone
 
-__all__ = ["DrawnText", "cut", "drawn_window", "fit", "is_reachable"]
+__all__ = ["DrawnText", "cut", "cut_middle", "drawn_window", "fit", "is_reachable"]
 
 
 class DrawnText(UIControl):
@@ -89,6 +89,18 @@ def cut(text: str, width: int, ellipsis: str = "…") -> str:
         if used > room:
             return text[:i] + ellipsis
     return text
+
+
+def cut_middle(text: str, width: int) -> str:
+    """`text` in at most `width` cells, keeping its beginning and its end: file names differ at both."""
+    if get_cwidth(text) <= width or width < 4:
+        return cut(text, width)
+    tail = ""
+    for character in reversed(text):
+        if get_cwidth(character + tail) > (width - 1) // 2:
+            break
+        tail = character + tail
+    return cut(text, width - get_cwidth(tail)) + tail
 
 
 def fit(text: str, width: int, *, right: bool = False) -> str:

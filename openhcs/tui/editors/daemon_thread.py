@@ -1,0 +1,42 @@
+"""One blocking call in a thread that nothing waits for at exit.
+
+`asyncio.to_thread` shares an executor whose threads are joined when the loop closes: a listing of a network folder
+that hangs would hold the whole program. A daemon thread holds nothing; its late answer goes nowhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+__all__ = ["in_daemon_thread"]
+
+R = TypeVar("R")
+
+
+async def in_daemon_thread(work: Callable[[], R], name: str) -> R:
+    """The result of `work()`, or its exception. Cancelling the wait leaves the thread to end by itself."""
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[R] = loop.create_future()
+
+    def settle(result: R | None, error: Exception | None) -> None:
+        if answer.done():
+            return
+        if error is not None:
+            answer.set_exception(error)
+        else:
+            answer.set_result(result)  # type: ignore[arg-type]  # R may include None
+
+    def run() -> None:
+        try:
+            result, error = work(), None
+        except Exception as exc:  # the boundary: whatever it is belongs to the awaiter
+            result, error = None, exc
+        with contextlib.suppress(RuntimeError):  # the loop has closed meanwhile; nobody waits any more
+            loop.call_soon_threadsafe(settle, result, error)
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+    return await answer

@@ -1,0 +1,396 @@
+"""The file browser: find a folder or a file by keys or mouse, on a disk of any size and speed.
+
+No key waits for the disk, and what goes wrong is told in place. The rows are kept by `folder_view`, read by
+`folder_reader` and drawn by `file_browser_drawing`; here is what the keys, the buttons and the mouse do.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from prompt_toolkit.application import Application, get_app
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.key_binding import KeyBindings, KeyBindingsBase, KeyPressEvent, merge_key_bindings
+from prompt_toolkit.layout.containers import AnyContainer, Container, HSplit, VSplit
+from prompt_toolkit.layout.controls import UIControl
+from prompt_toolkit.layout.dimension import Dimension
+
+from openhcs.tui.editors import file_browser_drawing as drawing
+from openhcs.tui.editors.current_tasks import CurrentTasks
+from openhcs.tui.editors.daemon_thread import in_daemon_thread
+from openhcs.tui.editors.folder_listing import Entry, FileLister, LocalDisk
+from openhcs.tui.editors.folder_reader import FolderReader
+from openhcs.tui.editors.folder_view import HERE, PARENT, FolderView, SelectionMode
+from openhcs.tui.editors.path_line import PathLine
+from openhcs.tui.ports import TaskSpawner
+from openhcs.tui.utils.safe_text import visible
+from openhcs.tui.widgets.bindings import Binding, footer_fragments, key_bindings
+from openhcs.tui.widgets.button_row import ButtonRow
+from openhcs.tui.widgets.drawn_text import cut, cut_middle, drawn_window
+from openhcs.tui.widgets.selectable_list import SelectableList
+from openhcs.tui.widgets.text_field import TextField
+
+__all__ = ["FileManagerBrowser", "SelectionMode"]
+
+
+class FileManagerBrowser:
+    """Lets its user choose paths; calls `on_path_selected` or `on_cancel` once done.
+
+    Args:
+        initial_path: the folder to start in, or a file to start at; None is the working directory.
+        filter_extensions: show only files with these suffixes (".yaml"); with `save_name`, the first is appended
+            to a name without any of them.
+        filemanager: the disk; None is this machine's.
+        tasks: None takes the task manager at the time of use.
+        save_name: makes it a save dialog, with this name to begin with; a name that exists must be confirmed.
+        describe: says in a word or two what a folder is ("ImageXpress plate"), or None; runs in a thread for the
+            highlighted folder.
+    """
+
+    def __init__(
+        self,
+        *,
+        on_path_selected: Callable[[list[Path]], None],
+        on_cancel: Callable[[], None],
+        initial_path: Path | None = None,
+        selection_mode: SelectionMode = SelectionMode.FILES_ONLY,
+        allow_multiple: bool = False,
+        show_hidden_files: bool = False,
+        filter_extensions: Collection[str] | None = None,
+        filemanager: FileLister | None = None,
+        tasks: TaskSpawner | None = None,
+        save_name: str | None = None,
+        describe: Callable[[Path], str | None] | None = None,
+    ) -> None:
+        self._on_path_selected = on_path_selected
+        self._on_cancel = on_cancel
+        self._initial_path = initial_path
+        self._saves = save_name is not None
+        self._multiple = allow_multiple and not self._saves
+        self._suffixes = tuple(filter_extensions or ())
+        self._disk: FileLister = filemanager if filemanager is not None else LocalDisk()
+        self._tasks: TaskSpawner = tasks if tasks is not None else CurrentTasks()
+        self._app: Application[object] | None = None
+        self._notice: str | None = None
+        self._to_overwrite: Path | None = None
+        mode = SelectionMode.FILES_ONLY if self._saves else selection_mode
+        self.view = FolderView(mode, suffixes=self._suffixes, hidden=show_hidden_files)
+        self._reader = FolderReader(
+            self.view, self._disk, tasks=self._tasks, on_change=self._redraw, tell=self._tell, describe=describe
+        )
+        self.rows = self._binding_rows()
+        self._path = PathLine(
+            lambda: self.view.folder,
+            self._disk,
+            go=self._go,
+            leave=lambda: get_app().layout.focus(self.item_list_control),
+            tell=self._tell,
+            tasks=self._tasks,
+        )
+        self._name = TextField(save_name or "", on_enter=self.select, on_change=self._clear_notice)
+        self.list: SelectableList[Entry] = SelectableList(
+            lambda: self.view.shown,
+            lambda entry, width: drawing.row(self.view, entry, width, self._multiple),
+            index=lambda: self.view.index,
+            on_select=self._highlight,
+            on_activate=self._open,
+            empty=lambda: drawing.empty(self.view),
+            tasks=self._tasks,
+            refuse=self._tell,
+            name="open",
+            letter_keys=False,
+            keys=self._list_keys(),
+        )
+        self.item_list_control: UIControl = self.list.control
+        self.buttons = ButtonRow([(self._select_label, self.select), ("Cancel", self.cancel)], tasks=self._tasks)
+        self.container = self._layout()
+
+    def __pt_container__(self) -> Container:
+        return self.container
+
+    @property
+    def focus_target(self) -> UIControl:
+        """What should have the focus first: the name where something is saved, else the list."""
+        return self._name.control if self._saves else self.item_list_control
+
+    def start(self) -> None:
+        """Read the first folder. The first drawing does this, so that a browser can be built before the loop runs."""
+        if self._app is None:
+            self._app = get_app()
+            self._reader.open(self._initial_path or _working_folder(), climb=True)
+
+    def _layout(self) -> HSplit:
+        body: list[AnyContainer] = [
+            self._path,
+            drawn_window(lambda width: drawing.header(self.view, width, self._multiple, self._reader.set_order)),
+            self.list,
+            drawn_window(lambda width: drawing.status_line(self.view, width)),
+        ]
+        if self._saves:
+            label = drawn_window(lambda width: [("class:label", "  Name:   ")])
+            label.width = 10
+            body.append(VSplit([label, self._name], height=1))
+        body += [
+            drawn_window(self._choice_line),
+            self.buttons,
+            drawn_window(self._footer),
+        ]
+        return HSplit(
+            body,
+            key_bindings=self._dialog_keys(),
+            modal=True,
+            width=Dimension(min=20, preferred=96),
+            height=Dimension(min=9, preferred=32),
+            style="class:dialog",
+        )
+
+    # Keys
+
+    def _binding_rows(self) -> tuple[Binding, ...]:
+        rows = (
+            Binding(("enter",), self._activate, "Open", "Open the highlighted folder, or choose what is highlighted."),
+            Binding(("left",), self._reader.up, "Parent", "Go to the folder above; Backspace does the same."),
+            Binding(("space",), self._mark, "Mark", "Mark the highlighted row, to choose several."),
+            Binding(("c-s",), self.select, "Save" if self._saves else "Select", "Take what the line below names."),
+            Binding(("escape",), self._escape, "Cancel", "Clear the filter, or leave without choosing."),
+            Binding(("c-l",), self._path_edit, "Path", "Type a path; Tab completes it. / and ~ begin one too."),
+            Binding(("c-o",), self._next_order, "Sort", "Sort by name, by time or by size."),
+            Binding(("c-t",), self._toggle_hidden, "Hidden", "Show or hide names that begin with a dot."),
+            Binding(("c-a",), self._mark_all, "Mark all", "Mark all rows shown, or none of them."),
+            Binding(("f5", "c-r"), self._reader.reread, "Reread", "Read the folder again."),
+        )
+        return rows if self._multiple else tuple(row for row in rows if row.label not in ("Mark", "Mark all"))
+
+    def _rows_of(self, *keys: str) -> list[Binding]:
+        return [row for row in self.rows if row.keys[0] in keys]
+
+    def _dialog_keys(self) -> KeyBindingsBase:
+        """Keys that work wherever in the dialog the focus is."""
+        rows = self._rows_of("c-s", "escape", "c-l", "c-o", "c-t", "f5")
+        moves = KeyBindings()
+
+        @moves.add("tab")
+        def _(event: KeyPressEvent) -> None:
+            event.app.layout.focus_next()
+
+        @moves.add("s-tab")
+        def _(event: KeyPressEvent) -> None:
+            event.app.layout.focus_previous()
+
+        return merge_key_bindings([key_bindings(rows, tasks=self._tasks, refuse=self._tell), moves])
+
+    def _list_keys(self) -> KeyBindingsBase:
+        right = Binding(("right",), self._open_folder, "Open", "Open the highlighted folder.")
+        rows = [*self._rows_of("left", "space", "c-a"), right]
+        typing = KeyBindings()
+
+        @typing.add("backspace")
+        def _(event: KeyPressEvent) -> None:
+            if self.view.text:
+                self._filter(self.view.text[:-1])
+            else:
+                self._reader.up()
+
+        @typing.add("<any>")
+        def _(event: KeyPressEvent) -> None:
+            if event.data.isprintable():
+                self._type(event.data)
+
+        @typing.add("<bracketed-paste>")
+        def _(event: KeyPressEvent) -> None:
+            self._type(" ".join(event.data.split("\n")).strip())
+
+        return merge_key_bindings([typing, key_bindings(rows, tasks=self._tasks, refuse=self._tell)])
+
+    def _type(self, text: str) -> None:
+        """Text typed on the list: a path where it begins like one, the name to save, or else the filter."""
+        if not self.view.text and text[:1] in ("/", "~"):
+            self._path.edit(text)
+        elif self._saves:
+            get_app().layout.focus(self._name.window)
+            self._name.buffer.insert_text(text)
+        else:
+            self._filter(self.view.text + text)
+
+    def _filter(self, text: str) -> None:
+        self._clear_notice()
+        self.view.filter(text)
+        self._reader.describe_highlighted()
+
+    def _escape(self) -> None:
+        if self.view.text:
+            self._filter("")
+        else:
+            self.cancel()
+
+    def _highlight(self, index: int) -> None:
+        self._clear_notice()
+        self.view.index = index
+        self._reader.describe_highlighted()
+
+    def _mark(self) -> None:
+        entry = self.view.highlighted
+        if entry is None or not self.view.can_choose(entry):
+            self._tell(f"Only {drawing.KINDS[self.view.mode]} can be marked.")
+            return
+        self.view.toggle_mark(entry)
+        self._highlight(min(self.view.index + 1, len(self.view.shown) - 1))
+
+    def _mark_all(self) -> None:
+        self._clear_notice()
+        self.view.toggle_all_marks()
+
+    def _toggle_hidden(self) -> None:
+        self.view.hidden = not self.view.hidden
+        self.view.refresh()
+
+    def _next_order(self) -> None:
+        self._reader.set_order(self.view.order.next())
+
+    def _path_edit(self) -> None:
+        self._path.edit()
+
+    # Going places
+
+    def _activate(self) -> None:
+        self.list.activate()
+
+    def _open(self, entry: Entry) -> None:
+        """Enter and double click: into a folder; a file, or the row of this folder, is chosen."""
+        self._clear_notice()
+        if entry is PARENT:
+            self._reader.up()
+        elif entry is HERE:
+            self.select()
+        elif entry.is_folder:
+            self._reader.open(self.view.path(entry))
+        elif self._saves:
+            self._name.text = entry.name
+            get_app().layout.focus(self._name.window)
+        elif self.view.can_choose(entry):
+            self.select()
+
+    def _open_folder(self) -> None:
+        entry = self.view.highlighted
+        if entry is not None and entry.is_folder and entry is not HERE:
+            self._open(entry)
+
+    def _go(self, path: Path, is_folder: bool) -> None:
+        self._clear_notice()
+        get_app().layout.focus(self.item_list_control)
+        if is_folder:
+            self._reader.open(path)
+        else:
+            self._reader.open(path.parent, path.name)
+
+    # Choosing
+
+    def select(self) -> None:
+        """Choose what the line above the buttons names; where nothing can be chosen, say what is expected."""
+        if self._saves:
+            self._tasks.fire_and_forget(self._save(), "save as")
+        elif chosen := self.view.chosen():
+            self._reader.stop()
+            self._on_path_selected(chosen)
+        else:
+            self._tell(f"Nothing to take here yet: highlight one of the {drawing.KINDS[self.view.mode]}.")
+
+    def cancel(self) -> None:
+        """Leave without choosing."""
+        self._reader.stop()
+        self._on_cancel()
+
+    def _target(self) -> Path | None:
+        """The file that saving would write, or None while the name is not one."""
+        name = self._name.text.strip()
+        if not name or name in (".", "..") or os.sep in name or "\0" in name:
+            return None
+        if self._suffixes and not name.casefold().endswith(tuple(suffix.casefold() for suffix in self._suffixes)):
+            name += self._suffixes[0]
+        return self.view.folder / name
+
+    async def _save(self) -> None:
+        target = self._target()
+        if target is None:
+            self._tell(f"{visible(self._name.text)!r} is not a file name; expected one without {os.sep}.")
+            return
+        if target == self._to_overwrite:
+            self._finish_save(target)
+            return
+        try:
+            await in_daemon_thread(lambda: self._disk.stat(target), "look at file")
+        except FileNotFoundError:
+            self._finish_save(target)
+        except OSError as error:
+            self._tell(f"{visible(target.name)}: {error.strerror or error}; expected a file that can be written.")
+        else:
+            if target == self._target():
+                self._ask_to_overwrite(target)
+        self._redraw()
+
+    def _ask_to_overwrite(self, target: Path) -> None:
+        entry = self.view.entry(target.name)
+        if entry is not None and entry.is_folder:
+            self._tell(f"{visible(target.name)} is a folder; expected the name of a file.")
+            return
+        self._tell(f"{visible(target.name)} exists already. Enter once more replaces it.")
+        self._to_overwrite = target
+
+    def _finish_save(self, target: Path) -> None:
+        self._reader.stop()
+        self._on_path_selected([target])
+
+    # Drawing
+
+    def _redraw(self) -> None:
+        if self._app is not None:
+            self._app.invalidate()
+
+    def _tell(self, text: str | None) -> None:
+        self._notice = text
+
+    def _clear_notice(self) -> None:
+        self._notice = None
+        self._to_overwrite = None
+
+    def _select_label(self) -> str:
+        if self._saves:
+            return "Overwrite" if self._to_overwrite is not None else "Save"
+        return f"Select {len(self.view.marks)} marked" if self.view.marks else "Select"
+
+    def _choice_line(self, width: int) -> StyleAndTextTuples:
+        """What Select would take, or the newest remark in its place."""
+        self.start()
+        if self._notice is not None:
+            return [("class:warning", cut(f"  {self._notice}", width))]
+        if self._saves:
+            target = self._target()
+            if target is None:
+                return [("class:muted", cut("  Type a name for the file.", width))]
+            return _named("  Save writes  ", visible(str(target)), "", width)
+        chosen = self.view.chosen()
+        if not chosen:
+            return [("class:muted", cut(f"  Highlight one of the {drawing.KINDS[self.view.mode]} to select.", width))]
+        if len(chosen) > 1:
+            names = ", ".join(visible(path.name or str(path)) for path in chosen)
+            return _named("  Select takes  ", names, "", width)
+        return _named("  Select takes  ", visible(str(chosen[0])), self._reader.description(chosen[0]) or "", width)
+
+    def _footer(self, width: int) -> StyleAndTextTuples:
+        keys = footer_fragments(self.rows, max(0, width - 2), tasks=self._tasks, refuse=self._tell)
+        return [("", "  "), *keys]
+
+
+def _named(label: str, name: str, remark: str, width: int) -> StyleAndTextTuples:
+    remark = f"  {visible(remark)}" if remark else ""
+    room = max(8, width - len(label) - len(remark))
+    return [("class:label", label), ("class:title", cut_middle(name, room)), ("class:ok", remark)]
+
+
+def _working_folder() -> Path:
+    try:
+        return Path.cwd()
+    except OSError:  # it has been removed
+        return Path.home()

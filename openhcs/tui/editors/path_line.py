@@ -1,0 +1,143 @@
+"""The line that says where a file browser stands, and becomes a field to type a path into.
+
+Tab completes a name as a shell does; the disk is asked in a thread, and an answer that comes after more typing is
+dropped.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+from prompt_toolkit.application import get_app
+from prompt_toolkit.filters import has_focus
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.layout.containers import ConditionalContainer, Container, HSplit, VSplit
+from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
+
+from openhcs.tui.editors.daemon_thread import in_daemon_thread
+from openhcs.tui.editors.folder_listing import FileLister
+from openhcs.tui.editors.folder_reader import absolute
+from openhcs.tui.ports import TaskSpawner
+from openhcs.tui.utils.safe_text import visible
+from openhcs.tui.widgets.drawn_text import cut_middle, drawn_window
+from openhcs.tui.widgets.text_field import TextField
+
+__all__ = ["PathLine"]
+
+LABEL = "  Folder: "
+
+
+class PathLine:
+    """Shows `folder()`; `edit` makes it a field. `go` gets a path that exists and whether it is a folder."""
+
+    def __init__(
+        self,
+        folder: Callable[[], Path],
+        disk: FileLister,
+        *,
+        go: Callable[[Path, bool], None],
+        leave: Callable[[], None],
+        tell: Callable[[str | None], None],
+        tasks: TaskSpawner,
+    ) -> None:
+        self._folder = folder
+        self._disk = disk
+        self._go = go
+        self._leave = leave
+        self._tell = tell
+        self._tasks = tasks
+        self.field = TextField(
+            on_enter=lambda: tasks.fire_and_forget(self._enter(self.field.text), "open path"),
+            on_change=lambda: tell(None),
+            keys=self._keys(),
+        )
+        edited = has_focus(self.field.window)
+        label = drawn_window(lambda width: [("class:label", LABEL)])
+        label.width = len(LABEL)
+        self.container = HSplit(
+            [
+                ConditionalContainer(drawn_window(self._draw), ~edited),
+                ConditionalContainer(VSplit([label, self.field], height=1), edited),
+            ]
+        )
+
+    def __pt_container__(self) -> Container:
+        return self.container
+
+    def edit(self, text: str | None = None) -> None:
+        """Let the path be typed, beginning with `text` or the folder shown."""
+        if text is None:
+            folder = str(self._folder())
+            text = folder if folder.endswith(os.sep) else folder + os.sep
+        self.field.text = text
+        get_app().layout.focus(self.field.window)
+
+    def _draw(self, width: int) -> StyleAndTextTuples:
+        def click(mouse_event: MouseEvent) -> None:
+            if mouse_event.event_type is MouseEventType.MOUSE_UP:
+                self.edit()
+
+        path = cut_middle(visible(str(self._folder())), max(0, width - len(LABEL)))
+        return [("class:label", LABEL, click), ("class:title", path, click)]
+
+    def _keys(self) -> KeyBindings:
+        keys = KeyBindings()
+
+        @keys.add("tab")
+        def _(event: KeyPressEvent) -> None:
+            self._tasks.fire_and_forget(self._complete(self.field.text), "complete path")
+
+        @keys.add("escape", eager=True)
+        @keys.add("s-tab")
+        @keys.add("down")
+        def _(event: KeyPressEvent) -> None:
+            self._tell(None)
+            self._leave()
+
+        return keys
+
+    async def _enter(self, text: str) -> None:
+        path = absolute(Path(text))
+        try:
+            details = await in_daemon_thread(lambda: self._disk.stat(path), "open path")
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            if self.field.text == text:
+                self._tell(f"{visible(text)}: {reason}; expected a path that exists. Tab completes, Esc goes back.")
+                get_app().invalidate()
+            return
+        self._go(path, stat.S_ISDIR(details.st_mode))
+        get_app().invalidate()
+
+    async def _complete(self, text: str) -> None:
+        head, _, beginning = text.rpartition(os.sep)
+        folder = absolute(Path(f"{head}{os.sep}")) if os.sep in text else absolute(self._folder())
+        if text.startswith("~") and os.sep not in text:
+            self.field.text = f"{absolute(Path(text))}{os.sep}"
+            return
+        try:
+            found = await in_daemon_thread(
+                lambda: sorted(entry for entry in self._disk.scan(folder) if entry[0].startswith(beginning)),
+                "complete path",
+            )
+        except (OSError, ValueError):
+            found = []
+        if self.field.text != text:
+            return
+        if not beginning.startswith("."):
+            found = [entry for entry in found if not entry[0].startswith(".")]
+        names = [name for name, _ in found]
+        common = os.path.commonprefix(names)  # noqa: RUF071  of names, not of paths
+        if len(found) == 1 and found[0][1]:
+            common += os.sep
+        if len(common) > len(beginning):
+            self.field.text = text[: len(text) - len(beginning)] + common
+        if not names:
+            self._tell("Nothing here begins like that.")
+        elif len(names) > 1:
+            self._tell(f"{len(names):,} begin like this: " + "  ".join(visible(name) for name in names[:12]))
+        get_app().invalidate()
