@@ -1,0 +1,171 @@
+"""A plate's index and a pipeline become one frozen plan for each well; everything wrong is told at once.
+
+Pure: no file is opened but the source of the users' own modules, whose digest goes into the plan. The rules that steps
+must keep are in `pipeline_rules`; which wells and planes there are is decided here. A missing plane of one well is not
+an error here: that well fails in the run, with its cause, and the others finish.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from openhcs.core.functions import did_you_mean
+from openhcs.core.model import (
+    COMBINED,
+    Component,
+    Pipeline,
+    PlaneKey,
+    PlaneSource,
+    PlateIndex,
+    WellPlan,
+    well_position,
+)
+from openhcs.core.pipeline_rules import check_steps
+from openhcs.errors import PipelineError, Problem, StoreError
+
+__all__ = ["compile_plate", "plans_from_json", "plans_to_json"]
+
+_LIBRARIES = ("openhcs", "numpy", "scipy", "scikit-image")
+"""Distributions whose versions can change a result."""
+
+_INDEPENDENT = (Component.SITE, Component.T)
+
+
+def compile_plate(
+    index: PlateIndex, pipeline: Pipeline, wells: Sequence[str] | None = None, modules: Sequence[str] = ()
+) -> tuple[WellPlan, ...]:
+    """Plan every well, in row-major order.
+
+    Args:
+        index: what the plate holds.
+        pipeline: what to do; disabled steps are left out of the plans.
+        wells: names of the wells to plan; None plans all.
+        modules: dotted names of the users' modules that functions may come from, besides the catalogue.
+
+    Raises:
+        PipelineError: `problems` holds everything wrong in any step and well. What is wrong with a step is told once,
+            what is wrong with some wells names them.
+    """
+    modules = tuple(modules)
+    chosen, problems = _choose_wells(index, wells)
+    planes, missing = _choose_planes(index, pipeline.planes, chosen)
+    problems += missing
+    steps, faults = check_steps(index, pipeline, modules)
+    problems += faults
+    if problems:
+        raise PipelineError(
+            f"pipeline {pipeline.name} on plate {index.name}: it cannot run; expected a pipeline that fits the plate.",
+            problems,
+        )
+    versions = {**_library_versions(), **{module: _source_digest(module) for module in modules}}
+    independent = tuple(
+        component for component in _INDEPENDENT if all(component not in step.variable_components for step in steps)
+    )
+    plan = WellPlan(
+        well="",
+        root=index.root,
+        plate=index.name,
+        format=index.format,
+        channels=index.channels,
+        pixel_size_um=index.pixel_size_um,
+        planes=(),
+        steps=steps,
+        independent=independent,
+        versions=versions,
+        modules=modules,
+    )
+    return tuple(_with_hash(replace(plan, well=well, planes=tuple(planes[well]))) for well in chosen)
+
+
+def plans_to_json(plans: Iterable[WellPlan]) -> bytes:
+    """Plans as the text that the runner process reads."""
+    return _plans_adapter().dump_json(tuple(plans))
+
+
+def plans_from_json(text: bytes | str) -> tuple[WellPlan, ...]:
+    """Plans as `plans_to_json` wrote them; equal to the ones given to it.
+
+    Raises:
+        StoreError: the text holds no plans.
+    """
+    try:
+        return _plans_adapter().validate_json(text)
+    except ValidationError as error:
+        raise StoreError(f"well plans: {error.error_count()} faults in the JSON; expected plans.") from error
+
+
+@cache
+def _plans_adapter() -> TypeAdapter[tuple[WellPlan, ...]]:
+    return TypeAdapter(tuple[WellPlan, ...])  # built once: 10 ms
+
+
+def _choose_wells(index: PlateIndex, wells: Sequence[str] | None) -> tuple[tuple[str, ...], list[Problem]]:
+    existing = index.wells
+    if not existing:
+        return (), [Problem(f"the plate {index.name} has no image planes; expected at least one")]
+    if wells is None:
+        return existing, []
+    if not wells:
+        return (), [Problem("no well was asked for; expected at least one")]
+    problems = [
+        Problem(f"no such well; expected one of {_some(existing)}.{did_you_mean(well, existing)}", well=well)
+        for well in dict.fromkeys(wells)
+        if well not in existing
+    ]
+    return tuple(sorted(set(wells) & set(existing), key=well_position)), problems
+
+
+def _choose_planes(
+    index: PlateIndex, source: PlaneSource, wells: Sequence[str]
+) -> tuple[Mapping[str, Sequence[tuple[PlaneKey, str]]], list[Problem]]:
+    """The planes of the wanted kind, by well, and which wells have none."""
+    planes: dict[str, list[tuple[PlaneKey, str]]] = defaultdict(list)
+    for key, file in sorted(index.planes.items()):
+        if (key.z == COMBINED) == (source is PlaneSource.PROJECTION):
+            planes[key.well].append((key, file))
+    without = [well for well in wells if well not in planes]
+    if source is PlaneSource.STACK:
+        message = "only projections are stored; expected z planes. Set `planes: projection` in the pipeline."
+    else:
+        message = "no projections are stored; expected some. Set `planes: stack` in the pipeline."
+    if without and len(without) == len(wells):
+        return planes, [Problem(message)]
+    return planes, [Problem(message, well=well) for well in without]
+
+
+def _with_hash(plan: WellPlan) -> WellPlan:
+    """The plan with the digest of all of it but the root: a plate that moved keeps its results."""
+    content = _plan_adapter().dump_python(plan, mode="json", exclude={"root", "hash"})
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return replace(plan, hash=hashlib.sha256(text.encode()).hexdigest())
+
+
+@cache
+def _plan_adapter() -> TypeAdapter[WellPlan]:
+    return TypeAdapter(WellPlan)
+
+
+@cache
+def _library_versions() -> Mapping[str, str]:
+    return {name: importlib.metadata.version(name) for name in _LIBRARIES}  # cached: 20 ms
+
+
+def _source_digest(module: str) -> str:
+    """What stands for the version of a module of the user's, which seldom has one: a digest of its source."""
+    spec = importlib.util.find_spec(module)
+    source = Path(spec.origin).read_bytes() if spec is not None and spec.has_location and spec.origin else b""
+    return f"sha256:{hashlib.sha256(source).hexdigest()[:16]}"
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) <= 12 else f"{', '.join(names[:10])}, ... {names[-1]} ({len(names)} in all)"
