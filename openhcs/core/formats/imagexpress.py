@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ImageXpress"]
 
+_TAGS_TRIED = 3
 _STANDARD_PLATES = ((2, 3), (3, 4), (4, 6), (6, 8), (8, 12), (16, 24), (32, 48))
 
 
@@ -245,18 +246,26 @@ def _plan(root: Path, acquisition: str, files: list[str]) -> tuple[AcquisitionPl
 
 
 def _tags(root: Path, planes: Mapping[PlaneKey, str]) -> tuple[dict[int, MetaSeriesTag], list[Discrepancy]]:
-    """The tag of each channel's first plane, by channel."""
-    firsts: dict[int, str] = {}
+    """One tag for each channel, by channel: of its first plane, or where that is unreadable, of another well's."""
+    firsts: dict[int, dict[str, str]] = {}
     for key, path in planes.items():
-        firsts.setdefault(key.channel, path)
+        firsts.setdefault(key.channel, {}).setdefault(key.well, path)
     tags: dict[int, MetaSeriesTag] = {}
-    remarks: list[Discrepancy] = []
-    for channel, path in sorted(firsts.items()):
-        try:
-            tags[channel] = read_tag(root / path)
-        except PlaneError as error:
-            tags[channel] = MetaSeriesTag()
-            remarks.append(Discrepancy(f"channel {channel}: no pixel size or wavelength; {error}"))
+    failures: dict[int, PlaneError] = {}
+    for channel in sorted(firsts):
+        tags[channel] = MetaSeriesTag()
+        for path in list(firsts[channel].values())[:_TAGS_TRIED]:
+            try:
+                tags[channel] = read_tag(root / path)
+            except PlaneError as error:
+                failures.setdefault(channel, error)
+            else:
+                failures.pop(channel, None)
+                break
+    remarks = []
+    if failures:
+        channels = ", ".join(f"w{channel}" for channel in failures)
+        remarks.append(Discrepancy(f"no pixel size or wavelength for {channels}: {next(iter(failures.values()))}"))
     sizes = {channel: tag.pixel_size_um for channel, tag in tags.items() if tag.pixel_size_um is not None}
     if len(set(sizes.values())) > 1:
         each = name_some([f"w{channel} {size:g} um" for channel, size in sizes.items()])

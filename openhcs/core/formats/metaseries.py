@@ -10,6 +10,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree.ElementTree import ParseError
 
 from openhcs.core.formats.tiff import DAMAGED
 from openhcs.core.model import PlateIndex
@@ -40,7 +41,7 @@ def read_tag(path: Path) -> MetaSeriesTag:
     try:
         with TiffFile(path) as tiff:
             metadata = tiff.metaseries_metadata
-    except DAMAGED as error:
+    except (*DAMAGED, ParseError) as error:
         raise PlaneError(
             f"image metadata cannot be read: {path}; expected a TIFF file, got {type(error).__name__}: {error}."
         ) from error

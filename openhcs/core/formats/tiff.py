@@ -37,6 +37,8 @@ def read_tiff_plane(path: Path) -> npt.NDArray[np.generic]:
         if size == 0:
             raise _plane_error(path, "an empty file")
         with TiffFile(path) as tiff:
+            if not tiff.pages:
+                raise _plane_error(path, "a file without an image, perhaps cut short")
             if len(tiff.pages) != 1:
                 raise _plane_error(path, f"{len(tiff.pages)} planes in one file")
             page = tiff.pages[0]
@@ -55,9 +57,9 @@ def read_tiff_plane(path: Path) -> npt.NDArray[np.generic]:
 
 def _check_complete(path: Path, page: TiffPage, size: int) -> None:
     """Raise unless the file reaches as far as its own table of image data says."""
+    if not page.databytecounts or len(page.dataoffsets) != len(page.databytecounts) or 0 in page.databytecounts:
+        raise _plane_error(path, "a file whose table of image data is damaged")
     ends = [offset + count for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True)]
-    if not ends or 0 in page.databytecounts:
-        raise _plane_error(path, "a file without image data")
     if max(ends) > size:
         raise _plane_error(path, f"a file cut short: {size} bytes of {max(ends)}")
     if page.compression == 1 and sum(page.databytecounts) < page.nbytes:
