@@ -179,6 +179,22 @@ class UnifiedTaskManager:
         except (TaskRefused, TypeError) as refusal:
             self._report(refusal, _name_of(coro, name))
 
+    def offer(self, work: Callable[[], AnyCoroutine], name: str) -> bool:
+        """Run `work()` as `fire_and_forget` would, if a task can be had now; False, told to nobody, if not.
+
+        For work that is about refusals and failures itself, and must not cause more of them.
+        """
+        loop = _running_loop() or self._loop
+        if self._closing or loop is None or loop.is_closed() or not loop.is_running():
+            return False
+        if loop is not _running_loop():
+            loop.call_soon_threadsafe(self.offer, work, name)
+            return True
+        if len(self._born_s) >= self.max_tasks:
+            return False
+        self.fire_and_forget(work(), name)
+        return True
+
     def exclusive(self, group: str, coro: Coroutine[Any, Any, T], name: str | None = None) -> asyncio.Task[T]:
         """Start `coro` in place of the task of `group`, which is cancelled and ends its clean-up first."""
         previous = self._exclusive.get(group)

@@ -1,0 +1,205 @@
+"""A prompt_toolkit Application in which one faulty part stays one fault.
+
+- G2 (its part). A failing key or mouse handler is reported; the keys typed behind it are still handled.
+- G3 (its part). A failing frame is reported, the newest dialog is closed for it, and failing that the screen is
+  replaced by a plain notice from which the user can try again or leave.
+- G5 (its part). Keys typed ahead are handled one in each turn of the loop, so that a dialog opened by the first gets
+  the second.
+- Leaving waits for prompt_toolkit's own background tasks, but not for ever.
+
+Checked by tests/tui/utils/test_application.py. Subclasses only; prompt_toolkit itself is not patched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from prompt_toolkit.application import Application, get_app
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.key_binding.key_bindings import Binding, KeyBindingsBase
+from prompt_toolkit.key_binding.key_processor import KeyPress, KeyProcessor
+from prompt_toolkit.keys import Keys
+from prompt_toolkit.layout.containers import AnyContainer, Window
+from prompt_toolkit.layout.controls import FormattedTextControl
+from prompt_toolkit.layout.layout import FocusableElement, Layout
+
+from openhcs.tui.ports import ErrorSink
+from openhcs.tui.utils.safe_text import describe, visible
+
+__all__ = ["GuardedApplication", "GuardedLayout"]
+
+T = TypeVar("T")
+
+_EXIT_S = 2.0
+"""How long leaving waits for prompt_toolkit's background tasks."""
+
+_AT_ONCE = (Keys.SIGINT, Keys.CPRResponse)
+
+
+class GuardedApplication(Application[T]):
+    """An Application that reports to `on_error` what would have ended it.
+
+    `close_dialog(error)` is asked to close the newest dialog when a frame fails; it returns False when there is none.
+    Give the layout as a `GuardedLayout` to keep its focus history bounded.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        *,
+        on_error: ErrorSink,
+        close_dialog: Callable[[BaseException], bool] | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(layout=layout, **options)
+        self._report = on_error
+        self._close_dialog = close_dialog
+        self._failed_layout: Layout | None = None
+        self.key_processor = _GuardedKeyProcessor(self.key_processor._bindings, on_error)
+
+    async def run_async(
+        self,
+        pre_run: Callable[[], None] | None = None,
+        set_exception_handler: bool = False,
+        handle_sigint: bool = True,
+        slow_callback_duration: float = 0.5,
+    ) -> T:
+        """Run until `exit`. prompt_toolkit's own exception handler, which asks for ENTER, is never installed."""
+        return await super().run_async(
+            pre_run=pre_run,
+            set_exception_handler=False,
+            handle_sigint=handle_sigint,
+            slow_callback_duration=slow_callback_duration,
+        )
+
+    async def cancel_and_wait_for_background_tasks(self) -> None:
+        """Cancel prompt_toolkit's background tasks and wait for them, but not for one that will not end."""
+        tasks = set(self._background_tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_EXIT_S)
+
+    def _redraw(self, render_as_done: bool = False) -> None:
+        try:
+            super()._redraw(render_as_done)
+        except Exception as error:
+            self._report(error, "drawing the screen")
+            if not render_as_done:
+                self._redraw_without_fault(error)
+
+    def _redraw_without_fault(self, error: Exception) -> None:
+        while self._close_dialog is not None and self._close_dialog(error):
+            try:
+                return super()._redraw()
+            except Exception as next_error:
+                error = next_error
+        if self._failed_layout is None:
+            self._failed_layout = self.layout
+            self.layout = GuardedLayout(self._notice(error))
+        try:
+            super()._redraw()
+        except Exception as last:
+            # Not even two lines of text can be drawn: there is no screen left to go on with.
+            if not self.is_done and self.is_running:
+                self.exit(exception=last)
+
+    def _notice(self, error: Exception) -> Window:
+        keys = KeyBindings()
+
+        @keys.add("r")
+        def _try_again(event: KeyPressEvent) -> None:
+            if self._failed_layout is not None:
+                self.layout, self._failed_layout = self._failed_layout, None
+            self.invalidate()
+
+        @keys.add("q")
+        @keys.add("c-c")
+        def _leave(event: KeyPressEvent) -> None:
+            self.exit(exception=error)
+
+        text: StyleAndTextTuples = [
+            ("bold", "The screen could not be drawn.\n"),
+            ("", visible(f"{type(error).__name__}: {describe(error)}", 300)),
+            ("", "\n\nr  try again    q  quit"),
+        ]
+        return Window(FormattedTextControl(text, focusable=True, key_bindings=keys), wrap_lines=True)
+
+
+class GuardedLayout(Layout):
+    """A Layout whose focus history names each window once, so that it stays as small as the layout."""
+
+    def __init__(self, container: AnyContainer, focused_element: FocusableElement | None = None) -> None:
+        super().__init__(container, focused_element)
+
+    @property
+    def current_window(self) -> Window:
+        """The window that has the focus."""
+        return self._stack[-1]
+
+    @current_window.setter
+    def current_window(self, value: Window) -> None:
+        present = {id(window) for window in self.find_all_windows()}
+        self._stack = [window for window in self._stack if window is not value and id(window) in present]
+        self._stack.append(value)
+
+
+class _GuardedKeyProcessor(KeyProcessor):
+    """Handles one key in each turn of the loop; a handler that fails is reported and the next key goes on."""
+
+    def __init__(self, key_bindings: KeyBindingsBase, report: ErrorSink) -> None:
+        self._report = report
+        self._typed_ahead: deque[KeyPress] = deque()
+        self._turn_is_scheduled = False
+        super().__init__(key_bindings)
+
+    def reset(self) -> None:
+        super().reset()
+        self._typed_ahead.clear()
+
+    def process_keys(self) -> None:
+        app = get_app()
+        urgent = [key for key in self.input_queue if key.key in _AT_ONCE]
+        self._typed_ahead.extend(key for key in self.input_queue if key.key not in _AT_ONCE)
+        self.input_queue.clear()
+        if urgent:
+            self._handle(urgent)
+        if app.input.closed or asyncio._get_running_loop() is None:
+            # There will be no next turn: the keys before the end of the input count all the same.
+            while self._typed_ahead and not app.is_done:
+                self._process_one()
+        elif not self._turn_is_scheduled:
+            self._take_turn()
+
+    def empty_queue(self) -> list[KeyPress]:
+        rest = [*super().empty_queue(), *self._typed_ahead]
+        self._typed_ahead.clear()
+        return rest
+
+    def _take_turn(self) -> None:
+        self._turn_is_scheduled = False
+        if not self._typed_ahead or get_app().is_done:
+            return
+        try:
+            self._process_one()
+        finally:
+            if self._typed_ahead:
+                self._turn_is_scheduled = True
+                asyncio.get_running_loop().call_soon(self._take_turn)
+
+    def _process_one(self) -> None:
+        self._handle([self._typed_ahead.popleft()])
+
+    def _handle(self, keys: Sequence[KeyPress]) -> None:
+        self.input_queue.extend(keys)
+        super().process_keys()
+
+    def _call_handler(self, handler: Binding, key_sequence: list[KeyPress]) -> None:
+        try:
+            super()._call_handler(handler, key_sequence)
+        except Exception as error:
+            self._report(error, f"key {' '.join(str(press.key) for press in key_sequence)}")

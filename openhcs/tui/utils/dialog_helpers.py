@@ -1,0 +1,256 @@
+"""Asking and telling through dialogs: the fixed names, one function for each question.
+
+Each `prompt_for_*` returns what the user chose, or None where they cancelled. `app_state` is anything that can
+`show_dialog`; cancelling the caller closes the dialog (G4). Errors go the one way they always go, through the error
+handler.
+
+The file browser lives above this module, which may not import it: it is looked up by name when it is first needed, or
+given with `use_file_browser`. Checked by tests/tui/utils/test_dialog_helpers.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import pkgutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.layout.containers import HSplit, VSplit, Window
+from prompt_toolkit.layout.controls import FormattedTextControl
+from prompt_toolkit.layout.dimension import Dimension
+from prompt_toolkit.widgets import Button, Frame, Label, TextArea
+
+from openhcs.tui.ports import DialogHost
+from openhcs.tui.utils.error_dialog import show_scrollable_error_dialog
+from openhcs.tui.utils.exception_hooks import ExceptionHooks
+from openhcs.tui.utils.focus_manager import focus_after_delay, get_focus_manager
+from openhcs.tui.utils.safe_error_handler import get_error_handler, safe_show_error, safe_show_error_sync
+from openhcs.tui.utils.safe_text import visible, visible_lines
+
+__all__ = [
+    "choose",
+    "confirm",
+    "focus_text_area",
+    "prompt_for_file_dialog",
+    "prompt_for_multi_folder_dialog",
+    "prompt_for_save_file_dialog",
+    "prompt_for_text_input",
+    "setup_global_exception_handler",
+    "show_error_dialog",
+    "show_global_error",
+    "show_global_error_sync",
+    "show_scrollable_error_dialog",
+    "use_file_browser",
+]
+
+# -- errors ------------------------------------------------------------------------------------------------------
+
+
+async def show_error_dialog(title: str, message: str, app_state: Any) -> None:
+    """Tell of something that went wrong without an exception, until the user closes it."""
+    await show_scrollable_error_dialog(title, message, app_state=app_state)
+
+
+async def show_global_error(exception: BaseException, context: str = "operation", app_state: Any = None) -> None:
+    """Hand `exception` to the program's error handler; returns when its dialog is closed."""
+    await safe_show_error(exception, context, app_state)
+
+
+def show_global_error_sync(exception: BaseException, context: str = "operation", app_state: Any = None) -> None:
+    """Hand `exception` to the program's error handler, from anywhere, and go on."""
+    safe_show_error_sync(exception, context, app_state)
+
+
+_global_hooks: ExceptionHooks | None = None
+
+
+def setup_global_exception_handler(app_state: Any) -> ExceptionHooks:
+    """Show whatever nobody caught through `app_state`: the interpreter's hooks, and the running loop's, if one runs.
+
+    Call it inside the running loop, or again there. `restore()` on the result undoes it.
+    """
+    global _global_hooks
+    handler = get_error_handler()
+    handler.app_state = app_state
+    if _global_hooks is not None:
+        _global_hooks.restore()
+    _global_hooks = ExceptionHooks(handler)
+    _global_hooks.install()
+    return _global_hooks
+
+
+# -- questions ---------------------------------------------------------------------------------------------------
+
+
+async def choose(title: str, message: str, answers: Sequence[str], app_state: DialogHost) -> str | None:
+    """Ask for one of `answers`; the first has the focus, each has its initial letter as a key, Escape is None."""
+    answer: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+    keys = _escape_keys(answer)
+    buttons = []
+    for text in answers:
+        buttons.append(Button(text, handler=_answering(answer, text), width=len(text) + 4))
+        if text[0].lower() not in {other[0].lower() for other in answers if other is not text}:
+            _bind(keys, text[0].lower(), _answering(answer, text))
+    _bind_button_moves(keys)
+    dialog = _framed(title, [Label(visible_lines(message), dont_extend_height=True), _button_row(buttons)], keys)
+    return await _ask(dialog, answer, buttons[0], app_state)
+
+
+async def confirm(title: str, message: str, app_state: DialogHost, yes: str = "Yes", no: str = "No") -> bool:
+    """Ask a question of two answers; Escape is no."""
+    return await choose(title, message, (yes, no), app_state) == yes
+
+
+async def prompt_for_text_input(
+    title: str, prompt_message: str, app_state: DialogHost, default: str = "", password: bool = False
+) -> str | None:
+    """Ask for one line of text."""
+    answer: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+
+    def accept(buffer: Buffer) -> bool:
+        _settle(answer, buffer.text)
+        return True
+
+    field = TextArea(default, multiline=False, accept_handler=accept, password=password, style="class:field")
+    field.buffer.cursor_position = len(default)
+    buttons = [
+        Button("OK", handler=lambda: accept(field.buffer) and None),
+        Button("Cancel", handler=_answering(answer, None)),
+    ]
+    keys = _escape_keys(answer)
+    prompt = Label(visible_lines(prompt_message), dont_extend_height=True)
+    return await _ask(_framed(title, [prompt, field, _button_row(buttons)], keys), answer, field, app_state)
+
+
+async def focus_text_area(text_area: TextArea) -> bool:
+    """Focus `text_area` now or when it is rendered; True when it has the focus."""
+    return await focus_after_delay(text_area, 0.1)
+
+
+# -- files -------------------------------------------------------------------------------------------------------
+
+_file_browser: Callable[..., Any] | None = None
+
+
+def use_file_browser(browser: Callable[..., Any] | None) -> None:
+    """Use `browser` for file dialogs; called with the keywords of `FileManagerBrowser`. None: the project's own."""
+    global _file_browser
+    _file_browser = browser
+
+
+async def prompt_for_file_dialog(
+    title: str, prompt_message: str, app_state: DialogHost, filemanager: Any = None, **options: Any
+) -> Path | None:
+    """Ask for one existing file. `options` are further keywords of `FileManagerBrowser`."""
+    return await _browse_one(title, prompt_message, app_state, "FILES_ONLY", filemanager, options)
+
+
+async def prompt_for_save_file_dialog(
+    title: str, prompt_message: str, app_state: DialogHost, filemanager: Any = None, **options: Any
+) -> Path | None:
+    """Ask for the path of a file to write; the browser asks before one that exists is chosen."""
+    return await _browse_one(title, prompt_message, app_state, "FILES_ONLY", filemanager, {"save_name": "", **options})
+
+
+async def prompt_for_multi_folder_dialog(
+    title: str, prompt_message: str, app_state: DialogHost, filemanager: Any = None, **options: Any
+) -> list[Path] | None:
+    """Ask for one or more folders."""
+    options = {"allow_multiple": True, **options}
+    return await _browse(title, prompt_message, app_state, "DIRECTORIES_ONLY", filemanager, options)
+
+
+async def _browse_one(
+    title: str, message: str, app_state: DialogHost, mode: str, filemanager: Any, options: dict[str, Any]
+) -> Path | None:
+    paths = await _browse(title, message, app_state, mode, filemanager, options)
+    return paths[0] if paths else None
+
+
+async def _browse(
+    title: str, message: str, app_state: DialogHost, mode: str, filemanager: Any, options: dict[str, Any]
+) -> list[Path] | None:
+    answer: asyncio.Future[list[Path] | None] = asyncio.get_running_loop().create_future()
+    make = _file_browser if _file_browser is not None else pkgutil.resolve_name(f"{_EDITORS}:FileManagerBrowser")
+    browser = make(
+        on_path_selected=lambda paths: _settle(answer, paths),
+        on_cancel=lambda: _settle(answer, None),
+        selection_mode=getattr(pkgutil.resolve_name(f"{_EDITORS}:SelectionMode"), mode),
+        filemanager=filemanager,
+        **options,
+    )
+    prompt = [Label(visible_lines(message), dont_extend_height=True)] if message else []
+    body = HSplit([*prompt, browser], width=Dimension(preferred=100), height=Dimension(preferred=30))
+    dialog = Frame(body, title=visible(title), style="class:dialog")
+    showing = app_state.show_dialog(dialog, result_future=answer)
+    result: list[Path] | None = await get_focus_manager().managed_focus_during_dialog(
+        browser.item_list_control, showing
+    )
+    return result
+
+
+_EDITORS = "openhcs.tui.editors.file_browser"
+
+# -- parts -------------------------------------------------------------------------------------------------------
+
+
+async def _ask(dialog: Any, answer: asyncio.Future[Any], focus: Any, app_state: DialogHost) -> Any:
+    showing = app_state.show_dialog(dialog, result_future=answer)
+    return await get_focus_manager().managed_focus_during_dialog(focus, showing)
+
+
+def _framed(title: str, parts: Sequence[Any], keys: KeyBindings) -> Frame:
+    inside: list[Any] = []
+    for part in parts:
+        inside += [Window(height=1), part]
+    body = VSplit(
+        [Window(width=2), HSplit([*inside, Window(height=1)], key_bindings=keys), Window(width=2)],
+        width=Dimension(min=30, max=100),
+    )
+    return Frame(body, title=visible(title), style="class:dialog")
+
+
+def _button_row(buttons: Sequence[Button]) -> VSplit:
+    hint: StyleAndTextTuples = [("class:muted", "  Tab  move   Enter  choose   Esc  cancel")]
+    row: list[Any] = []
+    for button in buttons:
+        row += [button, Window(width=1)]
+    return VSplit([*row, Window(FormattedTextControl(hint), height=1)], height=1)
+
+
+def _escape_keys(answer: asyncio.Future[Any]) -> KeyBindings:
+    keys = KeyBindings()
+    _bind(keys, "escape", _answering(answer, None), eager=True)
+    _bind(keys, "c-c", _answering(answer, None))
+    return keys
+
+
+def _bind_button_moves(keys: KeyBindings) -> None:
+    @keys.add("right")
+    @keys.add("tab")
+    def _next(event: KeyPressEvent) -> None:
+        event.app.layout.focus_next()
+
+    @keys.add("left")
+    @keys.add("s-tab")
+    def _previous(event: KeyPressEvent) -> None:
+        event.app.layout.focus_previous()
+
+
+def _bind(keys: KeyBindings, key: str, run: Callable[[], None], eager: bool = False) -> None:
+    @keys.add(key, eager=eager)
+    def _run(event: KeyPressEvent) -> None:
+        run()
+
+
+def _answering(answer: asyncio.Future[Any], value: object) -> Callable[[], None]:
+    return lambda: _settle(answer, value)
+
+
+def _settle(answer: asyncio.Future[Any], value: object) -> None:
+    if not answer.done():
+        answer.set_result(value)

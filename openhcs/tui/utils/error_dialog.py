@@ -1,0 +1,281 @@
+"""The dialog that shows errors: one dialog, any number of errors.
+
+`ErrorPages` are the errors to show, which may grow while they are on the screen; `ErrorDialog` shows one page at a
+time (`2 of 17`). It draws only the lines that are visible, so the length of a traceback costs nothing, and text from
+errors is made visible first, so it cannot drive the terminal (G12). A fault in drawing the dialog ends it with that
+fault, for whoever shows it to handle (G3).
+
+Checked by tests/tui/utils/test_error_dialog.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from prompt_toolkit.application import get_app
+from prompt_toolkit.clipboard import ClipboardData
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.layout.containers import HSplit, Window
+from prompt_toolkit.layout.controls import FormattedTextControl
+from prompt_toolkit.layout.dimension import Dimension
+from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
+from prompt_toolkit.widgets import Frame
+from pygments.lexers.python import PythonTracebackLexer
+from pygments.token import Token
+
+from openhcs.tui.ports import DialogHost
+from openhcs.tui.utils.error_boundary import ErrorBoundary
+from openhcs.tui.utils.line_view import LINE_LIMIT, LineView
+from openhcs.tui.utils.safe_text import describe, format_exception, visible, visible_lines
+
+__all__ = ["ErrorDialog", "ErrorPage", "ErrorPages", "show_error_pages", "show_scrollable_error_dialog"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorPage:
+    """One error as the dialog shows it: a title, what happened, and the traceback under "details" (may be empty)."""
+
+    title: str
+    message: str
+    details: str = ""
+    count: Callable[[], int] = lambda: 1
+    on_seen: Callable[[], None] = lambda: None
+
+    @property
+    def text(self) -> str:
+        """All of it, for the clipboard or a file."""
+        return "\n".join(part for part in (self.title, self.message, self.details) if part)
+
+
+class ErrorPages:
+    """The errors of one dialog, in order, and which of them is before the user."""
+
+    def __init__(self, pages: Sequence[ErrorPage] = ()) -> None:
+        self._pages = list(pages)
+        self.position = 0
+
+    def __len__(self) -> int:
+        return len(self._pages)
+
+    @property
+    def current(self) -> ErrorPage:
+        """The page before the user."""
+        return self._pages[self.position]
+
+    def add(self, page: ErrorPage) -> None:
+        """Append a page; the user stays where they are."""
+        self._pages.append(page)
+
+    def move(self, by: int) -> None:
+        """Turn `by` pages, as far as there are pages."""
+        self.position = max(0, min(len(self._pages) - 1, self.position + by))
+
+    def unseen(self, seen: set[int]) -> list[ErrorPage]:
+        """The pages whose numbers are not in `seen`."""
+        return [page for number, page in enumerate(self._pages) if number not in seen]
+
+
+class ErrorDialog:
+    """A dialog over `pages`; `result` is done when the user closes it, or has the fault that ended it."""
+
+    def __init__(self, pages: ErrorPages, result: asyncio.Future[None]) -> None:
+        self.pages = pages
+        self.result = result
+        self.seen: set[int] = set()
+        self._show_details = False
+        self._notice = ""
+        self._lines_of: tuple[object, list[str], int] = (None, [], 0)
+        self.view = LineView(self._lines, self._draw_line, prefer_rows=14)
+        self._boundary = ErrorBoundary(self._build, "error dialog", self._drawing_failed)
+
+    def __pt_container__(self) -> ErrorBoundary:
+        return self._boundary
+
+    def close(self) -> None:
+        """Close the dialog."""
+        if not self.result.done():
+            self.result.set_result(None)
+
+    # -- what is shown -------------------------------------------------------------------------------------------
+
+    def _build(self) -> HSplit:
+        buttons = Window(FormattedTextControl(self._button_text), height=1, style="class:dialog.buttons")
+        body = HSplit(
+            [self.view, Window(height=1, char="─", style="class:dialog.rule"), buttons],
+            width=Dimension(min=40, preferred=100, max=140),
+            key_bindings=self._keys(),
+        )
+        return HSplit([Frame(body, title=self._title, style="class:dialog.error")], style="class:dialog")
+
+    def _title(self) -> StyleAndTextTuples:
+        self._mark_seen()
+        page = self.pages.current
+        number = f"   {self.pages.position + 1} of {len(self.pages)}" if len(self.pages) > 1 else ""
+        times = f"   {page.count():,} times" if page.count() > 1 else ""
+        return [("class:error", visible(page.title, 80)), ("", f"{number}{times}")]
+
+    def _mark_seen(self) -> None:
+        if self.pages.position not in self.seen:
+            self.seen.add(self.pages.position)
+            self.pages.current.on_seen()
+
+    def _lines(self) -> list[str]:
+        page = self.pages.current
+        key = (self.pages.position, self._show_details)
+        if self._lines_of[0] != key:
+            message = visible_lines(page.message).split("\n")
+            details = ["", *visible_lines(page.details).rstrip("\n").split("\n")] if page.details else []
+            shown = [*message, *details] if self._show_details else message
+            self._lines_of = (key, shown, len(message))
+        return self._lines_of[1]
+
+    def _draw_line(self, number: int, line: str) -> StyleAndTextTuples:
+        return _highlight(line) if number >= self._lines_of[2] else [("", line)]
+
+    def _button_text(self) -> StyleAndTextTuples:
+        several = len(self.pages) > 1
+        details = bool(self.pages.current.details)
+        buttons: list[tuple[str, str, Callable[[], None], bool]] = [
+            ("Esc", "Close", self.close, True),
+            ("←", "Previous", lambda: self._turn(-1), several),
+            ("→", "Next", lambda: self._turn(1), several),
+            ("d", "Hide details" if self._show_details else "Details", self._toggle_details, details),
+            ("c", "Copy", self._copy, True),
+            ("s", "Save", self._save, True),
+        ]
+        fragments: StyleAndTextTuples = []
+        for key, label, run, offered in buttons:
+            if offered:
+                click = _on_click(run)
+                fragments += [("class:key", f" {key}", click), ("class:label", f" {label} ", click)]
+        return [*fragments, ("class:muted", f" {self._notice}")]
+
+    # -- what the user does --------------------------------------------------------------------------------------
+
+    def _keys(self) -> KeyBindings:
+        keys = KeyBindings()
+
+        def bind(names: Sequence[str], run: Callable[[], None]) -> None:
+            for name in names:
+
+                @keys.add(name, eager=name == "escape")
+                def _run(event: KeyPressEvent) -> None:
+                    run()
+
+        bind(("escape", "enter", "q"), self.close)
+        bind(("left", "p"), lambda: self._turn(-1))
+        bind(("right", "n"), lambda: self._turn(1))
+        bind(("d",), self._toggle_details)
+        bind(("c",), self._copy)
+        bind(("s",), self._save)
+        return keys
+
+    def _turn(self, by: int) -> None:
+        self.pages.move(by)
+        self.view.scroll_home()
+        self._notice = ""
+
+    def _toggle_details(self) -> None:
+        if self.pages.current.details:
+            self._show_details = not self._show_details
+            self.view.scroll_home()
+
+    def _copy(self) -> None:
+        get_app().clipboard.set_data(ClipboardData(self.pages.current.text))
+        self._notice = "copied"
+
+    def _save(self) -> None:
+        path = _free_path(Path.cwd())
+        try:
+            path.write_text(visible_lines(self.pages.current.text) + "\n", encoding="utf-8")
+        except OSError as error:
+            self._notice = visible(f"not saved: {error.strerror}: {path}", 200)
+        else:
+            self._notice = visible(f"saved as {path}", 200)
+
+    def _drawing_failed(self, exception: BaseException, context: str) -> None:
+        if not self.result.done():
+            self.result.set_exception(exception)
+
+
+async def show_error_pages(pages: ErrorPages, app_state: DialogHost) -> ErrorDialog:
+    """Show `pages` through `app_state` until the user closes them; raises what made showing them fail."""
+    result: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    dialog = ErrorDialog(pages, result)
+    await app_state.show_dialog(dialog, result)
+    if result.done() and not result.cancelled():
+        # A host that does not await the result itself would lose a fault in drawing.
+        result.result()
+    return dialog
+
+
+async def show_scrollable_error_dialog(
+    title: str, message: str, exception: BaseException | None = None, app_state: Any = None
+) -> None:
+    """Show one message, with the traceback of `exception` under "details", until the user closes it.
+
+    Without an `app_state` to show it, it goes to the log.
+    """
+    if app_state is None:
+        logger.error("%s: %s", title, message, exc_info=exception)
+        return
+    details = format_exception(exception) if exception is not None else ""
+    page = ErrorPage(title, message or (describe(exception) if exception is not None else ""), details)
+    await show_error_pages(ErrorPages([page]), app_state)
+
+
+_STYLES = {
+    Token.Error: "class:error",
+    Token.Generic.Error: "class:error",
+    Token.Generic.Traceback: "class:muted",
+    Token.Keyword: "ansimagenta",
+    Token.Name.Builtin: "class:label",
+    Token.Literal.Number: "ansicyan",
+    Token.Literal.String: "ansigreen",
+    Token.Comment: "class:muted",
+}
+
+
+@lru_cache(maxsize=512)
+def _highlight_cached(line: str) -> tuple[tuple[str, str], ...]:
+    fragments = []
+    for token, text in PythonTracebackLexer(stripnl=False, ensurenl=False).get_tokens(line):
+        kind = token
+        while kind is not Token and kind not in _STYLES:
+            kind = kind.parent
+        fragments.append((_STYLES.get(kind, ""), text.rstrip("\n")))
+    return tuple(fragments)
+
+
+def _highlight(line: str) -> StyleAndTextTuples:
+    """One traceback line in colour; a very long one is left plain."""
+    if len(line) > min(500, LINE_LIMIT):
+        return [("", line)]
+    fragments = _highlight_cached(line)
+    return [*fragments] if "".join(text for _, text in fragments) == line else [("", line)]
+
+
+def _on_click(run: Callable[[], None]) -> Callable[[MouseEvent], object]:
+    def handler(event: MouseEvent) -> object:
+        if event.event_type != MouseEventType.MOUSE_UP:
+            return NotImplemented
+        run()
+        return None
+
+    return handler
+
+
+def _free_path(folder: Path) -> Path:
+    number = 1
+    while (path := folder / f"openhcs-error-{number}.txt").exists():
+        number += 1
+    return path

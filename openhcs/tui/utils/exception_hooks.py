@@ -1,0 +1,109 @@
+"""The interpreter's and the loop's last resorts, all leading to the error handler.
+
+G2 (its part). `sys.excepthook`, `threading.excepthook`, `sys.unraisablehook` and the loop's exception handler, messages
+without an exception included, report to the error handler; they are installed and restored as one.
+Checked by tests/tui/utils/test_exception_hooks.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any
+
+from openhcs.tui.utils.safe_error_handler import SafeErrorHandler
+
+__all__ = ["ExceptionHooks", "LoopProblem", "hooks_installed"]
+
+
+class LoopProblem(RuntimeError):
+    """What the event loop complains of without an exception of its own."""
+
+
+class ExceptionHooks:
+    """Routes what nobody caught to `handler`, between `install` and `restore`."""
+
+    def __init__(self, handler: SafeErrorHandler) -> None:
+        self._handler = handler
+        self._installed = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def install(self) -> None:
+        """Take over the interpreter's hooks, and the exception handler of the loop that runs here, if one does."""
+        if not self._installed:
+            self._installed = True
+            self._excepthook = sys.excepthook
+            self._unraisablehook = sys.unraisablehook
+            self._thread_hook = threading.excepthook
+            self._last_resort = logging.lastResort
+            sys.excepthook = self._uncaught
+            sys.unraisablehook = self._unraisable
+            threading.excepthook = self._uncaught_in_thread
+            # Without any handler configured, logging would write on the terminal the workbench draws on.
+            logging.lastResort = None
+        loop = asyncio._get_running_loop()
+        if loop is not None and loop is not self._loop:
+            self._restore_loop()
+            self._loop = loop
+            self._loop_handler = loop.get_exception_handler()
+            loop.set_exception_handler(self._loop_complains)
+
+    def restore(self) -> None:
+        """Give everything back as it was found, except what somebody else has replaced since."""
+        if self._installed:
+            self._installed = False
+            if sys.excepthook == self._uncaught:
+                sys.excepthook = self._excepthook
+            if sys.unraisablehook == self._unraisable:
+                sys.unraisablehook = self._unraisablehook
+            if threading.excepthook == self._uncaught_in_thread:
+                threading.excepthook = self._thread_hook
+            if logging.lastResort is None:
+                logging.lastResort = self._last_resort
+        self._restore_loop()
+
+    def _restore_loop(self) -> None:
+        loop, self._loop = self._loop, None
+        if loop is not None and loop.get_exception_handler() == self._loop_complains:
+            loop.set_exception_handler(self._loop_handler)
+
+    def _uncaught(self, kind: type[BaseException], exception: BaseException, traceback: TracebackType | None) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            self._excepthook(kind, exception, traceback)
+        else:
+            self._handler.handle_error_sync(exception, "the program")
+
+    def _uncaught_in_thread(self, args: threading.ExceptHookArgs) -> None:
+        if args.exc_value is not None and not issubclass(args.exc_type, SystemExit):
+            name = args.thread.name if args.thread is not None else "unknown"
+            self._handler.handle_error_sync(args.exc_value, f"thread {name}")
+
+    def _unraisable(self, unraisable: sys.UnraisableHookArgs) -> None:
+        if unraisable.exc_value is not None:
+            context = unraisable.err_msg or "a finaliser"
+            self._handler.handle_error_sync(unraisable.exc_value, context)
+
+    def _loop_complains(self, loop: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
+        message = str(context.get("message", "event loop"))
+        exception = context.get("exception")
+        if not isinstance(exception, BaseException):
+            exception = LoopProblem(message)
+        task = context.get("task") or context.get("future")
+        name = task.get_name() if isinstance(task, asyncio.Task) else message
+        self._handler.handle_error_sync(exception, name)
+
+
+@contextmanager
+def hooks_installed(handler: SafeErrorHandler) -> Iterator[ExceptionHooks]:
+    """Route what nobody caught to `handler` for the time of the block."""
+    hooks = ExceptionHooks(handler)
+    hooks.install()
+    try:
+        yield hooks
+    finally:
+        hooks.restore()

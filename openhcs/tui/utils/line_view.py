@@ -1,0 +1,213 @@
+"""A scrollable view of many lines that pays only for the lines on the screen.
+
+The control wraps and draws exactly the rows that fit, so a frame of a hundred thousand lines costs what a frame of
+twenty does. Keys (arrows, page, home, end, j, k, g, G) and the wheel scroll it. Text must have been made visible
+(`safe_text`); a line is shown up to `LINE_LIMIT` characters.
+
+Checked by tests/tui/utils/test_line_view.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from prompt_toolkit.formatted_text import OneStyleAndTextTuple, StyleAndTextTuples
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.layout.containers import Window
+from prompt_toolkit.layout.controls import UIContent, UIControl
+from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
+from prompt_toolkit.utils import get_cwidth
+
+__all__ = ["LINE_LIMIT", "LineView"]
+
+LINE_LIMIT = 10_000
+"""Characters of one line that can be scrolled to; the rest of a longer line is counted, not shown."""
+
+_WHEEL_ROWS = 3
+
+
+class LineView(UIControl):
+    """Shows `lines()`, each drawn by `draw(number, line)`, from the row that has been scrolled to.
+
+    `prefer_rows` is the height asked for when there is room to choose.
+    """
+
+    def __init__(
+        self,
+        lines: Callable[[], Sequence[str]],
+        draw: Callable[[int, str], StyleAndTextTuples] = lambda number, line: [("", line)],
+        prefer_rows: int = 20,
+    ) -> None:
+        self._lines = lines
+        self._draw = draw
+        self._prefer_rows = prefer_rows
+        self._line = 0
+        self._row = 0
+        self._width = 80
+        self._height = 20
+        self._keys = self._scroll_keys()
+        self.window = Window(self, dont_extend_width=False)
+
+    def __pt_container__(self) -> Window:
+        return self.window
+
+    # -- scrolling -----------------------------------------------------------------------------------------------
+
+    @property
+    def top_line(self) -> int:
+        """The number of the first line on the screen, from 0."""
+        return self._line
+
+    def scroll(self, rows: int) -> None:
+        """Move the view by `rows` screen rows, downwards where positive, as far as there is text."""
+        if rows < 0:
+            self._move_up(-rows)
+        else:
+            self._move_down(rows)
+            last_line, last_row = self._end()
+            if (self._line, self._row) > (last_line, last_row):
+                self._line, self._row = last_line, last_row
+
+    def scroll_home(self) -> None:
+        """Show the first line."""
+        self._line = self._row = 0
+
+    def scroll_end(self) -> None:
+        """Show the last line at the bottom."""
+        self._line, self._row = self._end()
+
+    def _move_up(self, rows: int) -> None:
+        self._row -= rows
+        while self._row < 0 and self._line > 0:
+            self._line -= 1
+            self._row += self._rows_of(self._line)
+        self._row = max(0, self._row)
+
+    def _move_down(self, rows: int) -> None:
+        count = len(self._lines())
+        self._row += rows
+        while self._line < count - 1 and self._row >= (height := self._rows_of(self._line)):
+            self._row -= height
+            self._line += 1
+
+    def _end(self) -> tuple[int, int]:
+        """The position from which the last line ends at the bottom of the screen."""
+        room = self._height
+        for number in range(len(self._lines()) - 1, -1, -1):
+            rows = self._rows_of(number)
+            if rows >= room:
+                return number, rows - room
+            room -= rows
+        return 0, 0
+
+    def _rows_of(self, number: int) -> int:
+        return len(_wrap(_cut(self._lines()[number]), self._width))
+
+    # -- UIControl -----------------------------------------------------------------------------------------------
+
+    def is_focusable(self) -> bool:
+        return True
+
+    def preferred_height(
+        self, width: int, max_available_height: int, wrap_lines: bool, get_line_prefix: object
+    ) -> int | None:
+        return min(self._prefer_rows, max_available_height)
+
+    def create_content(self, width: int, height: int) -> UIContent:
+        self._width, self._height = max(1, width - 1), height
+        lines = self._lines()
+        if self._line >= len(lines):
+            self.scroll_end()
+        self.scroll(0)
+        rows: list[StyleAndTextTuples] = []
+        number, skip = self._line, self._row
+        while len(rows) < height and number < len(lines):
+            line = _cut(lines[number])
+            spans = _wrap(line, self._width)
+            drawn = self._draw(number, line) if line else []
+            rows.extend(_slice(drawn, start, stop) for start, stop in spans[skip : skip + height - len(rows)])
+            skip = 0
+            number += 1
+        self._add_scrollbar(rows, height, len(lines))
+        return UIContent(get_line=rows.__getitem__, line_count=len(rows), show_cursor=False)
+
+    def _add_scrollbar(self, rows: list[StyleAndTextTuples], height: int, count: int) -> None:
+        if self._end() == (0, 0):
+            return
+        thumb = max(1, min(height - 1, height * height // max(1, count)))
+        last = max(1, self._end()[0])
+        start = round((height - thumb) * min(1.0, self._line / last))
+        for y, row in enumerate(rows):
+            used = sum(get_cwidth(fragment[1]) for fragment in row)
+            row.append(("", " " * max(0, self._width - used)))
+            on_thumb = start <= y < start + thumb
+            row.append(("class:scrollbar.button", "█") if on_thumb else ("class:scrollbar.background", "│"))
+
+    def mouse_handler(self, mouse_event: MouseEvent) -> object:
+        if mouse_event.event_type == MouseEventType.SCROLL_DOWN:
+            self.scroll(_WHEEL_ROWS)
+        elif mouse_event.event_type == MouseEventType.SCROLL_UP:
+            self.scroll(-_WHEEL_ROWS)
+        else:
+            return NotImplemented
+        return None
+
+    def get_key_bindings(self) -> KeyBindings:
+        return self._keys
+
+    def _scroll_keys(self) -> KeyBindings:
+        keys = KeyBindings()
+
+        def bind(names: tuple[str, ...], move: Callable[[], None]) -> None:
+            for name in names:
+
+                @keys.add(name)
+                def _scroll(event: KeyPressEvent) -> None:
+                    move()
+
+        bind(("down", "j"), lambda: self.scroll(1))
+        bind(("up", "k"), lambda: self.scroll(-1))
+        bind(("pagedown", "space"), lambda: self.scroll(max(1, self._height - 1)))
+        bind(("pageup",), lambda: self.scroll(-max(1, self._height - 1)))
+        bind(("home", "g"), self.scroll_home)
+        bind(("end", "G"), self.scroll_end)
+        return keys
+
+
+def _cut(line: str) -> str:
+    if len(line) <= LINE_LIMIT:
+        return line
+    return f"{line[:LINE_LIMIT]}… ({len(line) - LINE_LIMIT:,} more characters)"
+
+
+def _wrap(line: str, width: int) -> list[tuple[int, int]]:
+    """The (start, stop) of each row of `line` in a view of `width` columns; an empty line is one row."""
+    if len(line) <= width and line.isascii():
+        return [(0, len(line))]
+    if line.isascii():
+        return [(start, min(start + width, len(line))) for start in range(0, len(line), width)]
+    spans = []
+    start = used = 0
+    for position, char in enumerate(line):
+        columns = get_cwidth(char)
+        if used + columns > width:
+            spans.append((start, position))
+            start, used = position, 0
+        used += columns
+    spans.append((start, len(line)))
+    return spans
+
+
+def _slice(fragments: StyleAndTextTuples, start: int, stop: int) -> StyleAndTextTuples:
+    """The part of `fragments` between two character positions."""
+    part: list[OneStyleAndTextTuple] = []
+    position = 0
+    for fragment in fragments:
+        style, text = fragment[0], fragment[1]
+        inside = text[max(0, start - position) : max(0, stop - position)]
+        if inside:
+            part.append((style, inside))
+        position += len(text)
+        if position >= stop:
+            break
+    return part
