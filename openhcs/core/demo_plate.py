@@ -5,7 +5,8 @@ nuclei become fewer and the marker comes on. Beside the images lies `truth.json`
 the recipe the plate was made by, and every nucleus. Equal recipes give equal bytes.
 
 The images themselves are `demo_images`' work. The plate is made in a hidden folder beside its place and moved there
-whole, so a plate that exists is complete; a folder with anything else in it is never written to.
+whole, so a plate that exists is complete; a folder with anything else in it is refused
+(`test_foreign_files_are_never_overwritten`).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 `index_plate(folder)` is all most callers need. A new format is a class with the shape of `PlateFormat` and a place in
 `FORMATS`; what a format cannot know about itself is decided here: which one applies, and what to say when none does.
-Reading pixels is `format_named(index.format).read_plane(path)`. No format ever writes in a plate's folder.
+Reading pixels is `format_named(index.format).read_plane(path)`. Formats only read.
 
 Importing this imports no numpy; the first file read does.
 """

@@ -2,8 +2,8 @@
 
 Two layouts: an export, `{name}_Plate_{id}/TimePoint_t/[ZStep_z/]`, and the microscope's database,
 `{name}/{date}/{id}/[TimePoint_t/][ZStep_z/]`, of which any folder down to `{id}` may be given. Only folders named so
-are entered, so results, thumbnails or anything else kept in a plate's folder is never taken for planes. Nothing is ever
-written there.
+are entered, so results or anything else kept in a plate's folder are not taken for planes. Nothing is written there
+(`test_imagexpress_real` looks before and after).
 
 Which file is which plane comes from its name and folder alone (`imagexpress_names`); the .HTD file (`htd`) gives the
 plate's grid, the channels' names and the plan; the MetaSeries tag (`metaseries`) of one file a channel gives pixel size

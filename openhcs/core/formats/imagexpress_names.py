@@ -30,9 +30,9 @@ _LARGEST_PLATE = (32, 48)
 _FILE = re.compile(
     # Lazy, so that in `x_B02_s1` the well is B02 and not S01.
     r"(?P<plate>.+?)_(?P<well>[A-Z]{1,2}\d{1,2})"
-    # Lazy, so that a GUID's first digits are never taken for the number before it.
-    r"(?:_s(?P<site>\d+?))?(?:_w(?P<channel>\d+?))?(?:_z(?P<z>\d+?))?"
+    r"(?:_s(?P<site>\d+))?(?:_w(?P<channel>\d+))?(?:_z(?P<z>\d+))?"
     r"(?P<thumb>_thumb)?"
+    # 36 characters at the end and no fewer, so its first digits are not taken for the number before it.
     r"(?P<guid>[0-9A-F]{8}(?:-[0-9A-F]{4}){3}-[0-9A-F]{12})?"
     r"\.tiff?",
     re.IGNORECASE,
