@@ -97,7 +97,8 @@ async def choose(title: str, message: str, answers: Sequence[str], app_state: Di
             _bind(keys, text[0].lower(), _answering(answer, text))
     _bind_button_moves(keys)
     dialog = _framed(title, [Label(visible_lines(message), dont_extend_height=True), _button_row(buttons)], keys)
-    return await _ask(dialog, answer, buttons[0], app_state)
+    answered: str | None = await _ask(dialog, answer, buttons[0], app_state)
+    return answered
 
 
 async def confirm(title: str, message: str, app_state: DialogHost, yes: str = "Yes", no: str = "No") -> bool:
@@ -118,12 +119,14 @@ async def prompt_for_text_input(
     field = TextArea(default, multiline=False, accept_handler=accept, password=password, style="class:field")
     field.buffer.cursor_position = len(default)
     buttons = [
-        Button("OK", handler=lambda: accept(field.buffer) and None),
+        Button("OK", handler=lambda: _settle(answer, field.text)),
         Button("Cancel", handler=_answering(answer, None)),
     ]
     keys = _escape_keys(answer)
     prompt = Label(visible_lines(prompt_message), dont_extend_height=True)
-    return await _ask(_framed(title, [prompt, field, _button_row(buttons)], keys), answer, field, app_state)
+    dialog = _framed(title, [prompt, field, _button_row(buttons)], keys)
+    answered: str | None = await _ask(dialog, answer, field, app_state)
+    return answered
 
 
 async def focus_text_area(text_area: TextArea) -> bool:
