@@ -30,13 +30,13 @@ def segment_threshold_watershed(
     *,
     smoothing_px: Annotated[float, Bounds(0, 50)] = 1.5,
     minimum_contrast: Annotated[float, Bounds(0, 100)] = 4,
-    minimum_area_px: Annotated[int, Bounds(1)] = 60,
-    seed_distance_px: Annotated[int, Bounds(1, 500)] = 7,
+    minimum_area_px: Annotated[int, Bounds(1)] = 40,
+    seed_distance_px: Annotated[int, Bounds(1, 500)] = 5,
 ) -> Labels:
     """Find round bright objects such as nuclei: Otsu's threshold, then touching ones cut apart at their waists.
 
-    Each plane is smoothed, thresholded, its holes filled and small pieces dropped. The peaks of the distance to the
-    background seed a watershed that cuts objects grown together.
+    Each plane is smoothed and thresholded, small holes filled and small pieces dropped. The peaks of the distance to
+    the background seed a watershed that cuts objects grown together.
 
     Otsu's method always finds two classes, also in pure noise. Where they lie closer than `minimum_contrast` the
     threshold is five standard deviations of the noise over the median instead, which finds single nuclei in an almost
@@ -51,8 +51,8 @@ def segment_threshold_watershed(
         smoothing_px: standard deviation in pixels of the blur before the threshold.
         minimum_contrast: least distance of the two classes' means, in standard deviations of the darker class, for
             Otsu's threshold to count. Pure noise has about 2.7.
-        minimum_area_px: least area of an object, in pixels.
-        seed_distance_px: least distance of two objects' centres in pixels, about two thirds of a small object's radius.
+        minimum_area_px: least area of an object, in pixels; smaller holes are filled.
+        seed_distance_px: least distance of two objects' centres in pixels, about the radius of a small object.
 
     Returns:
         (N, Y, X), objects numbered from 1 in each plane.
@@ -65,8 +65,7 @@ def segment_threshold_watershed(
     def segment(plane: Plane) -> PlaneLabels:
         smooth = sp.ndimage.gaussian_filter(plane, smoothing_px, mode="nearest")
         mask = smooth > _threshold(smooth, minimum_contrast)
-        mask = _without_small(sp.ndimage.binary_fill_holes(mask), minimum_area_px)
-        return _split_touching(mask, seed_distance_px, minimum_area_px)
+        return _split_touching(_smooth_out(mask, minimum_area_px), seed_distance_px, minimum_area_px)
 
     return label_planes(segment, image)
 
@@ -77,8 +76,8 @@ def segment_threshold_local(
     smoothing_px: Annotated[float, Bounds(0, 50)] = 1.5,
     neighbourhood_px: Annotated[float, Bounds(1, 500)] = 30,
     minimum_contrast: Annotated[float, Bounds(0, 100)] = 4,
-    minimum_area_px: Annotated[int, Bounds(1)] = 60,
-    seed_distance_px: Annotated[int, Bounds(1, 500)] = 7,
+    minimum_area_px: Annotated[int, Bounds(1)] = 40,
+    seed_distance_px: Annotated[int, Bounds(1, 500)] = 5,
 ) -> Labels:
     """Find round bright objects on an uneven background: each pixel is compared with its own neighbourhood.
 
@@ -92,8 +91,8 @@ def segment_threshold_local(
         smoothing_px: standard deviation in pixels of the blur before the comparison.
         neighbourhood_px: standard deviation in pixels of the neighbourhood; two or three times an object's radius.
         minimum_contrast: how far above its neighbourhood a pixel must be, in standard deviations of the difference.
-        minimum_area_px: least area of an object, in pixels.
-        seed_distance_px: least distance of two objects' centres in pixels, about two thirds of a small object's radius.
+        minimum_area_px: least area of an object, in pixels; smaller holes are filled.
+        seed_distance_px: least distance of two objects' centres in pixels, about the radius of a small object.
 
     Returns:
         (N, Y, X), objects numbered from 1 in each plane.
@@ -107,8 +106,7 @@ def segment_threshold_local(
         smooth = sp.ndimage.gaussian_filter(plane, smoothing_px, mode="nearest")
         excess = smooth - sp.ndimage.gaussian_filter(plane, neighbourhood_px, mode="nearest", truncate=3)
         mask = excess > minimum_contrast * noise_sd(excess)
-        mask = _without_small(sp.ndimage.binary_fill_holes(mask), minimum_area_px)
-        return _split_touching(mask, seed_distance_px, minimum_area_px)
+        return _split_touching(_smooth_out(mask, minimum_area_px), seed_distance_px, minimum_area_px)
 
     return label_planes(segment, image)
 
@@ -160,6 +158,11 @@ def _threshold(smooth: Plane, minimum_contrast: float) -> float:
     if bright.mean() - dark.mean() >= minimum_contrast * dark.std():
         return otsu
     return max(otsu, float(np.median(smooth)) + _SPARSE_SD * noise_sd(smooth))
+
+
+def _smooth_out(mask: _Mask, area_px: int) -> _Mask:
+    """Fill holes and drop pieces smaller than `area_px`. Larger holes stay: a ring of nuclei is not one nucleus."""
+    return _without_small(~_without_small(~mask, area_px), area_px)
 
 
 def _without_small(mask: _Mask, minimum_area_px: int) -> _Mask:
