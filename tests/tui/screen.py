@@ -14,11 +14,12 @@ from prompt_toolkit.application import Application, create_app_session
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.layout import AnyContainer, FloatContainer, Layout, Window
-from prompt_toolkit.layout.containers import Float
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.styles import Style
 
+from openhcs.tui.utils.dialog_host import FloatDialogHost
+from openhcs.tui.utils.focus_manager import FocusManager
 from openhcs.tui.widgets.style import STYLE
 
 KEYS = {
@@ -91,7 +92,9 @@ class Screen:
         self.tasks = tasks
         self._pipe = pipe
         self._screen = screen
-        self._floats: list[Float] = []
+        root = app.layout.container
+        assert isinstance(root, FloatContainer)
+        self._host = FloatDialogHost(root, FocusManager())
 
     @property
     def lines(self) -> list[str]:
@@ -137,7 +140,7 @@ class Screen:
         """Wait until `condition` holds."""
         try:
             async with asyncio.timeout(PATIENCE_S):
-                while not condition():
+                while not condition():  # noqa: ASYNC110  what is waited for has no event
                     await asyncio.sleep(0.002)
         except TimeoutError:
             raise AssertionError(f"waited in vain for {what}; the screen:\n{self.text}") from None
@@ -162,21 +165,7 @@ class Screen:
         await self.wait(settled, "the application to come to rest")
 
     async def show_dialog(self, dialog: AnyContainer, result_future: asyncio.Future[Any]) -> Any:
-        """The `DialogHost` of a test: a float, the focus in it, both given back."""
-        root = self.app.layout.container
-        assert isinstance(root, FloatContainer)
-        layer = Float(dialog)
-        before = self.app.layout.current_window
-        root.floats.append(layer)
-        self.app.layout.focus(dialog)
-        self.app.layout.update_parents_relations()
-        self.app.invalidate()
-        try:
-            return await result_future
-        finally:
-            root.floats.remove(layer)
-            self.app.layout.focus(before)
-            self.app.invalidate()
+        return await self._host.show_dialog(dialog, result_future)
 
 
 @asynccontextmanager

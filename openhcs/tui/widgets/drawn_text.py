@@ -53,9 +53,11 @@ class DrawnText(UIControl):
 def drawn_window(
     draw: Callable[[int], StyleAndTextTuples], *, height: AnyDimension = 1, style: str | Callable[[], str] = ""
 ) -> Window:
-    """A window of `height` rows that shows `draw(width)`."""
+    """A window of `height` rows that shows `draw(width)`; a height of None takes the room there is."""
     control = DrawnText(draw)
-    control.window = Window(control, height=height, style=style, dont_extend_height=True, always_hide_cursor=True)
+    control.window = Window(
+        control, height=height, style=style, dont_extend_height=height is not None, always_hide_cursor=True
+    )
     return control.window
 
 

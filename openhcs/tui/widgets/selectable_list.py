@@ -42,6 +42,9 @@ class SelectableList(Generic[T]):
     coroutine it returns goes to `tasks`, named after `name`. `empty` is shown instead of no rows. `bindings` come
     after the list's own and win over them; `letter_keys=False` leaves j and k free. `keys` are bindings that do not
     fit a row, such as "any character".
+
+    With `focusable=False` the keys come from elsewhere, such as a search field above: the list takes the mouse only,
+    and is drawn as if it had the focus.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class SelectableList(Generic[T]):
         name: str,
         letter_keys: bool = True,
         keys: KeyBindingsBase | None = None,
+        focusable: bool = True,
     ) -> None:
         self._items = items
         self._row = row
@@ -69,6 +73,7 @@ class SelectableList(Generic[T]):
         self._empty = empty
         self._tasks = tasks
         self.name = name
+        self.focusable = focusable
         self.rows: tuple[Binding, ...] = (*self._moves(letter_keys), *bindings)
         bound = key_bindings(self.rows, tasks=tasks, refuse=refuse)
         self.control = _ListControl(self, merge_key_bindings([bound, keys]) if keys is not None else bound)
@@ -143,7 +148,7 @@ class _ListControl(UIControl):
         self._last_click: tuple[float, int] = (-1.0, -1)
 
     def is_focusable(self) -> bool:
-        return True
+        return self._owner.focusable
 
     def get_key_bindings(self) -> KeyBindingsBase:
         return self._bindings
@@ -155,7 +160,7 @@ class _ListControl(UIControl):
             lines = list(split_lines(owner._empty()))
             return UIContent(get_line=lambda i: lines[i], line_count=len(lines), show_cursor=False)
         index = owner.index
-        focused = get_app().layout.has_focus(self)
+        focused = not owner.focusable or get_app().layout.has_focus(self)
         return UIContent(
             get_line=lambda i: owner._line(items[i], width, selected=i == index, focused=focused),
             line_count=len(items),
@@ -177,7 +182,8 @@ class _ListControl(UIControl):
             return NotImplemented
         if mouse_event.event_type is not MouseEventType.MOUSE_UP or mouse_event.button is MouseButton.RIGHT:
             return None
-        get_app().layout.focus(self)
+        if owner.focusable:
+            get_app().layout.focus(self)
         index = mouse_event.position.y
         if not 0 <= index < len(owner._items()):
             return None
