@@ -57,13 +57,17 @@ class Finding:
     next_step: str = ""
 
 
-def examine(environment: Mapping[str, str] | None = None) -> tuple[Finding, ...]:
-    """Look at the program, the terminal, the files and the machine; `environment` None means the real one."""
-    environment = os.environ if environment is None else environment
+def examine(*, try_imports: bool = True) -> tuple[Finding, ...]:
+    """Look at the program, the terminal, the files and the machine.
+
+    Args:
+        try_imports: Whether to load the engine's libraries, in a process of their own; takes three seconds.
+    """
     settings, settings_finding = _settings()
     return (
         *_program(),
-        *_terminal(environment),
+        *((_imports(),) if try_imports else ()),
+        *_terminal(os.environ),
         settings_finding,
         *_files(settings),
         *_function_modules(settings.function_modules),
@@ -114,7 +118,6 @@ def _program() -> Iterator[Finding]:
         requirement = Requirement(line)
         if requirement.marker is None or requirement.marker.evaluate():
             yield _library(section, requirement)
-    yield _imports(section)
 
 
 def _library(section: str, requirement: Requirement) -> Finding:
@@ -129,9 +132,9 @@ def _library(section: str, requirement: Requirement) -> Finding:
     return Finding(section, requirement.name, wanted, Verdict.PROBLEM, step)
 
 
-def _imports(section: str) -> Finding:
+def _imports() -> Finding:
     """Whether the libraries a run needs load: being installed is not enough when a shared library is missing."""
-    name = "engine imports"
+    section, name = "Program", "engine imports"
     probe = subprocess.run(
         [sys.executable, "-c", f"import {', '.join(ENGINE_LIBRARIES)}"],
         capture_output=True,
