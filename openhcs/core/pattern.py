@@ -25,7 +25,6 @@ __all__ = [
     "PlainChain",
     "PlainPattern",
     "Stack",
-    "chains",
     "group_stacks",
     "label_key",
     "normalise_chain",
@@ -33,6 +32,7 @@ __all__ = [
     "normalise_pattern",
     "plain_chain",
     "plain_pattern",
+    "show_value",
 ]
 
 PlainCall = str | dict[str, dict[str, ParameterValue] | None]
@@ -83,11 +83,6 @@ def label_key(key: PlaneKey) -> PlaneKey:
     return _combine(key, (Component.CHANNEL,))
 
 
-def chains(pattern: Pattern) -> tuple[tuple[FunctionCall, ...], ...]:
-    """The chains of a pattern: the one it is, or those of its groups."""
-    return tuple(pattern.values()) if isinstance(pattern, Mapping) else (pattern,)
-
-
 def normalise_pattern(raw: object) -> Pattern:
     """Read a pattern in any of the shapes of the module's docstring.
 
@@ -100,15 +95,15 @@ def normalise_pattern(raw: object) -> Pattern:
 def normalise_groups(raw: object) -> Mapping[str, tuple[FunctionCall, ...]]:
     """Read a mapping from component values to chains; the values become text."""
     if not isinstance(raw, Mapping) or not raw:
-        raise ValueError(f"groups: {_short(raw)}; expected a mapping such as `1: gaussian_blur` or `DAPI: [...]`")
+        raise ValueError(f"groups: {show_value(raw)}; expected a mapping such as `1: gaussian_blur` or `DAPI: [...]`")
     groups: dict[str, tuple[FunctionCall, ...]] = {}
     for value, chain in raw.items():
         if isinstance(value, bool) or not isinstance(value, str | int):
             raise ValueError(
-                f"group: {_short(value)}; expected a number or a name. Write names such as 'on' in quotes."
+                f"group: {show_value(value)}; expected a number or a name. Write names such as 'on' in quotes."
             )
         if str(value) in groups:
-            raise ValueError(f"group: {_short(value)} occurs twice; expected each component value once")
+            raise ValueError(f"group: {show_value(value)} occurs twice; expected each component value once")
         groups[str(value)] = normalise_chain(chain)
     return groups
 
@@ -119,6 +114,11 @@ def normalise_chain(raw: object) -> tuple[FunctionCall, ...]:
     if not calls:
         raise ValueError("functions: an empty list; expected at least one function")
     return tuple(_normalise_call(call) for call in calls)
+
+
+def show_value(value: object) -> str:
+    """A value for a message, shortened."""
+    return _shortened.repr(value)
 
 
 def plain_pattern(pattern: Pattern) -> PlainPattern:
@@ -152,20 +152,22 @@ def _normalise_call(raw: object) -> FunctionCall:
             if isinstance(name, str):
                 return FunctionCall(name, _normalise_parameters(name, {} if parameters is None else parameters))
     raise ValueError(
-        f"function: {_short(raw)}; expected a name, or a name with its parameters, "
+        f"function: {show_value(raw)}; expected a name, or a name with its parameters, "
         "such as `gaussian_blur: {sigma_px: 2}`"
     )
 
 
 def _normalise_parameters(function: str, raw: object) -> dict[str, ParameterValue]:
     if not isinstance(raw, Mapping):
-        raise ValueError(f"parameters of {function}: {_short(raw)}; expected a mapping such as `{{sigma_px: 2}}`")
+        raise ValueError(f"parameters of {function}: {show_value(raw)}; expected a mapping such as `{{sigma_px: 2}}`")
     parameters: dict[str, ParameterValue] = {}
     for name, value in raw.items():
         if not isinstance(name, str):
-            raise ValueError(f"parameter of {function}: {_short(name)}; expected a name")
+            raise ValueError(f"parameter of {function}: {show_value(name)}; expected a name")
         if not isinstance(value, bool | int | float | str | None):
-            raise ValueError(f"parameter {name} of {function}: {_short(value)}; expected a number, text, true or false")
+            raise ValueError(
+                f"parameter {name} of {function}: {show_value(value)}; expected a number, text, true or false"
+            )
         parameters[name] = value
     return parameters
 
@@ -189,5 +191,5 @@ def _is_plain_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and text == str(int(text))
 
 
-def _short(value: object) -> str:
-    return reprlib.repr(value)
+_shortened = reprlib.Repr()
+_shortened.maxlevel = 2  # by default six levels of six items each are shown, which can be megabytes

@@ -31,7 +31,6 @@ to say. Pickled `.step` and `.func` files are not read, since reading one runs c
 from __future__ import annotations
 
 import os
-import reprlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -42,7 +41,7 @@ from pydantic_core import ErrorDetails
 
 from openhcs.core.functions import did_you_mean
 from openhcs.core.model import Pipeline, Step
-from openhcs.core.pattern import plain_chain, plain_pattern
+from openhcs.core.pattern import plain_chain, plain_pattern, show_value
 from openhcs.core.pipeline_keys import BY_KEYS, PipelineKeys, StepKeys, usual_group_by
 from openhcs.core.yaml_text import YamlFault, YamlText
 from openhcs.errors import PipelineError, Problem, StoreError
@@ -67,6 +66,9 @@ _EXPECTED = {
     "tuple_type": "a list",
 }
 """What was expected, by the type of pydantic's fault, where its own words speak of Python."""
+
+_MOST_PROBLEMS = 50
+"""More than that is not a pipeline with faults but another file."""
 
 _SHIPPED = Path(__file__).parents[1] / "pipelines"
 
@@ -117,7 +119,10 @@ def parse_pipeline(text: str, source: str) -> Pipeline:
         content = PipelineKeys.model_validate(document.data)
     except ValidationError as error:
         faults = error.errors(include_url=False)
-        raise PipelineError(headline, [_problem(fault, document) for fault in faults]) from error
+        problems = [_problem(fault, document) for fault in faults[:_MOST_PROBLEMS]]
+        if len(faults) > _MOST_PROBLEMS:
+            problems.append(Problem(f"and {len(faults) - _MOST_PROBLEMS} more"))
+        raise PipelineError(headline, problems) from error
     steps = tuple(step.to_step() for step in content.steps)
     return Pipeline(content.name, steps, content.description, content.planes)
 
@@ -135,7 +140,7 @@ def dump_pipeline(pipeline: Pipeline) -> str:
     content["steps"] = [_plain_step(step) for step in pipeline.steps]
     # Flow style None: what holds no further list or mapping stands on one line, `[z]` and `{sigma_px: 2}`.
     return yaml.dump(
-        content, Dumper=_IndentingDumper, sort_keys=False, default_flow_style=None, allow_unicode=True, width=110
+        content, Dumper=_ReadableDumper, sort_keys=False, default_flow_style=None, allow_unicode=True, width=110
     )
 
 
@@ -174,14 +179,25 @@ def pipeline_schema() -> dict[str, Any]:
     return PipelineKeys.model_json_schema()
 
 
-class _IndentingDumper(yaml.SafeDumper):
-    """Lists are indented under their key, as people write them."""
+class _ReadableDumper(yaml.SafeDumper):
+    """Lists are indented under their key and paragraphs keep their lines, as people write them."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         super().increase_indent(flow, indentless=False)
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
+
+    def represent_text(self, text: str) -> yaml.Node:
+        style = None
+        if not text.replace("\n", "").isprintable():
+            style = '"'  # in any other style, an odd line separator would come back as a space
+        elif "\n" in text:
+            style = "|"
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_ReadableDumper.add_representer(str, _ReadableDumper.represent_text)
 
 
 def _plain_step(step: Step) -> dict[str, Any]:
@@ -218,7 +234,7 @@ def _problem(fault: ErrorDetails, document: YamlText) -> Problem:
         message = str(fault["ctx"]["error"])
     else:
         expected = _EXPECTED.get(fault["type"], fault["msg"].removeprefix("Input should be "))
-        message = f"{key or 'step'}: {reprlib.repr(fault['input'])}; expected {expected}"
+        message = f"{key or 'step'}: {show_value(fault['input'])}; expected {expected}"
     return Problem(_on_line(document.line_of(path), message), step=_step_name(path, document))
 
 

@@ -28,10 +28,11 @@ def test_maximum_mean_and_sum_along_the_stack():
     assert project_sum(image).tolist() == [[4, 8]]
 
 
-def test_the_sum_of_many_planes_keeps_small_differences():
-    """Sums run in 64 bits: a thousand planes of 16777 and one more count are told apart."""
-    image = np.full((1000, 1, 1), 16777, np.float32)
-    assert project_mean(image)[0, 0] == 16777
+def test_sums_run_in_64_bits():
+    """The mean of five thousand planes of one value is that value, though their sum has no place in 32 bits."""
+    image = np.full((5000, 2, 2), 16777.3, np.float32)
+    assert image.mean(axis=0)[0, 0] != image[0, 0, 0]
+    assert project_mean(image)[0, 0] == image[0, 0, 0]
 
 
 def test_the_sharpest_plane_is_the_one_in_focus():
