@@ -1,0 +1,150 @@
+"""A run's journal: what happened, one JSON object a line, only ever appended.
+
+One process writes it (`JournalWriter`, in the runner); any number follow it while it grows (`JournalFollower`) or read
+it afterwards (`replay`). What the events add up to is `progress`.
+
+A line counts once its newline is there: a crash can tear the last line only, and a torn line is left out. A damaged
+line before that is an error, because leaving it out would tell a different story of the run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeAlias
+
+from openhcs.errors import StoreError
+
+__all__ = ["Event", "EventKind", "JournalFollower", "JournalWriter", "Json", "replay"]
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+
+
+class EventKind(StrEnum):
+    """What can happen to a run and its wells; `Event.data` holds what the comment names."""
+
+    RUN_STARTED = "run_started"  # plate, pipeline, out, wells, workers, pid
+    WELL_STARTED = "well_started"
+    STEP_STARTED = "step_started"  # step (from 1), steps, name
+    WELL_FINISHED = "well_finished"  # objects
+    WELL_REUSED = "well_reused"  # objects
+    WELL_FAILED = "well_failed"  # message, kind, step, plane, file, traceback
+    WELL_CANCELLED = "well_cancelled"
+    RUN_FINISHED = "run_finished"  # message
+    RUN_CANCELLED = "run_cancelled"  # message
+    RUN_FAILED = "run_failed"  # message
+
+    @property
+    def is_milestone(self) -> bool:
+        """Whether a well or the run begins or ends with it: such an event is worth waiting for the disk."""
+        return self not in (EventKind.WELL_STARTED, EventKind.STEP_STARTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened; `time_s` is the system clock, seconds since 1970."""
+
+    time_s: float
+    kind: EventKind
+    well: str | None = None
+    data: Mapping[str, Json] = field(default_factory=dict)
+
+
+class JournalWriter:
+    """Appends events to a journal of its own; each is with the system at once, milestones are on the disk."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._file = path.open("xb", buffering=0)
+        except OSError as error:
+            raise _cannot_write(path, error) from error
+
+    def append(self, event: Event) -> None:
+        """Write `event`; raises `StoreError`."""
+        try:
+            self._file.write(_encode(event))
+            if event.kind.is_milestone:
+                os.fsync(self._file.fileno())
+        except OSError as error:
+            raise _cannot_write(self._path, error) from error
+
+    def close(self) -> None:
+        """Write no more."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class JournalFollower:
+    """Hands out what is new in a journal, in order, each event once. The journal need not exist yet."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+        self._lines = 0
+
+    def poll(self) -> tuple[Event, ...]:
+        """The events appended since the last call; costs one `stat` when there are none.
+
+        Raises:
+            StoreError: the journal cannot be read, or holds a damaged line.
+        """
+        try:
+            if self._path.stat().st_size <= self._offset:
+                return ()
+            with self._path.open("rb") as file:
+                file.seek(self._offset)
+                new = file.read()
+        except FileNotFoundError:
+            return ()
+        except OSError as error:
+            raise StoreError(
+                f"run journal: {self._path} ({error.strerror}); expected a readable file. Check its permissions."
+            ) from error
+        events = []
+        for line in new[: new.rfind(b"\n") + 1].splitlines(keepends=True):
+            events.append(_decode(line, self._path, self._lines + 1))
+            self._offset += len(line)
+            self._lines += 1
+        return tuple(events)
+
+
+def replay(path: Path) -> tuple[Event, ...]:
+    """All events of the journal at `path`, none if there is no such file; raises `StoreError` as `poll` does."""
+    return JournalFollower(path).poll()
+
+
+def _encode(event: Event) -> bytes:
+    line = {"time_s": round(event.time_s, 3), "kind": event.kind.value, "well": event.well, "data": dict(event.data)}
+    return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def _decode(line: bytes, path: Path, number: int) -> Event:
+    try:
+        match json.loads(line):
+            case {
+                "time_s": int() | float() as time_s,
+                "kind": str() as kind,
+                "well": str() | None as well,
+                "data": dict() as data,
+            }:
+                return Event(float(time_s), EventKind(kind), well, data)
+    except ValueError:  # no JSON, no UTF-8, or no kind of event
+        pass
+    raise StoreError(f"run journal: {path}, line {number} is damaged; expected an event. Run the plate again.")
+
+
+def _cannot_write(path: Path, error: OSError) -> StoreError:
+    return StoreError(f"run journal: {path} ({error.strerror}); expected a new file. Check space and permissions.")

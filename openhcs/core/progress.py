@@ -1,0 +1,221 @@
+"""What a run's events add up to: where each well is, how much is done, how long it will take.
+
+Pure: `RunProgress.apply(event)` is the next value, and nothing here reads a file or a clock. `journal` supplies the
+events, `run` applies them, the front ends draw the result.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from functools import cached_property
+
+from openhcs.core.journal import Event, EventKind, Json
+
+__all__ = ["Failure", "RunProgress", "RunState", "WellProgress", "WellState"]
+
+
+class RunState(Enum):
+    """Where a run is; FINISHED says that every well has been tried, not that every well succeeded."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    FINISHED = "finished"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will happen."""
+        return self not in (RunState.STARTING, RunState.RUNNING)
+
+
+class WellState(Enum):
+    """Where a well is; REUSED has results of an earlier run under the same plan."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    FINISHED = "finished"
+    REUSED = "reused"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will happen in this run."""
+        return self not in (WellState.PENDING, WellState.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a well failed. `kind` is the name of the error's type; places are None where they do not apply."""
+
+    message: str
+    kind: str = ""
+    step: str | None = None
+    plane: str | None = None
+    file: str | None = None
+    traceback: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WellProgress:
+    """One well: `step` of `steps` is the one being done, from 1; `objects` counts objects by label image."""
+
+    well: str
+    state: WellState = WellState.PENDING
+    step: int = 0
+    steps: int = 0
+    step_name: str = ""
+    started_s: float | None = None
+    seconds: float | None = None
+    objects: Mapping[str, int] = field(default_factory=dict)
+    failure: Failure | None = None
+
+    @property
+    def fraction(self) -> float:
+        """The share of this well's steps that is done, from 0 to 1."""
+        if self.state.has_ended:
+            return 1.0
+        return (self.step - 1) / self.steps if self.step and self.steps else 0.0
+
+
+@dataclass(frozen=True)
+class RunProgress:
+    """One run at one moment. Times are the system clock, seconds since 1970; `wells` keeps the plate's order."""
+
+    state: RunState = RunState.STARTING
+    plate: str = ""
+    pipeline: str = ""
+    out: str = ""
+    started_s: float | None = None
+    ended_s: float | None = None
+    wells: Mapping[str, WellProgress] = field(default_factory=dict)
+    message: str = ""
+
+    def apply(self, event: Event) -> RunProgress:
+        """The progress after `event`."""
+        match event.kind:
+            case EventKind.RUN_STARTED:
+                names = event.data.get("wells")
+                return replace(
+                    self,
+                    state=RunState.RUNNING,
+                    plate=_text(event.data, "plate"),
+                    pipeline=_text(event.data, "pipeline"),
+                    out=_text(event.data, "out"),
+                    started_s=event.time_s,
+                    wells={str(name): WellProgress(str(name)) for name in names} if isinstance(names, list) else {},
+                )
+            case EventKind.RUN_FINISHED:
+                return self._ended(RunState.FINISHED, event)
+            case EventKind.RUN_CANCELLED:
+                return self._ended(RunState.CANCELLED, event)
+            case EventKind.RUN_FAILED:
+                return self._ended(RunState.FAILED, event)
+        if event.well is None or event.well not in self.wells:
+            return self
+        return replace(self, wells={**self.wells, event.well: _apply_to_well(self.wells[event.well], event)})
+
+    @cached_property
+    def counts(self) -> Mapping[WellState, int]:
+        """How many wells are in each state."""
+        return Counter(well.state for well in self.wells.values())
+
+    @property
+    def total(self) -> int:
+        """How many wells the run has."""
+        return len(self.wells)
+
+    @property
+    def finished(self) -> int:
+        """How many wells have results: those of this run and those reused."""
+        return self.counts[WellState.FINISHED] + self.counts[WellState.REUSED]
+
+    @property
+    def failed(self) -> int:
+        """How many wells failed."""
+        return self.counts[WellState.FAILED]
+
+    @property
+    def cancelled(self) -> int:
+        """How many wells were cancelled."""
+        return self.counts[WellState.CANCELLED]
+
+    @property
+    def fraction(self) -> float:
+        """The share of all wells' steps that is done, from 0 to 1."""
+        return sum(well.fraction for well in self.wells.values()) / self.total if self.wells else 0.0
+
+    def eta_s(self, now_s: float) -> float | None:
+        """Seconds until the end at the pace so far; None until there is a pace. Reused wells do not count."""
+        if self.state is not RunState.RUNNING or self.started_s is None:
+            return None
+        fractions = [well.fraction for well in self.wells.values() if well.state is not WellState.REUSED]
+        done = sum(fractions)
+        return (now_s - self.started_s) * (len(fractions) - done) / done if done else None
+
+    def _ended(self, state: RunState, event: Event) -> RunProgress:
+        """The run at its end: a well that was still running failed with it, one that had not begun was cancelled."""
+        message = _text(event.data, "message")
+        wells = {
+            name: replace(well, state=WellState.FAILED, failure=Failure(message or "the run ended"))
+            if well.state is WellState.RUNNING
+            else replace(well, state=WellState.CANCELLED)
+            if well.state is WellState.PENDING
+            else well
+            for name, well in self.wells.items()
+        }
+        return replace(self, state=state, ended_s=event.time_s, wells=wells, message=message)
+
+
+def _apply_to_well(well: WellProgress, event: Event) -> WellProgress:
+    data = event.data
+    match event.kind:
+        case EventKind.WELL_STARTED:
+            return replace(well, state=WellState.RUNNING, started_s=event.time_s)
+        case EventKind.STEP_STARTED:
+            return replace(well, step=_count(data, "step"), steps=_count(data, "steps"), step_name=_text(data, "name"))
+        case EventKind.WELL_FINISHED:
+            return replace(
+                well, state=WellState.FINISHED, seconds=_since_start(well, event), objects=_objects(data.get("objects"))
+            )
+        case EventKind.WELL_REUSED:
+            return replace(well, state=WellState.REUSED, objects=_objects(data.get("objects")))
+        case EventKind.WELL_FAILED:
+            failure = Failure(
+                message=_text(data, "message"),
+                kind=_text(data, "kind"),
+                step=_optional_text(data, "step"),
+                plane=_optional_text(data, "plane"),
+                file=_optional_text(data, "file"),
+                traceback=_text(data, "traceback"),
+            )
+            return replace(well, state=WellState.FAILED, seconds=_since_start(well, event), failure=failure)
+        case EventKind.WELL_CANCELLED:
+            return replace(well, state=WellState.CANCELLED, seconds=_since_start(well, event))
+    return well
+
+
+def _since_start(well: WellProgress, event: Event) -> float | None:
+    return None if well.started_s is None else event.time_s - well.started_s
+
+
+def _text(data: Mapping[str, Json], name: str) -> str:
+    value = data.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _optional_text(data: Mapping[str, Json], name: str) -> str | None:
+    return _text(data, name) or None
+
+
+def _count(data: Mapping[str, Json], name: str) -> int:
+    value = data.get(name)
+    return value if isinstance(value, int) else 0
+
+
+def _objects(value: Json) -> Mapping[str, int]:
+    return {name: count for name, count in value.items() if isinstance(count, int)} if isinstance(value, dict) else {}

@@ -1,0 +1,252 @@
+"""The results folder: what lies where in it, whose it is, and which wells are done.
+
+    openhcs.json            whose results these are; also the lock that writers of shared files hold
+    plate.zarr/             processed images and label images, an OME-Zarr plate
+    tables/<table>/<well>.parquet, <table>.parquet, <table>.csv
+    provenance/<well>.json  the plan, versions, times, warnings: written last, so its presence says that a well is done
+    runs/<start>/           each run's request, journal and log
+    .tmp/                   wells being written
+
+Standard library and pydantic only, so that front ends may ask what is done. Writing images is `store`, tables `tables`.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from openhcs.core.journal import Json
+from openhcs.core.model import WellPlan, well_position
+from openhcs.errors import StoreError
+
+__all__ = ["Provenance", "ResultsFolder", "explained", "is_done", "recipe_of", "write_text"]
+
+_PROVENANCE_FORMAT = "openhcs provenance 1"
+_RESULTS_FORMAT = "openhcs results 1"
+
+Provenance = Mapping[str, Json]
+"""What `provenance/<well>.json` holds; `store` writes it."""
+
+_NEXT_STEPS = {
+    errno.ENOSPC: "The disk is full: free some space and run again; finished wells are kept.",
+    errno.EDQUOT: "Your disk quota is used up: free some space and run again; finished wells are kept.",
+    errno.EACCES: "Choose a results folder that you may write to.",
+    errno.EPERM: "Choose a results folder that you may write to.",
+    errno.EROFS: "The file system is read-only: choose a results folder elsewhere.",
+    errno.ENAMETOOLONG: "Choose a results folder with a shorter path.",
+}
+
+
+@cache
+def _plan_adapter() -> TypeAdapter[WellPlan]:
+    return TypeAdapter(WellPlan)
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn an `OSError` inside into a `StoreError` that names the path and what to do next."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except OSError as error:
+        where = error.filename or path
+        step = _NEXT_STEPS.get(error.errno or 0, "Check the results folder and run again; finished wells are kept.")
+        raise StoreError(
+            f"results cannot be written: {where} ({error.strerror or error}); expected to write there. {step}"
+        ) from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Put a file with `text` at `path` as one: a reader sees the old file or the new one. Raises `OSError`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+@dataclass(frozen=True, slots=True)
+class ResultsFolder:
+    """The results of one plate, at `path`."""
+
+    path: Path
+
+    @property
+    def marker(self) -> Path:
+        """The file that says whose results these are."""
+        return self.path / "openhcs.json"
+
+    @property
+    def plate(self) -> Path:
+        """The OME-Zarr plate."""
+        return self.path / "plate.zarr"
+
+    @property
+    def tables(self) -> Path:
+        """The folder of tables."""
+        return self.path / "tables"
+
+    @property
+    def runs(self) -> Path:
+        """The folder of runs, one folder each, named by when they started."""
+        return self.path / "runs"
+
+    @property
+    def temporary(self) -> Path:
+        """Where wells are written before they are put in place; on the same file system."""
+        return self.path / ".tmp"
+
+    def well_table(self, table: str, well: str) -> Path:
+        """The file of one table's rows of one well."""
+        return self.tables / table / f"{well}.parquet"
+
+    def provenance_file(self, well: str) -> Path:
+        """The file that says how a well's results came to be."""
+        return self.path / "provenance" / f"{well}.json"
+
+    def claim(self, plate: str, root: Path) -> None:
+        """Make this the results folder of a plate, or see that it already is.
+
+        A plate of the same name at another place counts as the same plate, moved, only if it is gone from where it was.
+
+        Raises:
+            StoreError: the folder holds something else or another plate's results, lies in the plate's folder, or
+                cannot be written.
+        """
+        if self.path.resolve().is_relative_to(root.resolve()):
+            raise StoreError(
+                f"results folder: {self.path} is inside the plate {root}; expected one outside of it, "
+                "since nothing is ever written into a plate. Choose another results folder."
+            )
+        with explained(self.path):
+            if not self.marker.exists() and self.path.exists() and any(self.path.iterdir()):
+                raise StoreError(
+                    f"results folder: {self.path} holds other files; expected an empty folder or earlier results of "
+                    f"the plate {plate}. Choose another results folder."
+                )
+            if self.marker.exists():
+                self._check_owner(plate, root)
+            owner = {"format": _RESULTS_FORMAT, "plate": plate, "root": str(root.resolve())}
+            write_text(self.marker, json.dumps(owner, indent=2, ensure_ascii=False) + "\n")
+            self.runs.mkdir(exist_ok=True)
+
+    def read_provenance(self, well: str) -> Provenance | None:
+        """How a well's results came to be; None where the well is not done.
+
+        Raises:
+            StoreError: the file is there and cannot be read.
+        """
+        path = self.provenance_file(well)
+        try:
+            content = json.loads(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise StoreError(
+                f"provenance: {path} ({error}); expected a readable JSON file. Remove it to have the well done again."
+            ) from error
+        if not isinstance(content, dict) or content.get("format") != _PROVENANCE_FORMAT:
+            raise StoreError(
+                f"provenance: {path} is of another format; expected {_PROVENANCE_FORMAT!r}. "
+                "Choose another results folder, or remove the file to have the well done again."
+            )
+        return content
+
+    def write_provenance(self, plan: WellPlan, content: Provenance) -> None:
+        """Say how a well's results came to be; from now on the well is done. Raises `OSError`."""
+        whole = {
+            "format": _PROVENANCE_FORMAT,
+            "hash": plan.hash,
+            "plate": plan.plate,
+            "well": plan.well,
+            "root": plan.root,
+            "recipe": recipe_of(plan),
+            "planes": {str(key): file for key, file in plan.planes},
+            **content,
+        }
+        write_text(self.provenance_file(plan.well), json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
+
+    def done_wells(self, recipe: Json | None = None) -> tuple[str, ...]:
+        """The wells that have results, in row-major order: all, or those made by one recipe.
+
+        Raises:
+            StoreError: a well's provenance cannot be read.
+        """
+        wells = sorted((file.stem for file in self.path.glob("provenance/[!.]*.json")), key=well_position)
+        if recipe is None:
+            return tuple(wells)
+        return tuple(well for well in wells if (self.read_provenance(well) or {}).get("recipe") == recipe)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Be the only process that changes files which wells share; waits for its turn."""
+        with self.marker.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield  # closing the file gives the lock back
+
+    def clear_temporary(self) -> None:
+        """Remove what unfinished wells left; call it while no well is being written."""
+        with explained(self.temporary):
+            if self.temporary.exists():
+                shutil.rmtree(self.temporary)
+
+    def _check_owner(self, plate: str, root: Path) -> None:
+        try:
+            owner = json.loads(self.marker.read_bytes())
+            known = owner["format"] == _RESULTS_FORMAT
+            other_plate, other_root = str(owner["plate"]), Path(owner["root"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise StoreError(
+                f"results folder: {self.marker} is damaged; expected what OpenHCS wrote. Choose another results folder."
+            ) from error
+        if not known:
+            raise StoreError(
+                f"results folder: {self.path} is of the format {owner['format']!r}; expected {_RESULTS_FORMAT!r}. "
+                "Choose another results folder."
+            )
+        if other_plate != plate or (other_root != root.resolve() and other_root.exists()):
+            raise StoreError(
+                f"results folder: {self.path} holds results of the plate {other_plate} at {other_root}; expected the "
+                f"plate {plate} at {root}. Choose another results folder."
+            )
+
+
+def recipe_of(plan: WellPlan) -> Json:
+    """What all wells of a run have in common: steps, versions, modules and pixel size. Plain data, for comparing."""
+    recipe: Json = _plan_adapter().dump_python(
+        plan, mode="json", include={"format", "steps", "versions", "modules", "pixel_size_um"}
+    )
+    return recipe
+
+
+def is_done(plan: WellPlan, out: Path) -> bool:
+    """Whether the results of `plan` are in place under its hash.
+
+    Raises:
+        StoreError: the well's provenance is there and cannot be read.
+    """
+    provenance = ResultsFolder(out).read_provenance(plan.well)
+    if provenance is None or provenance.get("hash") != plan.hash:
+        return False
+    files = provenance.get("files")
+    return isinstance(files, list) and all((out / str(file)).exists() for file in files)

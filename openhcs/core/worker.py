@@ -1,0 +1,279 @@
+"""One well plan, executed: planes in, images, label images and rows out.
+
+`process_well` reads planes as late as it can and works part by part (a site, a time point) where the plan's stacks
+allow it, so that memory holds one part and not the well. Every result of a function is checked before it goes on: an
+image that is not finite, or labels of another shape, are the well's failure, at the step that made them.
+
+Deliberately absent: which process this runs in (`cluster`), where results go (`store`).
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+import traceback
+import warnings
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from openhcs.core.formats import PlateFormat, format_named
+from openhcs.core.functions import Function, ParameterKind, find_function
+from openhcs.core.model import Component, FunctionCall, PlaneKey, Step, WellPlan
+from openhcs.core.pattern import Stack, group_stacks, label_key
+from openhcs.core.progress import Failure
+from openhcs.core.result_checks import (
+    FloatArray,
+    LabelArray,
+    Place,
+    checked_image,
+    checked_labels,
+    checked_rows,
+    size_text,
+)
+from openhcs.core.store import PartResult, WellStore
+from openhcs.core.tables import Rows
+from openhcs.errors import OpenHCSError, PlaneError, StoreError, WellError
+from openhcs.processing.types import Role
+
+__all__ = ["WellResult", "failure_of", "process_well"]
+
+Report = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class WellResult:
+    """What came of a well: objects by label image, rows by table, warnings with how often each was given."""
+
+    well: str
+    seconds: float
+    objects: Mapping[str, int]
+    rows: Mapping[str, int]
+    warnings: Mapping[str, int]
+
+
+def process_well(plan: WellPlan, out: Path, report: Report) -> WellResult:
+    """Do all steps of `plan` and put the results in the results folder `out`, all of them or none.
+
+    Args:
+        report: is told what begins: which step (from 1), of how many, and its name. Steps count once for each part.
+
+    Raises:
+        WellError: anything went wrong; its fields say where, its cause why.
+    """
+    started = time.perf_counter()
+    well = _Well(plan, report)
+    try:
+        with WellStore(plan, out) as store:
+            for site in well.sites():
+                for part in site:
+                    store.add_part(well.process_part(part))
+                store.write_images()
+            seconds = time.perf_counter() - started
+            rows = store.commit(
+                well.tables,
+                {
+                    "seconds": round(seconds, 3),
+                    "step_seconds": {name: round(spent, 3) for name, spent in well.step_seconds.items()},
+                    "objects": dict(well.objects),
+                    "warnings": dict(well.warnings),
+                },
+            )
+    except StoreError as error:
+        raise WellError(str(error), well=plan.well) from error
+    return WellResult(plan.well, seconds, well.objects, rows, well.warnings)
+
+
+def failure_of(error: Exception) -> Failure:
+    """`error` in plain data, for the journal: of a `WellError` the place and the cause, of others the error itself."""
+    text = "".join(traceback.format_exception(error))
+    if isinstance(error, WellError):
+        cause = error.__cause__ or error
+        return Failure(str(error), type(cause).__name__, error.step, error.plane, error.file, text)
+    return Failure(f"{type(error).__name__}: {error}", type(error).__name__, traceback=text)
+
+
+class _Well:
+    """A well while it is being processed: what all its parts share."""
+
+    def __init__(self, plan: WellPlan, report: Report) -> None:
+        self.plan = plan
+        self.format = format_named(plan.format)
+        self.objects: Counter[str] = Counter()
+        self.warnings: Counter[str] = Counter()
+        self.step_seconds: defaultdict[str, float] = defaultdict(float)
+        self.tables: dict[str, list[Rows]] = {}
+        self._report = report
+        self._begun = 0
+        self._parts = _split(plan)
+
+    def sites(self) -> Sequence[Sequence[Mapping[PlaneKey, str]]]:
+        """The parts of the well, together where they belong into the same images."""
+        return self._parts
+
+    def process_part(self, files: Mapping[PlaneKey, str]) -> PartResult:
+        """Do all steps on one part; raises `WellError`."""
+        part = _Part(self.plan, self.format, dict(files))
+        steps = len(self.plan.steps) * sum(len(site) for site in self._parts)
+        for step in self.plan.steps:
+            self._begun += 1
+            self._report(self._begun, steps, step.name)
+            started = time.perf_counter()
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                for stack in group_stacks(part.keys(), step):
+                    self._process_stack(part, step, stack)
+            self.warnings.update(f"{step.name}: {w.category.__name__}: {w.message}" for w in caught)
+            self.step_seconds[step.name] += time.perf_counter() - started
+        self.objects.update({name: sum(map(_count, planes.values())) for name, planes in part.labels.items()})
+        return PartResult(part.all_images(), part.labels)
+
+    def _process_stack(self, part: _Part, step: Step, stack: Stack) -> None:
+        """Call the step's functions in order; an image result is what the next one gets.
+
+        The planes change if the last function returns an image. In a step that ends in labels or a table, images made
+        on the way serve that result only.
+        """
+        keys = stack.keys
+        changes = False
+        image = np.stack(_alike([part.image(key, step.name) for key in keys], keys, step.name))
+        for call in stack.calls:
+            at = Place(self.plan.well, step.name, call.function, keys)
+            try:
+                function = find_function(call.function, self.plan.modules)
+            except OpenHCSError as error:
+                raise at.error(str(error)) from error
+            result = _call(function, call, image, part, self.plan, at)
+            output = step.output or function.default_output
+            changes = function.returns is Role.IMAGE
+            match function.returns:
+                case Role.IMAGE:
+                    image, combined = checked_image(result, image.shape, at)
+                    keys = (stack.combined,) if combined else keys
+                case Role.LABELS:
+                    labels, combined = checked_labels(result, image.shape, at)
+                    places = (stack.combined,) if combined else keys
+                    part.keep_labels(output, places, labels, writer=(step.name, stack.combined), at=at)
+                case Role.TABLE:
+                    self.tables.setdefault(output, []).append(checked_rows(result, keys, self.plan, at))
+        if changes:
+            part.replace(stack.keys, keys, image)
+
+
+class _Part:
+    """The planes of one part as they are now: still in their files, or in memory once a step has changed them."""
+
+    def __init__(self, plan: WellPlan, plate_format: PlateFormat, files: dict[PlaneKey, str]) -> None:
+        self._plan = plan
+        self._format = plate_format
+        self._files = files
+        self._images: dict[PlaneKey, FloatArray] = {}
+        self.labels: dict[str, dict[PlaneKey, LabelArray]] = {}
+        self._writers: dict[tuple[str, PlaneKey], tuple[str, PlaneKey]] = {}
+
+    def keys(self) -> Sequence[PlaneKey]:
+        return (*self._files, *self._images)
+
+    def image(self, key: PlaneKey, step: str | None) -> FloatArray:
+        """The plane at `key`, `(Y, X)` float32, counts where it is read from its file."""
+        if key in self._images:
+            return self._images[key]
+        file = self._files[key]
+        try:
+            plane = self._format.read_plane(Path(self._plan.root) / file)
+        except PlaneError as error:
+            raise WellError(str(error), well=self._plan.well, step=step, plane=str(key), file=file) from error
+        return plane.astype(np.float32, copy=False)
+
+    def all_images(self) -> Mapping[PlaneKey, FloatArray]:
+        """Every plane, read now if no step did."""
+        return {key: self.image(key, None) for key in sorted(self.keys())}
+
+    def replace(self, before: Sequence[PlaneKey], after: Sequence[PlaneKey], image: FloatArray) -> None:
+        """Put the planes of `image` in the place of those at `before`."""
+        for key in before:
+            self._files.pop(key, None)
+            self._images.pop(key, None)
+        self._images.update(zip(after, image, strict=True))
+
+    def keep_labels(
+        self,
+        name: str,
+        keys: Sequence[PlaneKey],
+        labels: LabelArray,
+        *,
+        writer: tuple[str, PlaneKey],
+        at: Place,
+    ) -> None:
+        """Keep a label image; a later call may replace it, another stack of the same step may not."""
+        for key, plane in zip(map(label_key, keys), labels, strict=True):
+            earlier = self._writers.get((name, key), writer)
+            if earlier[0] == writer[0] and earlier[1] != writer[1]:
+                raise at.error(
+                    f"label image {name!r} is made twice at {key}, from two groups of planes; expected once. "
+                    "Use by_channel to segment one channel only, or give the channels steps with outputs of their own."
+                )
+            self._writers[name, key] = writer
+            self.labels.setdefault(name, {})[key] = plane
+
+    def labels_at(self, name: str, keys: Sequence[PlaneKey], at: Place) -> LabelArray:
+        """The label image of that name for each plane, `(N, Y, X)` int32."""
+        kept = self.labels.get(name, {})
+        missing = [str(key) for key in keys if label_key(key) not in kept]
+        if missing:
+            raise at.error(
+                f"label image {name!r} does not exist at {missing[0]}; expected one that an earlier step wrote there, "
+                f"with the same site, z and t. There is: {', '.join(map(str, sorted(kept))) or 'none of that name'}."
+            )
+        return np.stack([kept[label_key(key)] for key in keys])
+
+
+def _split(plan: WellPlan) -> list[list[dict[PlaneKey, str]]]:
+    """The planes of a plan, by site and then by time point, as far as these are independent."""
+
+    def by(component: Component) -> Callable[[tuple[PlaneKey, str]], int]:
+        return lambda plane: plane[0].component(component) if component in plan.independent else 0
+
+    def groups(
+        planes: Sequence[tuple[PlaneKey, str]], component: Component
+    ) -> Iterator[Sequence[tuple[PlaneKey, str]]]:
+        for _, group in itertools.groupby(sorted(planes, key=by(component)), by(component)):
+            yield tuple(group)
+
+    return [[dict(part) for part in groups(site, Component.T)] for site in groups(plan.planes, Component.SITE)]
+
+
+def _alike(planes: list[FloatArray], keys: Sequence[PlaneKey], step: str) -> list[FloatArray]:
+    for key, plane in zip(keys, planes, strict=True):
+        if plane.shape != planes[0].shape:
+            raise WellError(
+                f"plane of {size_text(plane.shape)} among planes of {size_text(planes[0].shape)} in one stack; "
+                "expected the same size. Use fewer variable_components.",
+                well=key.well,
+                step=step,
+                plane=str(key),
+            )
+    return planes
+
+
+def _call(function: Function, call: FunctionCall, image: FloatArray, part: _Part, plan: WellPlan, at: Place) -> object:
+    """What the function returns, given its stack, the user's parameters and what the engine fills in."""
+    arguments: dict[str, object] = dict(call.parameters)
+    for parameter in function.parameters:
+        if parameter.kind is ParameterKind.LABELS:
+            arguments[parameter.name] = part.labels_at(str(call.parameters.get(parameter.name)), at.keys, at)
+    if function.takes_pixel_size:
+        arguments["pixel_size_um"] = plan.pixel_size_um
+    try:
+        result: object = function.callable(image, **arguments)
+    except Exception as error:  # a function of the catalogue or of the user's, which may raise anything
+        raise at.error(f"{type(error).__name__}: {error}") from error
+    return result
+
+
+def _count(labels: LabelArray) -> int:
+    """How many different labels a plane has, the background left out."""
+    return int(np.count_nonzero(np.unique(labels)))
