@@ -212,7 +212,7 @@ def _framed(title: str, parts: Sequence[Any], keys: KeyBindings) -> Frame:
         inside += [Window(height=1), part]
     body = VSplit(
         [Window(width=2), HSplit([*inside, Window(height=1)], key_bindings=keys), Window(width=2)],
-        width=Dimension(min=30, max=100),
+        width=Dimension(min=30, preferred=74, max=100),
     )
     return Frame(body, title=visible(title), style="class:dialog")
 
