@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import io
 import select
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, ParamSpec
 
 import pyte
 from prompt_toolkit.application import Application, create_app_session
@@ -43,6 +44,19 @@ KEYS = {
     "space": " ",
 }
 PATIENCE_S = 10.0
+
+
+P = ParamSpec("P")
+
+
+def in_loop(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+    """Make a coroutine a test that runs in an event loop of its own."""
+
+    @functools.wraps(test)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        asyncio.run(test(*args, **kwargs))
+
+    return run
 
 
 class Tasks:
@@ -111,24 +125,24 @@ class Screen:
         assert found, f"{part!r} is not on the screen:\n{self.text}"
         return found[0]
 
-    async def press(self, *keys: str) -> None:
+    async def press(self, *keys: str, tasks: bool = True) -> None:
         """Send each key by name ("down", "c-s"), or else as typed text; returns when all is handled and drawn."""
         for key in keys:
             if key.startswith("c-") and len(key) == 3:
                 self._pipe.send_text(chr(ord(key[2]) - 96))
             else:
                 self._pipe.send_text(KEYS.get(key, key))
-            await self.idle(escape=key == "escape")
+            await self.idle(escape=key == "escape", tasks=tasks)
 
-    async def click(self, part: str, *, times: int = 1, dx: int = 0) -> None:
+    async def click(self, part: str, *, times: int = 1, tasks: bool = True) -> None:
         """Click on the first place that shows `part`."""
         row = next((i for i, line in enumerate(self.lines) if part in line), None)
         assert row is not None, f"{part!r} is not on the screen:\n{self.text}"
-        column = self.lines[row].index(part) + dx
+        column = self.lines[row].index(part)
         for _ in range(times):
             at = f"{column + 1};{row + 1}"
             self._pipe.send_text(f"\x1b[<0;{at}M\x1b[<0;{at}m")
-            await self.idle()
+            await self.idle(tasks=tasks)
 
     async def wheel(self, part: str, *, down: bool) -> None:
         """Turn the wheel one notch over `part`."""
@@ -149,8 +163,8 @@ class Screen:
         """Wait until `part` is on the screen."""
         await self.wait(lambda: part in self.text, repr(part))
 
-    async def idle(self, *, escape: bool = False) -> None:
-        """Wait until every key is handled, no task runs and the screen is drawn."""
+    async def idle(self, *, escape: bool = False, tasks: bool = True) -> None:
+        """Wait until every key is handled, the screen is drawn and, with `tasks`, none runs."""
         quiet = 0
         needed = 20 if escape else 3  # a lone escape is told from a sequence by the time after it
 
@@ -158,7 +172,7 @@ class Screen:
             nonlocal quiet
             unread, _, _ = select.select([self._pipe.fileno()], [], [], 0)
             keys = self.app.key_processor
-            busy = unread or keys.input_queue or keys.key_buffer or self.app.invalidated or self.tasks.busy
+            busy = unread or keys.input_queue or keys.key_buffer or self.app.invalidated or (tasks and self.tasks.busy)
             quiet = 0 if busy else quiet + 1
             return quiet >= needed
 

@@ -1,0 +1,33 @@
+"""Cutting and padding text to terminal cells."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from prompt_toolkit.utils import get_cwidth
+
+from openhcs.tui.utils.safe_text import visible
+from openhcs.tui.widgets.drawn_text import cut, cut_middle, fit
+
+TEXTS = st.text(st.one_of(st.characters(), st.sampled_from("漢字e\u0301한 aZ_")), max_size=60).map(visible)
+
+
+@given(TEXTS, st.integers(0, 70))
+def test_text_is_cut_to_cells(text: str, width: int) -> None:
+    """No cut text takes more cells than allowed, wide and combining characters included."""
+    for shorten in (cut, cut_middle):
+        short = shorten(text, width)
+        assert get_cwidth(short) <= width
+        assert short == text or get_cwidth(text) > width
+
+
+@given(TEXTS, st.integers(0, 70))
+def test_text_is_fitted_exactly(text: str, width: int) -> None:
+    """Fitted text takes exactly its cells, so that columns line up."""
+    assert get_cwidth(fit(text, width)) == width
+    assert get_cwidth(fit(text, width, right=True)) == width
+
+
+def test_the_middle_is_cut_out() -> None:
+    """A long file name keeps its beginning and its end."""
+    assert cut_middle("plate_A01_s1_w1_thumb.tif", 13) == "plate_…mb.tif"
