@@ -10,8 +10,8 @@ A processing function is pure and takes and returns arrays:
 - An `Image` result is `(N, Y, X)` (one plane for each given) or `(Y, X)` (the stack combined into one plane).
 - A `Labels` parameter is filled with the label image of that name at the same place: `(N, Y, X) int32`, 0 is
   background. In a pipeline file its value is the name of a label image that an earlier step wrote.
-- A `Labels` result has the shape of an `Image` result, and is kept under the step's `output`; the image stays as it
-  was.
+- A `Labels` result has the shape of an `Image` result, and is kept under the step's `output`; the planes stay as
+  they were, and images that the same step made on the way serve that result only.
 - A `Table` result is a dict of equally long columns, kept under the step's `output`. The engine adds the columns that
   say where the rows come from: plate, well, site, channel, z, t. A column `plane` (index into N) tells the planes of a
   stack apart; without it the stack must be one plane.

@@ -347,6 +347,14 @@ def test_the_shipped_pipeline_fits_any_plate():
         assert compile_plate(index, nuclei)[0].independent == (Component.SITE, Component.T)
 
 
+@pytest.mark.parametrize("name", ["cells", "quality", "spots"])
+def test_the_examples_fit_a_plate_of_two_channels(name: str):
+    """Each can be run as it is."""
+    example = load_pipeline(Path(__file__).parents[2] / "examples" / f"{name}.yaml")
+    assert example.name == name
+    assert len(compile_plate(plate(), example)) == 2
+
+
 @pytest.mark.parametrize("name", ["9987_Plate_3434", "9987_Plate_3435", "9987_Plate_3420", "SingleChannel"])
 def test_the_shipped_pipeline_compiles_on_real_plates(plates_folder: Path, name: str):
     """Every well of the plate gets a plan."""

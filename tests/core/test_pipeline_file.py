@@ -253,6 +253,15 @@ def test_shipped_pipelines_use_functions_of_the_catalogue():
             assert all(call.function in catalogue() for chain in chains for call in chain)
 
 
+def test_the_guide_names_every_function():
+    """docs/pipelines.md lists the catalogue, all of it and nothing else."""
+    guide = (Path(__file__).parents[2] / "docs" / "pipelines.md").read_text()
+    table = guide.partition("## Functions\n")[2].partition("## Functions of your own")[0]
+    rows = [row.split("|") for row in table.splitlines() if row.startswith("| `")]
+    listed = {name.strip(" `") for row in rows for name in row[2].split(",")}
+    assert listed == set(catalogue())
+
+
 def test_the_schema_describes_the_keys():
     """An editor can offer the keys of a pipeline and of a step; the schema is plain JSON."""
     schema = json.loads(json.dumps(pipeline_schema()))
