@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,12 +28,12 @@ from prompt_toolkit.layout.controls import FormattedTextControl
 from prompt_toolkit.layout.dimension import Dimension
 from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
 from prompt_toolkit.widgets import Frame
-from pygments.lexers.python import PythonTracebackLexer
+from pygments.lexers.python import PythonLexer
 from pygments.token import Token
 
 from openhcs.tui.ports import DialogHost
 from openhcs.tui.utils.error_boundary import ErrorBoundary
-from openhcs.tui.utils.line_view import LINE_LIMIT, LineView
+from openhcs.tui.utils.line_view import LineView
 from openhcs.tui.utils.safe_text import describe, format_exception, visible, visible_lines
 
 __all__ = ["ErrorDialog", "ErrorPage", "ErrorPages", "show_error_pages", "show_scrollable_error_dialog"]
@@ -233,35 +234,45 @@ async def show_scrollable_error_dialog(
     await show_error_pages(ErrorPages([page]), app_state)
 
 
-_STYLES = {
-    Token.Error: "class:error",
-    Token.Generic.Error: "class:error",
-    Token.Generic.Traceback: "class:muted",
+_FRAME = re.compile(r'( *[|+ ]*)(File )(".*?")(, line )(\d+)(?:(, in )(.*))?$')
+_HEADING = re.compile(r"[|+\- ]*(?:(?:Exception Group )?Traceback|During handling|The above exception|\[Previous line)")
+_MARKERS = re.compile(r"[|\s]*[~^]+[~^\s]*$")
+_ERROR = re.compile(r"((?: *\| )*)([A-Za-z_][\w.]*)(: .*)?$")
+
+_CODE_STYLES = {
     Token.Keyword: "ansimagenta",
-    Token.Name.Builtin: "class:label",
+    Token.Operator.Word: "ansimagenta",
+    Token.Name.Builtin: "ansicyan",
     Token.Literal.Number: "ansicyan",
     Token.Literal.String: "ansigreen",
     Token.Comment: "class:muted",
 }
 
 
-@lru_cache(maxsize=512)
-def _highlight_cached(line: str) -> tuple[tuple[str, str], ...]:
-    fragments = []
-    for token, text in PythonTracebackLexer(stripnl=False, ensurenl=False).get_tokens(line):
-        kind = token
-        while kind is not Token and kind not in _STYLES:
-            kind = kind.parent
-        fragments.append((_STYLES.get(kind, ""), text.rstrip("\n")))
-    return tuple(fragments)
-
-
 def _highlight(line: str) -> StyleAndTextTuples:
-    """One traceback line in colour; a very long one is left plain."""
-    if len(line) > min(500, LINE_LIMIT):
-        return [("", line)]
-    fragments = _highlight_cached(line)
-    return [*fragments] if "".join(text for _, text in fragments) == line else [("", line)]
+    """One line of a traceback in colour, whatever lines stand around it."""
+    if frame := _FRAME.match(line):
+        styles = ("", "class:muted", "ansigreen", "class:muted", "ansicyan", "class:muted", "bold")
+        return [(style, text) for style, text in zip(styles, frame.groups(), strict=True) if text]
+    if _HEADING.match(line):
+        return [("class:muted", line)]
+    if _MARKERS.match(line):
+        return [("class:error", line)]
+    if error := _ERROR.match(line):
+        return [("class:muted", error[1]), ("class:error", error[2]), ("", error[3] or "")]
+    return [*_highlight_code(line)] if len(line) <= 500 else [("", line)]
+
+
+@lru_cache(maxsize=512)
+def _highlight_code(line: str) -> tuple[tuple[str, str], ...]:
+    code = line.lstrip()
+    fragments = [("", line[: len(line) - len(code)])]
+    for token, text in PythonLexer(stripnl=False).get_tokens(code):
+        kind = token
+        while kind is not Token and kind not in _CODE_STYLES:
+            kind = kind.parent
+        fragments.append((_CODE_STYLES.get(kind, ""), text.rstrip("\n")))
+    return tuple(fragments)
 
 
 def _on_click(run: Callable[[], None]) -> Callable[[MouseEvent], object]:
