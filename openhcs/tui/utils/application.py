@@ -37,6 +37,9 @@ T = TypeVar("T")
 _EXIT_S = 2.0
 """How long leaving waits for prompt_toolkit's background tasks."""
 
+_ESCAPE_S = 0.1
+"""How long a lone Escape waits for the rest of an escape sequence; prompt_toolkit's 0.5 s make closing a dialog slow."""
+
 _AT_ONCE = (Keys.SIGINT, Keys.CPRResponse)
 
 
@@ -56,6 +59,7 @@ class GuardedApplication(Application[T]):
         **options: Any,
     ) -> None:
         super().__init__(layout=layout, **options)
+        self.ttimeoutlen = _ESCAPE_S
         self._report = on_error
         self._close_dialog = close_dialog
         self._failed_layout: Layout | None = None

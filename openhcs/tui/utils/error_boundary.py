@@ -81,15 +81,20 @@ class ErrorBoundary(Container):
 
     def reset(self) -> None:
         """Reset the inside."""
-        self._guard("resetting", self._inside.reset)
+        if self.failure is None:
+            self._guard("resetting", self._inside.reset)
 
     def preferred_width(self, max_available_width: int) -> Dimension:
         """The inside's, or what the tile wants."""
+        if self.failure is not None:
+            return self._tile.preferred_width(max_available_width)
         width = self._guard("measuring", lambda: self._inside.preferred_width(max_available_width))
         return width if width is not None else self._tile.preferred_width(max_available_width)
 
     def preferred_height(self, width: int, max_available_height: int) -> Dimension:
         """The inside's, or what the tile wants."""
+        if self.failure is not None:
+            return self._tile.preferred_height(width, max_available_height)
         height = self._guard("measuring", lambda: self._inside.preferred_height(width, max_available_height))
         return height if height is not None else self._tile.preferred_height(width, max_available_height)
 

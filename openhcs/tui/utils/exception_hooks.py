@@ -46,7 +46,7 @@ class ExceptionHooks:
             sys.unraisablehook = self._unraisable
             threading.excepthook = self._uncaught_in_thread
             # Without any handler configured, logging would write on the terminal the workbench draws on.
-            logging.lastResort = self._silence  # type: ignore[assignment]
+            logging.lastResort = self._silence
         loop = asyncio._get_running_loop()
         if loop is not None and loop is not self._loop:
             self._restore_loop()
@@ -64,7 +64,7 @@ class ExceptionHooks:
                 sys.unraisablehook = self._unraisablehook
             if threading.excepthook == self._uncaught_in_thread:
                 threading.excepthook = self._thread_hook
-            if logging.lastResort is self._silence:  # type: ignore[comparison-overlap]
+            if logging.lastResort is self._silence:
                 logging.lastResort = self._last_resort
         self._restore_loop()
 
