@@ -1,0 +1,37 @@
+"""Runs in words, for the status bar and the panes alike."""
+
+from __future__ import annotations
+
+from openhcs.core.progress import RunProgress, RunState
+from openhcs.tui.utils.safe_text import visible
+from openhcs.tui.widgets.progress import duration_text
+from openhcs.tui.workbench import Severity
+
+__all__ = ["count_of", "end_words"]
+
+
+def count_of(number: int, thing: str) -> str:
+    """`1 well`, `2 wells`."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def end_words(progress: RunProgress) -> tuple[str, Severity]:
+    """How a run stands or ended, and how bad that is."""
+    took = ""
+    if progress.started_s is not None and progress.ended_s is not None:
+        took = f" in {duration_text(progress.ended_s - progress.started_s)}"
+    finished = count_of(progress.finished, "well")
+    match progress.state:
+        case RunState.FINISHED if not progress.failed:
+            return f"finished {finished}{took}", Severity.OK
+        case RunState.FINISHED:
+            return (
+                f"{progress.failed} of {progress.total} wells failed, {progress.finished} finished{took}",
+                Severity.ERROR,
+            )
+        case RunState.CANCELLED:
+            return f"cancelled{took}; {finished} finished", Severity.WARNING
+        case RunState.STARTING | RunState.RUNNING:
+            return f"running: {progress.finished} of {progress.total} wells finished", Severity.INFO
+        case RunState.FAILED:
+            return f"the run ended before its time: {visible(progress.message)}", Severity.ERROR

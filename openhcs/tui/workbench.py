@@ -1,0 +1,191 @@
+"""One moment of the workbench, as plain frozen values: its plates, the edited pipeline, cursors, the last message.
+
+Deliberately absent: how it changes (`actions`, `state`) and how it is drawn (`panes`, `layout`).
+
+Anybody in the workbench may import this; it imports the engine's values only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+from openhcs.core.model import Channel, Discrepancy, Pipeline, PlateIndex, Status, Step
+from openhcs.core.progress import RunProgress, WellProgress
+from openhcs.errors import Problem
+
+__all__ = [
+    "Activity",
+    "EditedPipeline",
+    "PlateFacts",
+    "PlateRow",
+    "Severity",
+    "StatusMessage",
+    "Workbench",
+]
+
+
+class Severity(Enum):
+    """How a message is shown; the value is its style class."""
+
+    INFO = "status"
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Activity(Enum):
+    """What is being done to a plate at this moment, in the word shown to the user."""
+
+    INITIALISING = "initialising"
+    COMPILING = "compiling"
+    QUEUED = "waiting its turn"
+    STARTING = "starting"
+    CANCELLING = "cancelling"
+
+
+@dataclass(frozen=True, slots=True)
+class StatusMessage:
+    """The last thing the workbench told the user."""
+
+    text: str = ""
+    severity: Severity = Severity.INFO
+
+
+@dataclass(frozen=True, slots=True)
+class PlateFacts:
+    """What initialising a plate found: the plate index without its planes, small enough to draw from."""
+
+    name: str
+    format: str
+    rows: int
+    columns: int
+    wells: tuple[str, ...]
+    sites: int
+    channels: tuple[Channel, ...]
+    z_planes: int
+    time_points: int
+    images: int
+    has_projections: bool
+    pixel_size_um: float | None
+    discrepancies: tuple[Discrepancy, ...]
+
+    @classmethod
+    def of(cls, index: PlateIndex) -> PlateFacts:
+        """Count `index`; takes a pass over its planes, so call it off the event loop."""
+        sites, z_planes, times = set(), set(), set()
+        has_projections = False
+        for key in index.planes:
+            sites.add(key.site)
+            times.add(key.t)
+            if key.z:
+                z_planes.add(key.z)
+            else:
+                has_projections = True
+        return cls(
+            name=index.name,
+            format=index.format,
+            rows=index.rows,
+            columns=index.columns,
+            wells=index.wells,
+            sites=len(sites),
+            channels=index.channels,
+            z_planes=len(z_planes),
+            time_points=len(times),
+            images=len(index.planes),
+            has_projections=has_projections,
+            pixel_size_um=index.pixel_size_um,
+            discrepancies=index.discrepancies,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PlateRow:
+    """One plate of the workbench: where it is in its life and what is known about it.
+
+    `compiled` is the pipeline its plans were last made from; the row is COMPILED only while that is the pipeline
+    being edited. `problems` are those of the last failure.
+    """
+
+    folder: Path
+    status: Status = Status.ADDED
+    activity: Activity | None = None
+    facts: PlateFacts | None = None
+    compiled: Pipeline | None = None
+    problems: tuple[Problem, ...] = ()
+    progress: RunProgress | None = None
+
+    @property
+    def name(self) -> str:
+        """The plate's name, or its folder's until the metadata has been read."""
+        return self.facts.name if self.facts else self.folder.name
+
+    @property
+    def out(self) -> Path | None:
+        """The results folder of the last run, if there was one."""
+        return Path(self.progress.out) if self.progress and self.progress.out else None
+
+    @property
+    def wells(self) -> tuple[WellProgress, ...]:
+        """How each well stands in the last run; before there was one, all wait."""
+        if self.progress is not None:
+            return tuple(self.progress.wells.values())
+        return tuple(WellProgress(well) for well in self.facts.wells) if self.facts is not None else ()
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is being done to this plate."""
+        return self.activity is not None or self.status is Status.RUNNING
+
+
+@dataclass(frozen=True, slots=True)
+class EditedPipeline:
+    """The pipeline on the right: its present, past and future, and what is on disk."""
+
+    pipeline: Pipeline = field(default_factory=lambda: Pipeline(name="untitled"))
+    path: Path | None = None
+    saved: Pipeline = field(default_factory=lambda: Pipeline(name="untitled"))
+    past: tuple[Pipeline, ...] = ()
+    future: tuple[Pipeline, ...] = ()
+    step: int = 0
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether closing now would lose a change."""
+        return self.pipeline != self.saved
+
+    @property
+    def selected(self) -> Step | None:
+        """The step the cursor is on; None when there are no steps."""
+        return self.pipeline.steps[self.step] if self.pipeline.steps else None
+
+
+@dataclass(frozen=True, slots=True)
+class Workbench:
+    """One moment of the workbench. `plate` and `well` are cursor positions, 0 where the list is empty.
+
+    `now_s` is the time (seconds since the epoch) by which running times are drawn; it moves while something runs.
+    """
+
+    plates: tuple[PlateRow, ...] = ()
+    plate: int = 0
+    well: int = 0
+    removed: tuple[tuple[int, PlateRow], ...] = ()
+    editing: EditedPipeline = field(default_factory=EditedPipeline)
+    message: StatusMessage = field(default_factory=StatusMessage)
+    now_s: float = 0.0
+
+    @property
+    def selected(self) -> PlateRow | None:
+        """The plate the cursor is on; None when there are no plates."""
+        return self.plates[self.plate] if self.plates else None
+
+    def find(self, folder: Path) -> PlateRow | None:
+        """The row of the plate in `folder`."""
+        return next((row for row in self.plates if row.folder == folder), None)
+
+    @property
+    def busy(self) -> tuple[PlateRow, ...]:
+        """The plates something is being done to."""
+        return tuple(row for row in self.plates if row.busy)
