@@ -1,0 +1,132 @@
+"""One plate's life, from a folder to results: the only door to the engine for the front ends.
+
+    folder --initialise--> index --compile--> plans --run--> a run in a process of its own, followed by `Run.poll`
+
+Calls block (index: up to seconds on a network drive), so an event loop makes them in a thread. Importing this imports
+none of dask, ngio, polars and skimage.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from openhcs.core.compiler import compile_plate
+from openhcs.core.config import available_cores
+from openhcs.core.formats import index_plate
+from openhcs.core.model import Pipeline, PlateIndex, Status, WellPlan
+from openhcs.core.progress import RunState
+from openhcs.core.run import Run, start_run
+from openhcs.errors import RunError
+
+__all__ = ["Orchestrator", "Run", "default_results_folder"]
+
+
+class Orchestrator:
+    """A plate and how far it has come.
+
+    Calling `initialise` or `compile` again goes back to that point of the life. One call at a time: the caller sees to
+    it that two threads do not change the same plate at once.
+
+    Args:
+        folder: the plate's folder; nothing is read before `initialise`.
+        modules: dotted names of the users' modules that pipelines may take functions from.
+    """
+
+    def __init__(self, folder: Path, modules: Sequence[str] = ()) -> None:
+        self.folder = folder
+        self._modules = tuple(modules)
+        self._index: PlateIndex | None = None
+        self._plans: tuple[WellPlan, ...] = ()
+        self._pipeline = ""
+        self._run: Run | None = None
+
+    @property
+    def index(self) -> PlateIndex | None:
+        """What the folder holds, once initialised."""
+        return self._index
+
+    @property
+    def plans(self) -> tuple[WellPlan, ...]:
+        """The wells' plans, once compiled."""
+        return self._plans
+
+    @property
+    def current_run(self) -> Run | None:
+        """The run started last, until the plate is initialised or compiled again."""
+        return self._run
+
+    @property
+    def status(self) -> Status:
+        """Where the plate is; while it runs, as of the last `Run.poll`. A cancelled run leaves it compiled."""
+        if self._run is not None:
+            progress = self._run.progress
+            match progress.state:
+                case RunState.STARTING | RunState.RUNNING:
+                    return Status.RUNNING
+                case RunState.FINISHED:
+                    return Status.FAILED if progress.failed else Status.FINISHED
+                case RunState.FAILED:
+                    return Status.FAILED
+        if self._plans:
+            return Status.COMPILED
+        return Status.ADDED if self._index is None else Status.INITIALISED
+
+    def initialise(self) -> PlateIndex:
+        """Find out what the folder holds.
+
+        Raises:
+            PlateError: it is not a plate of a known format.
+            RunError: the plate is running.
+        """
+        self._expect_no_run("initialise")
+        self._index, self._plans, self._run = None, (), None
+        self._index = index_plate(self.folder)
+        return self._index
+
+    def compile(self, pipeline: Pipeline, wells: Sequence[str] | None = None) -> tuple[WellPlan, ...]:
+        """Plan every well, or those named.
+
+        Raises:
+            PipelineError: everything that is wrong, told at once.
+            RunError: the plate is not initialised, or running.
+        """
+        self._expect_no_run("compile")
+        if self._index is None:
+            raise RunError(f"compile: {self.folder} is not initialised; expected an initialised plate. Initialise it.")
+        self._plans, self._run = (), None
+        self._plans = compile_plate(self._index, pipeline, wells, self._modules)
+        self._pipeline = pipeline.name
+        return self._plans
+
+    def run(self, out: Path, workers: int | None = None, memory_limit_bytes: int | None = None) -> Run:
+        """Start processing the planned wells and return at once. Wells with results under the same plan are reused.
+
+        Args:
+            out: the results folder; missing, empty, or with earlier results of this plate.
+            workers: wells processed at the same time; None takes one for each core.
+            memory_limit_bytes: for each worker; None shares the machine's memory.
+
+        Raises:
+            RunError: the plate is not compiled, or running, or another run is alive in `out`.
+            StoreError: `out` is another plate's or not ours, or cannot be written.
+        """
+        self._expect_no_run("run")
+        if not self._plans:
+            raise RunError(f"run: {self.folder} is not compiled; expected a compiled plate. Compile a pipeline first.")
+        self._run = start_run(out, self._plans, self._pipeline, workers or available_cores(), memory_limit_bytes)
+        return self._run
+
+    def _expect_no_run(self, wish: str) -> None:
+        if self._run is not None and not self._run.poll().state.has_ended:
+            raise RunError(f"{wish}: {self.folder} is running; expected a plate at rest. Cancel the run, or wait.")
+
+
+def default_results_folder(plate: str, pipeline: str, base: Path) -> Path:
+    """Where results go unless the user says otherwise: a folder for the plate, and in it one for the pipeline."""
+    return base / _folder_name(plate) / _folder_name(pipeline)
+
+
+def _folder_name(name: str) -> str:
+    return re.sub(r"[^\w.-]+", "_", name).strip("._") or "unnamed"

@@ -1,0 +1,184 @@
+"""A run as the front ends see it: start one, follow it, cancel it, find it again.
+
+The run itself happens in a process of its own (`runner`); all that is known here comes from its journal, so a run can
+be followed by any number of processes and from any of them, while it runs or years later.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from openhcs.core.control import request
+from openhcs.core.journal import Event, EventKind, JournalFollower
+from openhcs.core.model import WellPlan
+from openhcs.core.progress import RunProgress
+from openhcs.core.results import ResultsFolder, explained
+from openhcs.core.run_folder import RunFolder, RunRequest
+from openhcs.errors import RunError, StoreError
+
+__all__ = ["Run", "start_run"]
+
+_LOOK_AGAIN_S = 0.05
+
+
+class Run:
+    """One run. Every method may be called from any thread."""
+
+    def __init__(self, folder: RunFolder, out: Path) -> None:
+        self.out = out
+        self._folder = folder
+        self._follower = JournalFollower(folder.journal)
+        self._lock = threading.Lock()
+        self._progress = RunProgress(out=str(out))
+        self._pid = 0
+
+    @classmethod
+    def attach(cls, out: Path) -> Run:
+        """The run that was started last in a results folder, alive or not.
+
+        Raises:
+            RunError: there is none.
+        """
+        folder = RunFolder.newest(ResultsFolder(out))
+        if folder is None:
+            raise RunError(f"run: none in {out}; expected a results folder. Choose the folder given as --out.")
+        return cls(folder, out)
+
+    @property
+    def pid(self) -> int:
+        """The runner's process; it may be gone. 0 until the runner has said so."""
+        return self._pid
+
+    @property
+    def log(self) -> Path:
+        """The file that has what the runner and its workers printed."""
+        return self._folder.log
+
+    @property
+    def progress(self) -> RunProgress:
+        """The progress as of the last `poll`."""
+        return self._progress
+
+    def poll(self) -> RunProgress:
+        """The progress now. Cheap (two or three system calls where nothing is new); never raises.
+
+        A runner that vanished without a last word, or a journal that cannot be read, is a failed run.
+        """
+        with self._lock:
+            if self._progress.state.has_ended:
+                return self._progress
+            alive = self._folder.is_alive()  # asked first, so that a runner found dead has written all it will
+            try:
+                events = self._follower.poll()
+            except StoreError as error:
+                events = (Event(time.time(), EventKind.RUN_FAILED, data={"message": str(error)}),)
+            for event in events:
+                self._note_pid(event)
+                self._progress = self._progress.apply(event)
+            if not alive and not self._progress.state.has_ended:
+                vanished = Event(time.time(), EventKind.RUN_FAILED, data={"message": self._last_words()})
+                self._progress = self._progress.apply(vanished)
+            return self._progress
+
+    def wait(self, timeout_s: float | None = None) -> RunProgress:
+        """Block until the run has ended, or for `timeout_s`; return the progress then."""
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        while True:
+            progress = self.poll()
+            if progress.state.has_ended or (deadline is not None and time.monotonic() >= deadline):
+                return progress
+            time.sleep(_LOOK_AGAIN_S)
+
+    def cancel(self) -> None:
+        """Ask the runner to cancel the run; it ends within about 2 s. A run that has ended is left alone.
+
+        Raises:
+            RunError: the runner lives and cannot be reached.
+        """
+        if self.poll().state.has_ended:
+            return
+        try:
+            request(self._folder.path, {"do": "cancel"})
+        except RunError:
+            if not self._folder.is_alive():
+                return
+            if not self._pid:
+                raise
+            os.kill(self._pid, signal.SIGTERM)  # the lock says that this very process lives
+
+    def cancel_well(self, well: str) -> None:
+        """Ask the runner to cancel one well that is running or pending.
+
+        Raises:
+            RunError: the well is neither, or the runner cannot be reached.
+        """
+        request(self._folder.path, {"do": "cancel_well", "well": well})
+
+    def _note_pid(self, event: Event) -> None:
+        pid = event.data.get("pid")
+        if event.kind is EventKind.RUN_STARTED and isinstance(pid, int):
+            self._pid = pid
+
+    def _last_words(self) -> str:
+        tail = self._folder.log_tail()
+        words = f"the runner process vanished. Its log {self._folder.log} ends with:\n{tail}" if tail else ""
+        return words or f"the runner process vanished; its log {self._folder.log} is empty."
+
+
+def start_run(out: Path, plans: Sequence[WellPlan], pipeline: str, workers: int, memory_limit_bytes: int | None) -> Run:
+    """Start the runner process of a new run and return at once.
+
+    Raises:
+        StoreError: the results folder is another plate's, not ours, or cannot be written.
+        RunError: a run is alive in that folder, or the process cannot be started.
+    """
+    out = out.absolute()
+    plate, root = plans[0].plate, Path(plans[0].root)
+    results = ResultsFolder(out)
+    results.claim(plate, root)
+    earlier = RunFolder.newest(results)
+    if earlier is not None and earlier.is_alive():
+        raise RunError(f"results folder: {out} has a run going on; expected none. Attach to it, or cancel it.")
+    wanted = RunRequest(plate=plate, pipeline=pipeline, out=out, workers=workers, memory_limit_bytes=memory_limit_bytes)
+    folder = RunFolder.create(results, wanted, plans)
+    with explained(folder.path):
+        alive = folder.lock()
+        try:
+            process = _start_runner(folder, alive)
+        finally:
+            os.close(alive)  # the runner has inherited it
+    # Waits for the runner in the background, so that it leaves no zombie while this process lives.
+    threading.Thread(target=process.wait, name=f"runner {process.pid}", daemon=True).start()
+    run = Run(folder, out)
+    run._pid = process.pid
+    return run
+
+
+def _start_runner(folder: RunFolder, alive: int) -> subprocess.Popen[bytes]:
+    environment = {
+        **os.environ,
+        # The runner and its workers import what this process imports, users' modules included.
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        # Wells run side by side; libraries that start threads of their own would only get in each other's way.
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "POLARS_MAX_THREADS": "1",
+    }
+    with folder.log.open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", "openhcs.core.runner", str(folder.path)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=environment,
+            pass_fds=(alive,),
+            start_new_session=True,
+        )

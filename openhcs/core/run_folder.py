@@ -1,0 +1,126 @@
+"""A run's own folder: its request, plans, journal, log, and whether its runner lives.
+
+The runner holds a lock on the file `alive` from before it is started until its process is gone, however it goes. So
+whether a run is alive never depends on process ids, which are used again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
+
+from openhcs.core.compiler import plans_from_json, plans_to_json
+from openhcs.core.model import WellPlan
+from openhcs.core.results import ResultsFolder, explained, write_text
+from openhcs.errors import RunError, StoreError
+
+__all__ = ["RunFolder", "RunRequest"]
+
+_LOG_TAIL_BYTES = 2000
+_LOCK_TRIES = 20
+_LOCK_RETRY_S = 0.01
+
+
+class RunRequest(BaseModel):
+    """What a runner is asked to do; its plans lie beside it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    plate: str
+    pipeline: str
+    out: Path
+    workers: PositiveInt
+    memory_limit_bytes: PositiveInt | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """The folder of one run, at `path`."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, results: ResultsFolder, request: RunRequest, plans: Sequence[WellPlan]) -> RunFolder:
+        """A new folder that holds a request; its name is the time, so that names sort as runs do.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        started = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        folder = cls(results.runs / started)
+        with explained(folder.path):
+            folder.path.mkdir(parents=True)
+            write_text(folder.path / "plans.json", plans_to_json(plans).decode())
+            write_text(folder.path / "run.json", request.model_dump_json(indent=1))
+        return folder
+
+    @classmethod
+    def newest(cls, results: ResultsFolder) -> RunFolder | None:
+        """The folder of the run that was started last in a results folder."""
+        names = sorted(path.parent.name for path in results.runs.glob("*/run.json"))
+        return cls(results.runs / names[-1]) if names else None
+
+    @property
+    def journal(self) -> Path:
+        """What happened."""
+        return self.path / "journal.jsonl"
+
+    @property
+    def log(self) -> Path:
+        """What the runner and its workers printed."""
+        return self.path / "runner.log"
+
+    def read_request(self) -> tuple[RunRequest, tuple[WellPlan, ...]]:
+        """The request and its plans; raises `StoreError`."""
+        try:
+            request = RunRequest.model_validate_json((self.path / "run.json").read_bytes())
+            return request, plans_from_json((self.path / "plans.json").read_bytes())
+        except (OSError, ValidationError) as error:
+            raise StoreError(f"run request: {self.path} ({error}); expected run.json and plans.json.") from error
+
+    def lock(self) -> int:
+        """Take the lock that says that the run is alive; return its file descriptor, for the runner to inherit.
+
+        Raises:
+            RunError: another process has it.
+        """
+        descriptor = os.open(self.path / "alive", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        for _ in range(_LOCK_TRIES):  # somebody who asks `is_alive` has it for a moment
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(_LOCK_RETRY_S)
+            else:
+                return descriptor
+        os.close(descriptor)
+        raise RunError(f"run: {self.path} is alive already; expected a new one. Attach to it.")
+
+    def is_alive(self) -> bool:
+        """Whether the runner's process lives."""
+        try:
+            descriptor = os.open(self.path / "alive", os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
+    def log_tail(self) -> str:
+        """The last lines of the log, as far as it can be read."""
+        try:
+            with self.log.open("rb") as file:
+                file.seek(max(0, self.log.stat().st_size - _LOG_TAIL_BYTES))
+                return file.read().decode(errors="replace").strip()
+        except OSError:
+            return ""
