@@ -59,6 +59,16 @@ def in_loop(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
     return run
 
 
+async def wait_until(condition: Callable[[], bool], what: Callable[[], str] = lambda: "the condition") -> None:
+    """Wait until `condition` holds, or fail with what was waited for."""
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            while not condition():  # noqa: ASYNC110  what is waited for has no event
+                await asyncio.sleep(0.002)
+    except TimeoutError:
+        raise AssertionError(f"waited in vain for {what()}") from None
+
+
 class Tasks:
     """A task spawner that remembers names and failures."""
 
@@ -152,12 +162,7 @@ class Screen:
 
     async def wait(self, condition: Callable[[], bool], what: str = "the condition") -> None:
         """Wait until `condition` holds."""
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                while not condition():  # noqa: ASYNC110  what is waited for has no event
-                    await asyncio.sleep(0.002)
-        except TimeoutError:
-            raise AssertionError(f"waited in vain for {what}; the screen:\n{self.text}") from None
+        await wait_until(condition, lambda: f"{what}; the screen:\n{self.text}")
 
     async def wait_for(self, part: str) -> None:
         """Wait until `part` is on the screen."""

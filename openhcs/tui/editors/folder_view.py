@@ -74,8 +74,8 @@ class FolderView:
 
     def fail(self, problem: str) -> None:
         """Show `problem` where the entries would be."""
-        self.fill(())
         self.problem = problem
+        self.fill(())
 
     def refresh(self) -> None:
         """Make `shown` anew after a change of entries, filter or options; the highlight keeps its entry."""

@@ -105,9 +105,12 @@ class PathLine:
         try:
             details = await in_daemon_thread(lambda: self._disk.stat(path), "open path")
         except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            if isinstance(error, FileNotFoundError):
+                reason = "not found"
             if self.field.text == text:
-                self._tell(f"{visible(text)}: {reason}; expected a path that exists. Tab completes, Esc goes back.")
+                name = cut_middle(visible(path.name or text), 20)
+                self._tell(f"{name}: {reason}; expected a path that exists. Tab completes.")
                 get_app().invalidate()
             return
         self._go(path, stat.S_ISDIR(details.st_mode))

@@ -157,7 +157,15 @@ class StepDraft:
         self._before = self._snapshot()
 
     def _chain(self, calls: Sequence[FunctionCall]) -> list[CallDraft]:
-        return [CallDraft(call.function, self.functions.get(call.function), dict(call.parameters)) for call in calls]
+        return [self._call(call) for call in calls]
+
+    def _call(self, call: FunctionCall) -> CallDraft:
+        """A draft of `call`; a label image that it needs and does not name is the one written last."""
+        draft = CallDraft(call.function, self.functions.get(call.function), dict(call.parameters))
+        for parameter in draft.function.parameters if draft.function is not None else ():
+            if parameter.kind is ParameterKind.LABELS and parameter.default is REQUIRED and self.labels:
+                draft.parameters.setdefault(parameter.name, self.labels[-1])
+        return draft
 
     @property
     def entries(self) -> tuple[str, ...]:
@@ -205,12 +213,8 @@ class StepDraft:
             self._shared = next((chain for chain in self._of_group.values() if chain), [])
 
     def new_call(self, function: Function) -> CallDraft:
-        """A call of `function` with its defaults; a label image it needs is the one written last."""
-        call = CallDraft(function.name, function)
-        for parameter in function.parameters:
-            if parameter.kind is ParameterKind.LABELS and parameter.default is REQUIRED and self.labels:
-                call.parameters[parameter.name] = self.labels[-1]
-        return call
+        """A call of `function` with its defaults."""
+        return self._call(FunctionCall(function.name))
 
     def _chains(self) -> Iterator[tuple[str | None, list[CallDraft]]]:
         if self.by_group:
