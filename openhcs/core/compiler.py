@@ -19,7 +19,6 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from openhcs.core.functions import did_you_mean
 from openhcs.core.model import (
     COMBINED,
     Component,
@@ -31,6 +30,7 @@ from openhcs.core.model import (
     well_position,
 )
 from openhcs.core.pipeline_rules import check_steps
+from openhcs.core.wording import did_you_mean
 from openhcs.errors import PipelineError, Problem, StoreError
 
 __all__ = ["compile_plate", "plans_from_json", "plans_to_json"]

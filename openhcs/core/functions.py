@@ -11,7 +11,6 @@ Deliberately absent: how functions are grouped into steps (`pattern`), checking 
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 import math
@@ -27,6 +26,7 @@ import docstring_parser
 
 from openhcs import processing
 from openhcs.core.model import ParameterValue
+from openhcs.core.wording import did_you_mean
 from openhcs.errors import PipelineError
 from openhcs.processing.types import Bounds, Role
 
@@ -38,7 +38,6 @@ __all__ = [
     "Required",
     "catalogue",
     "describe",
-    "did_you_mean",
     "find_function",
 ]
 
@@ -236,12 +235,6 @@ def find_function(name: str, modules: Sequence[str] = ()) -> Function:
             "A function of your own must be in a module that you name when you start OpenHCS."
         )
     return functions[name]
-
-
-def did_you_mean(name: str, known: typing.Iterable[str]) -> str:
-    """` Did you mean a or b?` from the known names most like `name`, or nothing."""
-    close = difflib.get_close_matches(name, list(known), n=2, cutoff=0.6)
-    return f" Did you mean {' or '.join(close)}?" if close else ""
 
 
 _Hint: TypeAlias = Any

@@ -14,11 +14,11 @@ be guessed. Deliberately absent: whether the functions exist (`functions`, `comp
 
 from __future__ import annotations
 
-import reprlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from openhcs.core.model import COMBINED, Component, FunctionCall, ParameterValue, Pattern, PlaneKey, Step
+from openhcs.core.wording import show_value
 
 __all__ = [
     "PlainCall",
@@ -32,7 +32,6 @@ __all__ = [
     "normalise_pattern",
     "plain_chain",
     "plain_pattern",
-    "show_value",
 ]
 
 PlainCall = str | dict[str, dict[str, ParameterValue] | None]
@@ -116,11 +115,6 @@ def normalise_chain(raw: object) -> tuple[FunctionCall, ...]:
     return tuple(_normalise_call(call) for call in calls)
 
 
-def show_value(value: object) -> str:
-    """A value for a message, shortened."""
-    return _shortened.repr(value)
-
-
 def plain_pattern(pattern: Pattern) -> PlainPattern:
     """The shortest plain form that `normalise_pattern` reads back as the same pattern."""
     if isinstance(pattern, Mapping):
@@ -189,7 +183,3 @@ def _combine(key: PlaneKey, components: tuple[Component, ...]) -> PlaneKey:
 
 def _is_plain_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and text == str(int(text))
-
-
-_shortened = reprlib.Repr()
-_shortened.maxlevel = 2  # by default six levels of six items each are shown, which can be megabytes

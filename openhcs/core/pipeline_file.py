@@ -39,10 +39,10 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from openhcs.core.functions import did_you_mean
 from openhcs.core.model import Pipeline, Step
-from openhcs.core.pattern import plain_chain, plain_pattern, show_value
+from openhcs.core.pattern import plain_chain, plain_pattern
 from openhcs.core.pipeline_keys import BY_KEYS, PipelineKeys, StepKeys, usual_group_by
+from openhcs.core.wording import did_you_mean, show_value
 from openhcs.core.yaml_text import YamlFault, YamlText
 from openhcs.errors import PipelineError, Problem, StoreError
 
