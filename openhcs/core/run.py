@@ -26,6 +26,7 @@ from openhcs.errors import RunError, StoreError
 __all__ = ["Run", "start_run"]
 
 _LOOK_AGAIN_S = 0.05
+_ENDS_WITHIN_S = 5.0
 
 
 class Run:
@@ -143,12 +144,10 @@ def start_run(out: Path, plans: Sequence[WellPlan], pipeline: str, workers: int,
     plate, root = plans[0].plate, Path(plans[0].root)
     results = ResultsFolder(out)
     results.claim(plate, root)
-    earlier = RunFolder.newest(results)
-    if earlier is not None and earlier.is_alive():
-        raise RunError(f"results folder: {out} has a run going on; expected none. Attach to it, or cancel it.")
     wanted = RunRequest(plate=plate, pipeline=pipeline, out=out, workers=workers, memory_limit_bytes=memory_limit_bytes)
-    folder = RunFolder.create(results, wanted, plans)
-    with explained(folder.path):
+    with explained(out), results.lock():
+        _expect_no_run(results)
+        folder = RunFolder.create(results, wanted, plans)
         alive = folder.lock()
         try:
             process = _start_runner(folder, alive)
@@ -159,6 +158,20 @@ def start_run(out: Path, plans: Sequence[WellPlan], pipeline: str, workers: int,
     run = Run(folder, out)
     run._pid = process.pid
     return run
+
+
+def _expect_no_run(results: ResultsFolder) -> None:
+    """Raise `RunError` if a run is alive there; one that has said its last word is given time to end."""
+    earlier = RunFolder.newest(results)
+    if earlier is None:
+        return
+    deadline = time.monotonic() + _ENDS_WITHIN_S
+    while earlier.is_alive():
+        if not Run(earlier, results.path).poll().state.has_ended or time.monotonic() >= deadline:
+            raise RunError(
+                f"results folder: {results.path} has a run going on; expected none. Attach to it, or cancel it."
+            )
+        time.sleep(_LOOK_AGAIN_S)
 
 
 def _start_runner(folder: RunFolder, alive: int) -> subprocess.Popen[bytes]:

@@ -175,5 +175,5 @@ class RunLoop:
     def _pid(self, slot: int) -> int:
         return self._cluster.pid(slot) if self._cluster is not None else 0
 
-    def _say(self, kind: EventKind, well: str | None = None, **data: Json) -> None:
+    def _say(self, kind: EventKind, well: str | None = None, /, **data: Json) -> None:
         self._journal.append(Event(time.time(), kind, well, data))

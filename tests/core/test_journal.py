@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from openhcs.core.journal import Event, EventKind, JournalFollower, JournalWriter, replay
+from openhcs.errors import StoreError
+
+EVENTS = (
+    Event(1.5, EventKind.RUN_STARTED, data={"plate": "Platte Ä", "wells": ["A01"]}),
+    Event(2.0, EventKind.WELL_STARTED, "A01"),
+    Event(2.125, EventKind.STEP_STARTED, "A01", {"step": 1, "steps": 2, "name": "line\nbreak"}),
+    Event(3.0, EventKind.WELL_FAILED, "A01", {"kind": "PlaneError", "file": None}),
+)
+
+
+def write(path: Path, *events: Event) -> None:
+    with JournalWriter(path) as journal:
+        for event in events:
+            journal.append(event)
+
+
+def test_events_come_back_as_they_were(tmp_path: Path) -> None:
+    """What is written is read back equal and in order, whatever characters it has."""
+    write(tmp_path / "journal", *EVENTS)
+    assert replay(tmp_path / "journal") == EVENTS
+
+
+def test_no_journal_has_no_events(tmp_path: Path) -> None:
+    """A journal that does not exist yet is one without events."""
+    assert replay(tmp_path / "journal") == ()
+
+
+def test_a_torn_last_line_is_left_out(tmp_path: Path) -> None:
+    """Wherever a crash tears the last line, the events before it are read."""
+    path = tmp_path / "journal"
+    write(path, *EVENTS)
+    whole = path.read_bytes()
+    last = len(whole.splitlines(keepends=True)[-1])
+    for length in range(len(whole) - last, len(whole)):
+        path.write_bytes(whole[:length])
+        assert replay(path) == EVENTS[:-1]
+
+
+@pytest.mark.parametrize(
+    "damage", [b"{", b"[]\n", b'{"time_s": 1, "kind": "lunch", "well": null, "data": {}}\n', b"\xff\n"]
+)
+def test_a_damaged_line_is_an_error_that_names_it(tmp_path: Path, damage: bytes) -> None:
+    """A damaged line with lines after it is an error that names file and line."""
+    path = tmp_path / "journal"
+    write(path, *EVENTS)
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([lines[0], damage.rstrip(b"\n") + b"\n", *lines[2:]]))
+    with pytest.raises(StoreError, match="line 2 is damaged"):
+        replay(path)
+
+
+def test_a_follower_hands_out_each_event_once(tmp_path: Path) -> None:
+    """A follower gets what is new, once, and a line in parts when its end is there."""
+    path = tmp_path / "journal"
+    follower = JournalFollower(path)
+    assert follower.poll() == ()
+    write(tmp_path / "whole", *EVENTS)
+    whole = (tmp_path / "whole").read_bytes()
+    seen: list[Event] = []
+    with path.open("wb", buffering=0) as file:
+        for start in range(0, len(whole), 7):
+            file.write(whole[start : start + 7])
+            seen += follower.poll()
+            assert follower.poll() == ()
+    assert tuple(seen) == EVENTS
+
+
+def test_a_journal_has_one_writer(tmp_path: Path) -> None:
+    """A journal that exists is never written by another."""
+    write(tmp_path / "journal", EVENTS[0])
+    with pytest.raises(StoreError, match="File exists"):
+        JournalWriter(tmp_path / "journal")
+    assert replay(tmp_path / "journal") == EVENTS[:1]

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from functools import reduce
+
+import pytest
+
+from openhcs.core.journal import Event, EventKind, Json
+from openhcs.core.progress import Failure, RunProgress, RunState, WellState
+
+WELLS: list[Json] = ["A01", "A02", "B01", "B02"]
+STARTED = Event(100.0, EventKind.RUN_STARTED, data={"plate": "P", "pipeline": "nuclei", "out": "/out", "wells": WELLS})
+
+
+def after(*events: Event) -> RunProgress:
+    return reduce(RunProgress.apply, events, RunProgress())
+
+
+def well(time_s: float, kind: EventKind, name: str, /, **data: Json) -> Event:
+    return Event(time_s, kind, name, data)
+
+
+def test_a_run_begins_with_all_wells_pending() -> None:
+    """Once started, a run knows its plate, pipeline and wells, none of which has begun."""
+    progress = after(STARTED)
+    assert (progress.state, progress.plate, progress.pipeline) == (RunState.RUNNING, "P", "nuclei")
+    assert list(progress.wells) == WELLS
+    assert progress.counts == {WellState.PENDING: 4}
+    assert progress.fraction == 0
+    assert progress.eta_s(110.0) is None
+
+
+def test_fraction_counts_steps_and_the_pace_leaves_reused_wells_out() -> None:
+    """A well in its third of four steps is half done; reused wells are done but say nothing about the pace."""
+    progress = after(
+        STARTED,
+        well(100.0, EventKind.WELL_REUSED, "A01", objects={"nuclei": 7}),
+        well(101.0, EventKind.WELL_STARTED, "A02"),
+        well(101.0, EventKind.STEP_STARTED, "A02", step=3, steps=4, name="Project"),
+    )
+    assert progress.wells["A02"].step_name == "Project"
+    assert progress.wells["A01"].objects == {"nuclei": 7}
+    assert progress.fraction == pytest.approx((1 + 0.5) / 4)
+    assert progress.eta_s(110.0) == pytest.approx(10.0 * 2.5 / 0.5)
+
+
+def test_the_end_counts_every_well_once() -> None:
+    """Finished, failed and cancelled wells are counted, and a failure keeps its place and cause."""
+    progress = after(
+        STARTED,
+        well(101.0, EventKind.WELL_STARTED, "A01"),
+        well(103.5, EventKind.WELL_FINISHED, "A01", objects={"nuclei": 3}),
+        well(104.0, EventKind.WELL_STARTED, "A02"),
+        well(
+            105.0, EventKind.WELL_FAILED, "A02", message="cut short", kind="PlaneError", plane="A02, z 1", file="a.tif"
+        ),
+        well(105.0, EventKind.WELL_REUSED, "B01"),
+        well(106.0, EventKind.WELL_CANCELLED, "B02"),
+        Event(107.0, EventKind.RUN_FINISHED, data={"message": ""}),
+    )
+    assert (progress.state, progress.ended_s) == (RunState.FINISHED, 107.0)
+    assert (progress.finished, progress.failed, progress.cancelled, progress.total) == (2, 1, 1, 4)
+    assert progress.wells["A01"].seconds == pytest.approx(2.5)
+    assert progress.wells["A02"].failure == Failure("cut short", "PlaneError", None, "A02, z 1", "a.tif")
+    assert progress.fraction == 1
+    assert progress.eta_s(108.0) is None
+
+
+def test_a_run_that_fails_takes_its_wells_with_it() -> None:
+    """When the run itself fails, wells that were running failed and those that had not begun were cancelled."""
+    progress = after(
+        STARTED,
+        well(101.0, EventKind.WELL_STARTED, "A01"),
+        Event(102.0, EventKind.RUN_FAILED, data={"message": "the disk is gone"}),
+    )
+    assert (progress.state, progress.message) == (RunState.FAILED, "the disk is gone")
+    assert progress.wells["A01"].failure == Failure("the disk is gone")
+    assert progress.counts == {WellState.FAILED: 1, WellState.CANCELLED: 3}
+
+
+def test_events_of_unknown_wells_change_nothing() -> None:
+    """An event of a well that the run does not have is ignored."""
+    assert after(STARTED, well(101.0, EventKind.WELL_STARTED, "H12")) == after(STARTED)
