@@ -154,7 +154,7 @@ class StepDraft:
             self._shared = self._chain(step.pattern)
         entries = self.entries
         self.entry = next(iter(self._of_group), entries[0] if entries else "1")
-        self._before = self._snapshot()
+        self._before = self.snapshot()
 
     def _chain(self, calls: Sequence[FunctionCall]) -> list[CallDraft]:
         return [self._call(call) for call in calls]
@@ -281,10 +281,12 @@ class StepDraft:
             enabled=self.enabled,
         )
 
-    def _snapshot(self) -> tuple[Step, bool]:
-        return self.step(), any(call.texts for _, chain in self._chains() for call in chain)
+    def snapshot(self) -> tuple[object, ...]:
+        """A value that is equal as long as nothing is edited, unfinished texts included."""
+        texts = tuple(tuple(call.texts.items()) for _, chain in self._chains() for call in chain)
+        return self.step(), texts
 
     @property
     def is_changed(self) -> bool:
         """Whether anything differs from the step it began as."""
-        return self._snapshot() != self._before
+        return self.snapshot() != self._before

@@ -87,8 +87,9 @@ class StepEditor:
         self._result = result
         self._app_state = app_state
         self._tasks = tasks
-        self._notice: str | None = None
-        self._discard_asked = False
+        self._notice = ""
+        self._noticed_at: object = None
+        self._discard_asked_at: object = None
         self.draft = StepDraft(step, functions, channels, labels)
         self.save_row = Binding(("c-s",), self.accept, "OK", "Keep the step as it is now, wherever the focus is.")
         self.rows = (
@@ -171,17 +172,18 @@ class StepEditor:
         if not problems:
             self._finish(self.draft.step())
             return
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        self._tell(f"{problems[0]}{more}")
         wrong = next((field for field in self._form.form.fields if field.problem() is not None), None)
         if wrong is not None:
             get_app().layout.focus(wrong.window)
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        self._tell(f"{problems[0]}{more}")
 
     def cancel(self) -> None:
         """Leave; with something changed, only when asked twice."""
-        if self.draft.is_changed and not self._discard_asked:
-            self._tell("The step has changes that would be lost: Esc again discards them, Enter keeps them.")
-            self._discard_asked = True
+        now = self.draft.snapshot()
+        if self.draft.is_changed and now != self._discard_asked_at:
+            self._tell("The step has changes that would be lost: Esc again discards them, Ctrl-S keeps them.")
+            self._discard_asked_at = now
             return
         self._finish(None)
 
@@ -193,7 +195,11 @@ class StepEditor:
         get_app().layout.focus_next()
 
     def _tell(self, text: str) -> None:
-        self._notice = text
+        """Show `text` until something is edited or the focus moves."""
+        self._notice, self._noticed_at = text, self._place()
+
+    def _place(self) -> object:
+        return self._form.form.focused, self.draft.snapshot()
 
     def _title(self) -> str:
         changed = " *" if self.draft.is_changed else ""
@@ -203,7 +209,7 @@ class StepEditor:
         field = self._form.form.focused
         text = field.help if field is not None else "OK keeps the step, Cancel leaves it as it was."
         style = "class:muted"
-        if self._notice is not None:
+        if self._noticed_at is not None and self._noticed_at == self._place():
             text, style = self._notice, "class:warning"
         elif field is not None and (problem := field.problem()) is not None:
             text = f"{problem}. {text}"

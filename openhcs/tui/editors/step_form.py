@@ -72,6 +72,7 @@ class StepForm:
                 draft.name,
                 name,
                 problem=lambda: draft.name_problem,
+                width=34,
                 help="What the step is called in the pipeline, in messages and in the results.",
             ),
             SwitchesField(
@@ -96,6 +97,7 @@ class StepForm:
                 problem=lambda: draft.output_problem,
                 hint=lambda: f"empty: {draft.default_output}" if draft.default_output else "nothing is kept by name",
                 default=lambda: "",
+                width=24,
                 help="The name of the label image or the table that the functions write; later steps and the results "
                 "know it by this name.",
             ),

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ChoiceField", "Field", "Form", "HeadingField", "LineField", "SwitchesField"]
 
-LABEL_CELLS = 24
+LABEL_CELLS = 22
 NARROW_LABEL_CELLS = 14
 NARROW_COLUMNS = 66
 
@@ -51,7 +51,7 @@ class Field:
     while the field has the focus. `reset` gives the default back.
     """
 
-    message_cells = 30
+    message_cells = 36
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class Field:
 
 
 class LineField(Field):
-    """A line of text; `changed` gets the text after each edit. Down walks through `suggestions`, if there are any."""
+    """A line of text; `changed` gets the text after each edit. Ctrl-N walks through `suggestions`, if there are any."""
 
     def __init__(
         self,
@@ -108,6 +108,7 @@ class LineField(Field):
         hint: Callable[[], str | None] = _silent,
         default: Callable[[], str] | None = None,
         suggestions: Sequence[str] = (),
+        width: int = 18,
     ) -> None:
         keys = KeyBindings()
         if suggestions:
@@ -123,7 +124,7 @@ class LineField(Field):
             text,
             on_change=lambda: changed(self.line.text),
             style=lambda: "class:field.invalid" if self.problem() is not None else "",
-            width=Dimension(min=8, preferred=26),
+            width=Dimension(min=8, preferred=width),
             keys=keys,
         )
 
@@ -171,7 +172,7 @@ class ChoiceField(Field):
         problem: Callable[[], str | None] = _silent,
         hint: Callable[[], str | None] = _silent,
         reset: Callable[[], None] | None = None,
-        width: int = 26,
+        width: int = 22,
     ) -> None:
         self._choices = tuple(choices)
         self._index = index
@@ -249,7 +250,7 @@ class SwitchesField(Field):
         cells = sum(get_cwidth(name) + 6 for name in self._names)
         if len(self._names) > 1:
             self.message_cells = 0
-        window = _painted_window(self._draw, keys, Dimension(min=8, preferred=max(26, cells)))
+        window = _painted_window(self._draw, keys, Dimension(min=8, preferred=max(22, cells)))
         super().__init__(label, window, help=help, problem=problem, hint=hint, reset=reset)
 
     def _switch(self, at: int) -> None:
