@@ -38,7 +38,7 @@ _EXIT_S = 2.0
 """How long leaving waits for prompt_toolkit's background tasks."""
 
 _ESCAPE_S = 0.1
-"""How long a lone Escape waits for the rest of an escape sequence; prompt_toolkit's 0.5 s make closing a dialog slow."""
+"""How long a lone Escape waits for the rest of an escape sequence; prompt_toolkit's 0.5 s is felt."""
 
 _AT_ONCE = (Keys.SIGINT, Keys.CPRResponse)
 

@@ -113,7 +113,7 @@ class Scope:
                 self._manager._refuse(coro, name, f"scope {self.path!r} is closed")
             self._manager._start(coro, name, self._manager._on_forgotten_done, self)
         except (TaskRefused, TypeError) as refusal:
-            self._manager._report(refusal, _name_of(coro, name))
+            self._manager.report(refusal, _name_of(coro, name))
 
     def tasks(self) -> list[asyncio.Task[Any]]:
         """The live tasks of this scope and of the scopes within it, oldest first."""
@@ -177,7 +177,7 @@ class UnifiedTaskManager:
                 self._start(coro, name, self._on_forgotten_done, None)
                 self._wake_idle_loop()
         except (TaskRefused, TypeError) as refusal:
-            self._report(refusal, _name_of(coro, name))
+            self.report(refusal, _name_of(coro, name))
 
     def offer(self, work: Callable[[], AnyCoroutine], name: str) -> bool:
         """Run `work()` as `fire_and_forget` would, if a task can be had now; False, told to nobody, if not.
@@ -373,7 +373,7 @@ class UnifiedTaskManager:
         )
 
     def _report_late(self, message: str, tasks: Collection[asyncio.Task[Any]]) -> None:
-        self._report(StuckTask(message, self._stragglers(tasks)), "ending tasks")
+        self.report(StuckTask(message, self._stragglers(tasks)), "ending tasks")
 
     # -- the life of one task ------------------------------------------------------------------------------------
 
@@ -490,9 +490,10 @@ class UnifiedTaskManager:
     def _report_failure(self, task: asyncio.Task[Any]) -> None:
         exception = task.exception()
         if exception is not None:
-            self._report(exception, task.get_name())
+            self.report(exception, task.get_name())
 
-    def _report(self, exception: BaseException, context: str) -> None:
+    def report(self, exception: BaseException, context: str) -> None:
+        """Give `exception` to the error handler, or to the log where there is none; never raises."""
         handler = self._error_handler
         if handler is None:
             logger.error("%s failed", context, exc_info=exception)
