@@ -56,9 +56,9 @@ class FolderReader:
         """Go to `folder` and highlight an entry; `climb` takes the nearest folder above where it is not one."""
         self._generation += 1
         self._by_name = None
-        self._view.open(absolute(folder), highlight)
-        generation = self._generation
-        self._tasks.fire_and_forget(self._read(generation, climb), f"list {visible(str(folder), 80)}")
+        folder = absolute(folder)
+        self._view.open(folder, highlight)
+        self._tasks.fire_and_forget(self._read(folder, self._generation, climb), f"list {visible(str(folder), 80)}")
 
     def up(self) -> None:
         """Open the folder above, with the one left highlighted in it."""
@@ -81,11 +81,11 @@ class FolderReader:
         self._view.order = order
         self._tasks.fire_and_forget(self._arrange(self._generation), f"sort by {order.value}")
 
-    async def _read(self, generation: int, climb: bool) -> None:
+    async def _read(self, folder: Path, generation: int, climb: bool) -> None:
         def wanted() -> bool:
             return generation == self._generation
 
-        view, folder, disk = self._view, self._view.folder, self._disk
+        view, disk = self._view, self._disk
         try:
             entries = await in_daemon_thread(lambda: read_folder(disk, folder, wanted), "list folder")
         except (OSError, ValueError) as error:

@@ -20,14 +20,14 @@ class SlowDisk(LocalDisk):
 
     def __init__(self) -> None:
         self.gates: dict[str, threading.Event] = {}
-        self.left: set[str] = set()
+        self.asked: set[str] = set()
 
     def scan(self, folder: Path) -> Iterator[tuple[str, bool]]:
+        self.asked.add(folder.name)
         gate = self.gates.get(folder.name)
         if gate is not None:
             assert gate.wait(10)
         yield from super().scan(folder)
-        self.left.add(folder.name)
 
 
 class Reading:
@@ -64,6 +64,7 @@ async def test_a_late_answer_never_shows(tmp_path: Path) -> None:
     reading = Reading(disk)
     reading.reader.open(tmp_path / "slow")
     assert reading.view.reading
+    await wait_until(lambda: "slow" in disk.asked)
     reading.reader.open(tmp_path / "fast")
     await wait_until(lambda: "right" in reading.names)
     disk.gates["slow"].set()
@@ -81,6 +82,7 @@ async def test_nothing_shows_after_the_end(tmp_path: Path) -> None:
     disk.gates["slow"] = threading.Event()
     reading = Reading(disk)
     reading.reader.open(tmp_path / "slow")
+    await wait_until(lambda: "slow" in disk.asked)
     reading.reader.stop()
     disk.gates["slow"].set()
     await reading.rest()
@@ -96,7 +98,7 @@ async def test_the_loop_goes_on_while_a_disk_hangs(tmp_path: Path) -> None:
     disk.gates["hangs"] = threading.Event()
     reading = Reading(disk)
     reading.reader.open(tmp_path / "hangs")
-    await asyncio.sleep(0)
+    await wait_until(lambda: "hangs" in disk.asked)
     hanging = [thread for thread in threading.enumerate() if thread.name == "list folder"]
     assert hanging
     assert all(thread.daemon for thread in hanging)
