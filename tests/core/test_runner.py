@@ -1,0 +1,249 @@
+"""Whole runs in real processes, on small plates whose wells misbehave on purpose."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import psutil
+import pytest
+import tifffile
+
+from openhcs.core.control import request
+from openhcs.core.demo_plate import make_demo_plate
+from openhcs.core.journal import EventKind, replay
+from openhcs.core.model import Component, FunctionCall, Pipeline, Status, Step
+from openhcs.core.orchestrator import Orchestrator, Run
+from openhcs.core.progress import RunProgress, RunState, WellState
+from openhcs.core.results import ResultsFolder
+from openhcs.errors import RunError
+
+MODULE = "tests.core.hold_and_fail"
+WELLS = ("B02", "B03", "B04", "B05", "C02", "C03")
+HOLD, FAIL = 7, 9
+
+PIPELINE = Pipeline(
+    "hold or fail",
+    (
+        Step("Hold or fail", (FunctionCall("hold_or_fail"),), (Component.Z,)),
+        Step("Project", (FunctionCall("project_maximum"),), (Component.Z,)),
+        Step("Find", {"1": (FunctionCall("segment_threshold_watershed"),)}, (Component.Z,), output="nuclei"),
+        Step("Count", {"1": (FunctionCall("count_objects", {"labels": "nuclei"}),)}, (Component.Z,), output="counts"),
+    ),
+)
+
+
+@pytest.fixture
+def plate(tmp_path: Path) -> Path:
+    """A demo plate of six wells, 128 x 128 pixels."""
+    return make_demo_plate(tmp_path / "plate", wells=WELLS, sites=1, z_steps=2, size_px=128).folder
+
+
+@pytest.fixture
+def runs() -> Iterator[list[Run]]:
+    """Runs that a test starts; whatever is left of them afterwards is ended."""
+    started: list[Run] = []
+    yield started
+    for run in started:
+        for process in processes_of(run.pid):
+            process.kill()
+
+
+def images_of(plate: Path, well: str) -> list[Path]:
+    images = sorted(path for path in plate.rglob("*") if f"_{well}_" in path.name)
+    assert images, f"no images of {well}"
+    return images
+
+
+def fill(plate: Path, well: str, value: int) -> None:
+    for path in images_of(plate, well):
+        tifffile.imwrite(path, np.full((128, 128), value, np.uint16))
+
+
+def compiled(plate: Path) -> Orchestrator:
+    orchestrator = Orchestrator(plate, modules=(MODULE,))
+    orchestrator.initialise()
+    orchestrator.compile(PIPELINE)
+    return orchestrator
+
+
+def processes_of(session: int) -> list[psutil.Process]:
+    """Every living process of a runner's session, itself included."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if os.getsid(process.pid) == session and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except (ProcessLookupError, psutil.NoSuchProcess):
+            continue
+    return found
+
+
+def wait_until(run: Run, condition: Callable[[RunProgress], bool]) -> RunProgress:
+    """Follow a run until something is true of it, at most 60 s."""
+    for _ in range(600):
+        progress = run.wait(timeout_s=0.1)
+        if condition(progress):
+            return progress
+        assert not progress.state.has_ended, progress
+    raise AssertionError(progress)
+
+
+def states(progress: RunProgress) -> dict[str, WellState]:
+    return {name: well.state for name, well in progress.wells.items()}
+
+
+def test_bad_wells_fail_by_name_and_the_others_finish(plate: Path, tmp_path: Path, runs: list[Run]) -> None:
+    """A truncated image, a raising function and a killed worker fail one well each; the others have their results.
+
+    Run again, the finished wells are reused and the repaired ones done.
+    """
+    shutil.copytree(plate, tmp_path / "intact")
+    before = set(plate.rglob("*"))
+    truncated = images_of(plate, "B03")[0]
+    os.truncate(truncated, truncated.stat().st_size // 2)
+    fill(plate, "B04", FAIL)
+    fill(plate, "B05", HOLD)
+    orchestrator = compiled(plate)
+    run = orchestrator.run(tmp_path / "out", workers=2)
+    runs.append(run)
+    assert orchestrator.status is Status.RUNNING
+    assert (tmp_path / "out").is_dir()
+
+    wait_until(run, lambda now: states(now).get("B05") is WellState.RUNNING and now.wells["B05"].step == 1)
+    running = request(run.log.parent, {"do": "status"})["running"]
+    assert isinstance(running, dict)
+    os.kill(int(str(running["B05"])), signal.SIGKILL)
+    progress = run.wait(timeout_s=60)
+
+    assert progress.state is RunState.FINISHED, progress.message
+    assert orchestrator.status is Status.FAILED
+    failures = {name: well.failure for name, well in progress.wells.items() if well.failure}
+    assert set(failures) == {"B03", "B04", "B05"}, failures
+    assert (failures["B03"].kind, failures["B03"].step) == ("PlaneError", "Hold or fail")
+    assert failures["B03"].file == str(truncated.relative_to(plate))
+    assert "cut short" in failures["B03"].message
+    assert failures["B04"].kind == "ZeroDivisionError"
+    assert failures["B04"].message == "hold_or_fail: ZeroDivisionError: a plane of nines"
+    assert failures["B04"].plane == "B04, site 1, channel 1, z 1, t 1 to B04, site 1, channel 1, z 2, t 1"
+    assert "hold_and_fail.py" in failures["B04"].traceback
+    assert "probably out of memory" in failures["B05"].message
+    assert_results(tmp_path / "out", progress, ("B02", "C02", "C03"))
+    assert not list((tmp_path / "out").glob(".tmp/*"))
+
+    shutil.rmtree(plate)
+    (tmp_path / "intact").rename(plate)
+    again = compiled(plate).run(tmp_path / "out", workers=2)
+    runs.append(again)
+    progress = again.wait(timeout_s=60)
+    assert states(progress) == {well: WellState.FINISHED if well in failures else WellState.REUSED for well in WELLS}, (
+        progress
+    )
+    assert_results(tmp_path / "out", progress, WELLS)
+    assert set(plate.rglob("*")) == before
+    assert Run.attach(tmp_path / "out").poll().wells == progress.wells
+
+
+def assert_results(out: Path, progress: RunProgress, wells: tuple[str, ...]) -> None:
+    """Read results back as others would: the plate by ngio, the tables by polars."""
+    ngio = pytest.importorskip("ngio")
+    plate = ngio.open_ome_zarr_plate(out / "plate.zarr", mode="r")
+    images = plate.get_images(max_workers=1)
+    assert set(images) == {f"{well[0]}/{well[1:]}/1" for well in wells}
+    for path, container in images.items():
+        image = container.get_image()
+        assert (image.shape, image.pixel_size.x) == ((2, 128, 128), pytest.approx(0.6838))
+        assert container.channel_labels == ["DAPI", "GFP"]
+        labels = container.get_label("nuclei").get_as_numpy()
+        assert len(np.unique(labels)) - 1 == progress.wells[path[0] + path[2:4]].objects["nuclei"]
+        assert image.get_as_numpy().max() > 0
+    counts = pl.read_parquet(out / "tables" / "counts.parquet")
+    assert counts.columns[:6] == ["plate", "well", "site", "channel", "z", "t"]
+    assert dict(zip(counts["well"], counts["count"], strict=True)) == {
+        well: progress.wells[well].objects["nuclei"] for well in wells
+    }
+    assert pl.read_csv(out / "tables" / "counts.csv").height == len(wells)
+    provenance = json.loads((out / "provenance" / f"{wells[0]}.json").read_text())
+    assert provenance["recipe"]["steps"][0]["name"] == "Hold or fail"
+    assert ResultsFolder(out).done_wells() == wells
+
+
+def test_cancel_ends_running_wells_and_leaves_no_process(plate: Path, tmp_path: Path, runs: list[Run]) -> None:
+    """A cancelled well gives its worker to the next; a cancelled run ends within 2 s, its processes with it."""
+    for well in WELLS[:4]:
+        fill(plate, well, HOLD)
+    orchestrator = compiled(plate)
+    run = orchestrator.run(tmp_path / "out", workers=2)
+    runs.append(run)
+    wait_until(run, lambda now: now.counts[WellState.RUNNING] == 2)
+
+    with pytest.raises(RunError, match="has a run going on"):
+        compiled(plate).run(tmp_path / "out")
+    with pytest.raises(RunError, match="A01 is neither running nor pending"):
+        run.cancel_well("A01")
+    run.cancel_well("B02")
+    run.cancel_well("B05")
+    progress = wait_until(run, lambda now: states(now)["B04"] is WellState.RUNNING)
+    assert states(progress)["B02"] is states(progress)["B05"] is WellState.CANCELLED
+
+    assert len(processes_of(run.pid)) >= 3
+    asked = replay(run.log.parent / "journal.jsonl")[-1].time_s
+    Run.attach(tmp_path / "out").cancel()
+    progress = run.wait(timeout_s=30)
+    assert (progress.state, set(states(progress).values())) == (RunState.CANCELLED, {WellState.CANCELLED})
+    assert progress.ended_s is not None
+    assert progress.ended_s - asked < 2.5
+    psutil.wait_procs(processes_of(run.pid), timeout=2)
+    assert processes_of(run.pid) == []
+    assert orchestrator.status is Status.COMPILED
+    assert not list((tmp_path / "out" / "provenance").glob("*"))
+
+
+def test_a_runner_that_is_killed_takes_its_workers_with_it(plate: Path, tmp_path: Path, runs: list[Run]) -> None:
+    """After kill -9 of the runner no process of it is left, the run has failed, and the next one may begin."""
+    fill(plate, "B02", HOLD)
+    orchestrator = compiled(plate)
+    run = orchestrator.run(tmp_path / "out", workers=2)
+    runs.append(run)
+    wait_until(run, lambda now: states(now).get("B02") is WellState.RUNNING and now.finished >= 1)
+    left = processes_of(run.pid)
+    os.kill(run.pid, signal.SIGKILL)
+    progress = run.wait(timeout_s=10)
+    assert progress.state is RunState.FAILED
+    assert "the runner process vanished" in progress.message
+    assert orchestrator.status is Status.FAILED
+    _, alive = psutil.wait_procs(left, timeout=5)
+    assert alive == []
+    run.cancel()  # nothing to cancel any more
+
+    orchestrator.compile(PIPELINE, ["C02"])
+    again = orchestrator.run(tmp_path / "out")
+    runs.append(again)
+    assert again.wait(timeout_s=60).state is RunState.FINISHED
+
+
+def test_every_event_of_a_run_is_in_its_journal(plate: Path, tmp_path: Path, runs: list[Run]) -> None:
+    """The journal tells each well's steps in order, and SIGTERM ends a run as cancelled."""
+    fill(plate, "B03", HOLD)
+    orchestrator = Orchestrator(plate, modules=(MODULE,))
+    orchestrator.initialise()
+    orchestrator.compile(PIPELINE, ["B02", "B03"])
+    run = orchestrator.run(tmp_path / "out", workers=1)
+    runs.append(run)
+    wait_until(run, lambda now: states(now).get("B03") is WellState.RUNNING)
+    os.kill(run.pid, signal.SIGTERM)
+    assert run.wait(timeout_s=30).state is RunState.CANCELLED
+    events = replay(run.log.parent / "journal.jsonl")
+    of_first = [(event.kind, event.data.get("name")) for event in events if event.well == "B02"]
+    assert of_first == [
+        (EventKind.WELL_STARTED, None),
+        *((EventKind.STEP_STARTED, step.name) for step in PIPELINE.steps),
+        (EventKind.WELL_FINISHED, None),
+    ]
+    assert [event.kind for event in events if event.well is None] == [EventKind.RUN_STARTED, EventKind.RUN_CANCELLED]
