@@ -151,7 +151,7 @@ class FileManagerBrowser:
     def _binding_rows(self) -> tuple[Binding, ...]:
         rows = (
             Binding(("enter",), self._activate, "Open", "Open the highlighted folder, or choose what is highlighted."),
-            Binding(("left",), self._reader.up, "Parent", "Go to the folder above; Backspace does the same."),
+            Binding(("left",), self._reader.up, "Up", "Go to the folder above; Backspace does the same."),
             Binding(("space",), self._mark, "Mark", "Mark the highlighted row, to choose several."),
             Binding(("c-s",), self.select, "Save" if self._saves else "Select", "Take what the line below names."),
             Binding(("escape",), self._escape, "Cancel", "Clear the filter, or leave without choosing."),
