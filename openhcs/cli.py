@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import os
 import re
-import signal
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,11 +26,10 @@ import typer
 from typer.core import TyperGroup
 
 from openhcs import __version__
-from openhcs.errors import InputError, OpenHCSError, PipelineError, RunError
+from openhcs.errors import InputError, OpenHCSError, PipelineError
 
 __all__ = ["main"]
 
-INTERRUPTED = 130
 BROKEN_PIPE = 141
 DEMO_PIPELINE = "nuclei"
 
@@ -47,9 +46,6 @@ class Commands(TyperGroup):
             # The interpreter flushes standard output once more at exit; that must not fail as well.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(BROKEN_PIPE) from None
-        except RunError as error:
-            typer.echo(f"error: {error}", err=True)
-            raise typer.Exit(1) from None
         except OpenHCSError as error:
             typer.echo(f"error: {error}", err=True)
             raise typer.Exit(2) from None
@@ -141,12 +137,16 @@ def attach(
     from openhcs import headless
     from openhcs.core.orchestrator import Run
 
-    progress, interrupted = headless.follow(Run.attach(out), cancel_on_interrupt=False)
-    if interrupted:
-        headless.tell(f"The run goes on. To see it again: openhcs attach {out}")
-        return INTERRUPTED
-    headless.report(progress, as_json=as_json)
-    return headless.exit_code(progress)
+    attached = Run.attach(out)
+    with headless.Interrupts() as interrupts:
+        if not attached.poll().state.has_ended:
+            headless.tell(f"Following the run in {out}; Ctrl-C lets it go on.")
+        progress = headless.follow(attached, interrupts, cancel_on_interrupt=False)
+    if progress.state.has_ended:
+        headless.report(progress, as_json=as_json)
+    else:
+        headless.tell(f"The run goes on. To see it again: openhcs attach {shlex.quote(str(out))}")
+    return headless.exit_code(progress, interrupts)
 
 
 @app.command()
@@ -184,17 +184,20 @@ def _run(
 
     settings = load_settings()
     pipeline = load_pipeline(pipeline_file)
-    orchestrator = Orchestrator(plate)
+    orchestrator = Orchestrator(plate, settings.function_modules)
     index = orchestrator.initialise()
     headless.tell_discrepancies(index.discrepancies)
-    orchestrator.compile(pipeline, wells)
-    out = out or default_results_folder(plate, pipeline, settings.results_folder)
-    # A batch system asks a job to end with SIGTERM; a run that nobody waits for any more must not be left behind.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    started = orchestrator.run(out, workers or settings.workers)
-    progress, interrupted = headless.follow(started, cancel_on_interrupt=True)
+    plans = orchestrator.compile(pipeline, wells)
+    out = out or default_results_folder(index.name, pipeline.name, settings.results_folder)
+    workers = workers or settings.workers
+    with headless.Interrupts() as interrupts:
+        started = orchestrator.run(out, workers, settings.worker_memory_bytes)
+        headless.tell(
+            f"{index.name}: {len(plans)} wells, pipeline {pipeline.name}, {workers} workers; results in {out}"
+        )
+        progress = headless.follow(started, interrupts, cancel_on_interrupt=True)
     headless.report(progress, index.discrepancies, truth, as_json=as_json)
-    return INTERRUPTED if interrupted else headless.exit_code(progress)
+    return headless.exit_code(progress, interrupts)
 
 
 def _open_workbench(plates: Sequence[Path], pipeline: Path | None) -> int:

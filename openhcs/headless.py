@@ -8,14 +8,17 @@ second one gives up waiting. Everything here goes through the engine's own door,
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any, Protocol
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Any, Protocol, Self
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from openhcs.core.model import Discrepancy
@@ -24,7 +27,7 @@ from openhcs.core.progress import Failure, RunProgress, RunState, WellProgress, 
 from openhcs.tui.utils.safe_text import visible, visible_lines
 from openhcs.tui.widgets.progress import duration_text
 
-__all__ = ["exit_code", "follow", "print_summary", "report", "summary_json", "tell", "tell_discrepancies"]
+__all__ = ["Interrupts", "exit_code", "follow", "print_summary", "report", "summary_json", "tell", "tell_discrepancies"]
 
 POLL_S = 0.2
 JSON_SCHEMA = 1
@@ -34,11 +37,37 @@ TRUTH_LABEL = "nuclei"
 """The label image whose count a demo plate's truth is compared with."""
 
 
+class Interrupts:
+    """Counts Ctrl-C while it is entered, in place of an exception that could come between any two lines.
+
+    SIGTERM counts as well: with it a batch system asks a job to end.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._previous[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.count += 1
+
+
 class View(Protocol):
     """Shows how a run stands."""
 
     def show(self, progress: RunProgress) -> None:
         """Show `progress`, which replaces what was shown before."""
+
+    def say(self, text: str) -> None:
+        """Show a line that stays."""
 
 
 class Lines:
@@ -51,62 +80,68 @@ class Lines:
         for name, well in progress.wells.items():
             if well.state.has_ended and name not in self._told:
                 self._told.add(name)
-                tell(f"[{len(self._told)}/{progress.total}] {_sentence(well)}")
+                self.say(f"[{len(self._told)}/{progress.total}] {_sentence(well)}")
+
+    def say(self, text: str) -> None:
+        tell(text)
 
 
 class Bar:
-    """A bar for the plate, the wells under way beside it, and a line above it for each well that failed."""
+    """A bar for the plate with the wells under way beside it, and a line above it for each well that failed."""
 
     def __init__(self, bar: Progress) -> None:
         self._bar = bar
-        self._task = bar.add_task("starting", total=None, wells="")
+        self._task = bar.add_task("", total=1.0, count="", wells="")
         self._told: set[str] = set()
 
     def show(self, progress: RunProgress) -> None:
         for name, well in progress.wells.items():
             if well.state is WellState.FAILED and name not in self._told:
                 self._told.add(name)
-                self._bar.console.print(f"[red]{escape(_sentence(well))}[/]", soft_wrap=True, highlight=False)
+                self.say(_sentence(well))
         ended = sum(well.state.has_ended for well in progress.wells.values())
         under_way = [_place(well) for well in progress.wells.values() if well.state is WellState.RUNNING]
         self._bar.update(
             self._task,
             description=progress.state.value,
-            completed=ended,
-            total=progress.total or None,
+            completed=progress.fraction,
+            count=f"{ended}/{progress.total} wells" if progress.total else "",
             wells=escape(", ".join(under_way)),
         )
 
+    def say(self, text: str) -> None:
+        self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
-def follow(run: Run, *, cancel_on_interrupt: bool) -> tuple[RunProgress, bool]:
+
+def follow(run: Run, interrupts: Interrupts, *, cancel_on_interrupt: bool) -> RunProgress:
     """Show a run until it ends, or until Ctrl-C.
 
     Args:
         run: The run to follow.
-        cancel_on_interrupt: Whether Ctrl-C cancels the run; otherwise it goes on without us.
-
-    Returns:
-        How the run stands, and whether there was a Ctrl-C.
+        interrupts: Entered by the caller before the run was started, so that none is lost.
+        cancel_on_interrupt: Whether Ctrl-C cancels the run, and a second one kills it; otherwise it goes on without us.
     """
-    interrupted = False
+    cancelling = False
     with _view() as view:
         while True:
-            try:
-                progress = run.poll()
-                view.show(progress)
-                if progress.state.has_ended:
-                    return progress, interrupted
-                run.wait(POLL_S)
-            except KeyboardInterrupt:
-                if interrupted or not cancel_on_interrupt:
-                    return run.poll(), True
-                interrupted = True
-                tell("Cancelling; the wells under way are being stopped. Ctrl-C again leaves at once.")
+            progress = run.poll()
+            view.show(progress)
+            if progress.state.has_ended or (interrupts.count and not cancel_on_interrupt):
+                return progress
+            if interrupts.count > 1:
+                _kill(run)
+            elif interrupts.count and not cancelling and progress.state is not RunState.STARTING:
+                # Before it has started, which takes 0.3 s, a runner cannot put the cancelling into its journal.
+                cancelling = True
+                view.say("Cancelling: the wells under way are being stopped. Ctrl-C again kills the run.")
                 run.cancel()
+            run.wait(POLL_S)
 
 
-def exit_code(progress: RunProgress) -> int:
-    """0 when every well of a run finished, 1 otherwise."""
+def exit_code(progress: RunProgress, interrupts: Interrupts) -> int:
+    """0 when every well of the run finished, 130 when Ctrl-C came before the end, 1 otherwise."""
+    if interrupts.count and progress.state is not RunState.FINISHED:
+        return 128 + signal.SIGINT
     return 0 if progress.state is RunState.FINISHED and not progress.failed else 1
 
 
@@ -132,12 +167,15 @@ def print_summary(progress: RunProgress, truth: Mapping[str, int] | None = None)
         table.add_column(heading)
     for heading in (*(escape(visible(label)) for label in labels), *(("truth", "deviation") if truth else ()), "time"):
         table.add_column(heading, justify="right")
-    table.add_column("", overflow="fold")
+    if progress.failed:
+        table.add_column("why", overflow="fold")
     for name, well in progress.wells.items():
         row = [visible(name), well.state.value, *(str(well.objects.get(label, "")) for label in labels)]
         if truth:
             row += [str(truth.get(name, "")), _deviation(well.objects.get(TRUTH_LABEL), truth.get(name))]
-        row += ["" if well.seconds is None else duration_text(well.seconds), _why(well.failure)]
+        row.append("" if well.seconds is None else duration_text(well.seconds))
+        if progress.failed:
+            row.append(_why(well.failure))
         table.add_row(*map(escape, row), style="red" if well.state is WellState.FAILED else None)
     console = Console()
     console.print(table)
@@ -188,13 +226,20 @@ def _view() -> Iterator[View]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
-        MofNCompleteColumn(),
+        TextColumn("{task.fields[count]}"),
         TimeElapsedColumn(),
         TextColumn("{task.fields[wells]}", style="dim"),
     )
     # Standard output and error stay as they are: what others print must not be swallowed by the bar.
     with Progress(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False) as bar:
         yield Bar(bar)
+
+
+def _kill(run: Run) -> None:
+    """End the runner and its workers, which are a process group, at once; `Run.poll` then says that it vanished."""
+    if run.pid:
+        with suppress(ProcessLookupError):
+            os.killpg(run.pid, signal.SIGKILL)
 
 
 def _place(well: WellProgress) -> str:

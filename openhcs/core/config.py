@@ -78,6 +78,11 @@ class Settings(BaseModel):
         description="Python modules whose functions pipelines may use; importing a module runs its code",
     )
 
+    @property
+    def worker_memory_bytes(self) -> int | None:
+        """`worker_memory_gib` in bytes."""
+        return None if self.worker_memory_gib is None else round(self.worker_memory_gib * 2**30)
+
 
 class Remembered(BaseModel):
     """What the program remembers between starts, most recent first."""
