@@ -1,0 +1,258 @@
+"""The whole workbench in a test: real keys through a pipe, and the screen a terminal would show.
+
+    async with workbench([plate], pipeline=file, size=(80, 24)) as wb:
+        await wb.press("r")
+        await wb.wait_for("8 wells done")
+        assert "Plates (1)" in wb.text
+
+Keys are the bytes a terminal sends, the screen is what `pyte` makes of the bytes the workbench writes: nothing between
+is replaced. Errors the workbench reported fail the block at its end, unless the test takes them with `take_errors`.
+
+`pyte` is needed here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import select
+import signal
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import pyte
+from prompt_toolkit.application import create_app_session
+from prompt_toolkit.data_structures import Size
+from prompt_toolkit.input import PipeInput, create_pipe_input
+from prompt_toolkit.input.ansi_escape_sequences import REVERSE_ANSI_SEQUENCES
+from prompt_toolkit.keys import KEY_ALIASES, Keys
+from prompt_toolkit.output.vt100 import Vt100_Output
+
+from openhcs.tui.layout.simple_launcher import SimpleOpenHCSTUILauncher
+from openhcs.tui.workbench import Workbench
+
+__all__ = ["WorkbenchDriver", "workbench"]
+
+PATIENCE_S: Final = 20.0
+POLL_S: Final = 0.004
+QUIET_ROUNDS: Final = 3
+_ALIASES: Final = {**KEY_ALIASES, "space": " "}
+
+
+class WorkbenchDriver:
+    """Presses keys on a running workbench, clicks, and reads its screen."""
+
+    def __init__(self, launcher: SimpleOpenHCSTUILauncher, pipe: PipeInput, terminal: _Terminal) -> None:
+        self.launcher = launcher
+        self._pipe = pipe
+        self._terminal = terminal
+        self._running: asyncio.Task[int] | None = None
+        self._keys_handled = 0
+        self._errors_taken = 0
+
+    # -- hands ---------------------------------------------------------------------------------------------------
+
+    async def press(self, *keys: str) -> None:
+        """Press keys by prompt_toolkit's names ("a", "down", "s-tab", "escape f"); returns when each is handled."""
+        for key in keys:
+            parts = key.split() or [key]
+            await self._send("".join(_bytes_of(part) for part in parts), len(parts))
+
+    async def type(self, text: str) -> None:
+        """Type `text`, a key for each character."""
+        for character in text:
+            await self._send(character, 1)
+
+    async def click(self, x: int, y: int, *, times: int = 1) -> None:
+        """Click on the cell in column `x`, row `y`, from 0."""
+        for _ in range(times):
+            await self._send(f"\x1b[<0;{x + 1};{y + 1}M\x1b[<0;{x + 1};{y + 1}m", 2)
+
+    async def click_text(self, text: str, *, times: int = 1) -> None:
+        """Click on the middle of the first place that shows `text`."""
+        x, y = self.find(text)
+        await self.click(x + len(text) // 2, y, times=times)
+
+    async def resize(self, columns: int, rows: int) -> None:
+        """Give the terminal another size, as a person drags its window's corner."""
+        self._terminal.resize(columns, rows)
+        signal.raise_signal(signal.SIGWINCH)
+        await self.wait_idle()
+
+    # -- eyes ----------------------------------------------------------------------------------------------------
+
+    def screen(self) -> list[str]:
+        """The lines of the screen, without the space at their ends."""
+        return [line.rstrip() for line in self._terminal.screen.display]
+
+    @property
+    def text(self) -> str:
+        """The screen as one text."""
+        return "\n".join(self.screen())
+
+    @property
+    def state(self) -> Workbench:
+        """What the workbench knows at this moment."""
+        return self.launcher.state.workbench
+
+    def find(self, text: str) -> tuple[int, int]:
+        """Column and row of the first place that shows `text`, from 0."""
+        for y, line in enumerate(self.screen()):
+            if text in line:
+                return line.index(text), y
+        raise AssertionError(f"{text!r} is not on the screen:\n{self.text}")
+
+    def line(self, text: str) -> str:
+        """The first line that shows `text`."""
+        return self.screen()[self.find(text)[1]]
+
+    def take_errors(self) -> list[BaseException | None]:
+        """The errors reported since the last call; the end of the block does not complain of them."""
+        entries = self.launcher.errors.journal.entries()[self._errors_taken :]
+        self._errors_taken += len(entries)
+        return [entry.exception for entry in entries]
+
+    # -- patience ------------------------------------------------------------------------------------------------
+
+    async def wait_until(
+        self, condition: Callable[[], bool], what: str = "the condition", timeout_s: float = PATIENCE_S
+    ) -> None:
+        """Wait until `condition` holds; AssertionError with the screen where it does not in time."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not condition():  # noqa: ASYNC110 - the screen and the pipe tell nobody when they change
+                    await asyncio.sleep(POLL_S)
+        except TimeoutError:
+            raise AssertionError(f"waited {timeout_s:g} s in vain for {what}; the screen:\n{self.text}") from None
+
+    async def wait_for(self, text: str, timeout_s: float = PATIENCE_S) -> None:
+        """Wait until `text` is on the screen."""
+        await self.wait_until(lambda: text in self.text, repr(text), timeout_s)
+
+    async def wait_gone(self, text: str, timeout_s: float = PATIENCE_S) -> None:
+        """Wait until `text` is no longer on the screen."""
+        await self.wait_until(lambda: text not in self.text, f"{text!r} to go", timeout_s)
+
+    async def wait_idle(self, timeout_s: float = PATIENCE_S) -> None:
+        """Wait until every key is handled, the screen is drawn, and no task runs.
+
+        While a dialog is open the tasks are waiting for its user, so then they are not waited for.
+        """
+        quiet = 0
+
+        def is_idle() -> bool:
+            nonlocal quiet
+            quiet = 0 if self._is_busy() else quiet + 1
+            return quiet >= QUIET_ROUNDS
+
+        await self.wait_until(is_idle, "the workbench to come to rest", timeout_s)
+
+    async def wait_exit(self, timeout_s: float = PATIENCE_S) -> int:
+        """Wait until the workbench has ended; its exit code."""
+        assert self._running is not None
+        await self.wait_until(self._running.done, "the end", timeout_s)
+        return self._running.result()
+
+    # -- mechanics -----------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Start the workbench, and return once it has drawn its first frame."""
+        self._running = asyncio.ensure_future(self.launcher.run_async())
+        await self.wait_until(self._has_drawn, "the first frame")
+        app = self.launcher.app
+        assert app is not None
+        app.key_processor.after_key_press += self._count_key
+
+    async def stop(self) -> None:
+        """End the workbench if it still runs, and fail on errors that nobody took."""
+        app = self.launcher.app
+        if app is not None and app.is_running and not app.is_done:
+            app.exit(result=0)
+        if self._running is not None:
+            await self._running
+        left = [error for error in self.take_errors() if error is not None]
+        if left:
+            raise AssertionError(f"the workbench reported {len(left)} errors") from left[0]
+
+    def _has_drawn(self) -> bool:
+        assert self._running is not None
+        if self._running.done():
+            self._running.result()
+        return self.launcher.app is not None and self.launcher.app.render_counter > 0
+
+    async def _send(self, data: str, keys: int) -> None:
+        expected = self._keys_handled + keys
+        self._pipe.send_text(data)
+        await self.wait_until(
+            lambda: self._is_over() or (self._keys_handled >= expected and not self._has_unhandled_keys()),
+            f"the keys {data!r} to be handled",
+        )
+
+    def _count_key(self, _sender: Any) -> None:
+        self._keys_handled += 1
+
+    def _is_over(self) -> bool:
+        return self._running is None or self._running.done() or self.launcher.app is None or self.launcher.app.is_done
+
+    def _has_unhandled_keys(self) -> bool:
+        if self._is_over():
+            return False
+        assert self.launcher.app is not None
+        processor = self.launcher.app.key_processor
+        unread, _, _ = select.select([self._pipe.fileno()], [], [], 0)
+        return bool(unread or processor.input_queue or processor.key_buffer)
+
+    def _is_busy(self) -> bool:
+        if self._is_over():
+            return False
+        app, dialogs = self.launcher.app, self.launcher.dialogs
+        assert app is not None
+        assert dialogs is not None
+        tasks = self.launcher.tasks.active_task_count if dialogs.depth == 0 else 0
+        return self._has_unhandled_keys() or app.invalidated or tasks > 0
+
+
+@asynccontextmanager
+async def workbench(
+    plates: Sequence[Path] = (), *, pipeline: Path | None = None, size: tuple[int, int] = (80, 24)
+) -> AsyncIterator[WorkbenchDriver]:
+    """Run the workbench in a terminal of `size` (columns, rows), on the running loop, for the time of the block."""
+    terminal = _Terminal(*size)
+    output = Vt100_Output(terminal, terminal.size, term="xterm-256color", enable_cpr=False)
+    with create_pipe_input() as pipe, create_app_session(input=pipe, output=output):
+        driver = WorkbenchDriver(SimpleOpenHCSTUILauncher(plates, pipeline), pipe, terminal)
+        await driver.start()
+        try:
+            await driver.wait_idle()
+            yield driver
+        finally:
+            await driver.stop()
+
+
+class _Terminal(io.StringIO):
+    """What the workbench writes, fed to a terminal emulator."""
+
+    def __init__(self, columns: int, rows: int) -> None:
+        super().__init__()
+        self.screen = pyte.Screen(columns, rows)
+        self._stream = pyte.Stream(self.screen)
+
+    def write(self, text: str) -> int:
+        self._stream.feed(text)
+        return len(text)
+
+    def size(self) -> Size:
+        """As prompt_toolkit asks for it."""
+        return Size(rows=self.screen.lines, columns=self.screen.columns)
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Change the size; the program has to be told by a signal."""
+        self.screen.resize(rows, columns)
+
+
+def _bytes_of(key: str) -> str:
+    """What a terminal sends for a key of prompt_toolkit's name."""
+    key = _ALIASES.get(key, key)
+    return key if len(key) == 1 else REVERSE_ANSI_SEQUENCES[Keys(key)]

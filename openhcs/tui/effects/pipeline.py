@@ -1,0 +1,257 @@
+"""Working on the pipeline: steps through the function picker and the step editor, files through the file browser.
+
+Deliberately absent: drawing, and which key does what (`panes`). The catalogue of functions is read in a thread when it
+is first needed: its modules import numpy and scikit-image. Pipeline files likewise: their reader imports pydantic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from openhcs.core.model import Component, FunctionCall, Pipeline, PlaneSource, Step
+from openhcs.errors import OpenHCSError
+from openhcs.tui import actions
+from openhcs.tui.editors.daemon_thread import in_daemon_thread
+from openhcs.tui.editors.function_picker import pick_function
+from openhcs.tui.editors.step_editor import edit_step
+from openhcs.tui.effects.pick_dialog import Choice, pick
+from openhcs.tui.effects.preferences import Preferences
+from openhcs.tui.ports import TaskSpawner
+from openhcs.tui.state import AppState, free_name
+from openhcs.tui.utils import dialog_helpers
+from openhcs.tui.utils.safe_text import visible
+from openhcs.tui.workbench import Severity
+
+if TYPE_CHECKING:
+    from openhcs.core.functions import Function
+
+__all__ = ["PipelineEffects"]
+
+SUFFIXES: Final = (".yaml", ".yml")
+
+
+class PipelineEffects:
+    """Does what the user asks of the pipeline being edited."""
+
+    def __init__(self, state: AppState, tasks: TaskSpawner, preferences: Preferences) -> None:
+        self._state = state
+        self._tasks = tasks
+        self._preferences = preferences
+
+    # -- steps ---------------------------------------------------------------------------------------------------
+
+    async def add_step(self) -> None:
+        """Let the user pick a function and put a step of it behind the selected one."""
+        functions = await self._functions()
+        picked = await pick_function(self._state, functions)
+        if picked is None:
+            return
+        editing = self._state.workbench.editing
+        steps = editing.pipeline.steps
+        at = editing.step + 1 if steps else 0
+        step = Step(
+            name=free_name(_title(picked.name), steps),
+            pattern=(FunctionCall(picked.name),),
+            variable_components=editing.selected.variable_components if editing.selected else (Component.Z,),
+        )
+        # A parameter without a default must be given before the step means anything.
+        if _needs_parameters(picked):
+            edited = await self._edit(step, at, functions)
+            if edited is None:
+                return
+            step = edited
+        self._state.dispatch(actions.StepInserted(at, step))
+        self._tell(f"Step {at + 1} added: {visible(step.name)}")
+
+    async def edit_selected(self) -> None:
+        """Open the step editor on the selected step."""
+        editing = self._state.workbench.editing
+        if editing.selected is None:
+            return
+        edited = await self._edit(editing.selected, editing.step, await self._functions())
+        if edited is not None and edited != editing.selected:
+            self._state.dispatch(actions.StepReplaced(editing.step, edited))
+            self._tell(f"Step {editing.step + 1} changed: {visible(edited.name)}")
+
+    async def _edit(self, step: Step, at: int, functions: Mapping[str, Function]) -> Step | None:
+        workbench = self._state.workbench
+        facts = workbench.selected.facts if workbench.selected else None
+        return await edit_step(
+            step,
+            app_state=self._state,
+            functions=functions,
+            channels=facts.channels if facts else (),
+            labels=label_names(workbench.editing.pipeline.steps[:at], functions),
+        )
+
+    async def _functions(self) -> Mapping[str, Function]:
+        settings = await self._preferences.settings()
+
+        def read() -> Mapping[str, Function]:
+            from openhcs.core.functions import catalogue  # imports numpy, scipy and scikit-image
+
+            return catalogue(settings.function_modules)
+
+        return await in_daemon_thread(read, "read the functions")
+
+    def switch_planes(self) -> None:
+        """Start the pipeline from the other kind of planes."""
+        stack = self._state.workbench.editing.pipeline.planes is PlaneSource.STACK
+        self._state.dispatch(actions.PlaneSourceChosen(PlaneSource.PROJECTION if stack else PlaneSource.STACK))
+
+    async def rename(self) -> None:
+        """Let the user give the pipeline another name."""
+        name = await dialog_helpers.prompt_for_text_input(
+            "Rename the pipeline", "Name", self._state, default=self._state.workbench.editing.pipeline.name
+        )
+        if name and name.strip():
+            self._state.dispatch(actions.PipelineRenamed(name.strip()))
+
+    # -- files ---------------------------------------------------------------------------------------------------
+
+    async def new(self) -> None:
+        """Begin an empty pipeline, asking first where that would lose a change."""
+        if await self.may_lose_changes("Begin a new pipeline?"):
+            self._state.dispatch(actions.PipelineLoaded(Pipeline(name="untitled"), None))
+            self._tell("New pipeline: a adds a step, l loads one")
+
+    async def load(self) -> None:
+        """Let the user choose a shipped, a recent or any other pipeline file, and edit it."""
+        if not await self.may_lose_changes("Load another pipeline?"):
+            return
+        remembered = await self._preferences.remembered()
+        shipped = await in_daemon_thread(_shipped_pipelines, "list shipped pipelines")
+        choices: list[Choice[Path | None]] = [
+            *(Choice(name, "shipped with OpenHCS", file) for name, file in shipped.items()),
+            *(Choice(file.stem, str(file.parent), file) for file in remembered.pipelines),
+            Choice("Another file...", "find it in the file browser", None),
+        ]
+        chosen = await pick("Load a pipeline", choices, app_state=self._state, tasks=self._tasks)
+        if chosen is None:
+            return
+        file = chosen.value
+        if file is None:
+            file = await dialog_helpers.prompt_for_file_dialog(
+                "Load a pipeline", "", self._state, filter_extensions=SUFFIXES
+            )
+        if file is not None:
+            await self.load_file(file)
+
+    async def load_file(self, file: Path) -> None:
+        """Edit the pipeline in `file`; a shipped one is a copy that has no file yet."""
+        try:
+            pipeline, shipped = await in_daemon_thread(lambda: _load(file), f"load {file.name}")
+        except OpenHCSError as error:
+            await self._refused("Cannot load the pipeline", error)
+            return
+        self._state.dispatch(actions.PipelineLoaded(pipeline, None if shipped else file))
+        self._tell(f"Pipeline {visible(pipeline.name)} loaded: {len(pipeline.steps)} steps", Severity.OK)
+        if not shipped:
+            await self._preferences.remember_pipeline(file)
+
+    async def save(self) -> bool:
+        """Save the pipeline in its file, or ask for one; True when it is on disk."""
+        path = self._state.workbench.editing.path
+        return await self._write(path) if path is not None else await self.save_as()
+
+    async def save_as(self) -> bool:
+        """Ask for a file and save the pipeline there; True when it is on disk."""
+        editing = self._state.workbench.editing
+        folder = editing.path.parent if editing.path else (await self._preferences.settings()).pipelines_folder
+        file = await dialog_helpers.prompt_for_save_file_dialog(
+            "Save the pipeline",
+            "",
+            self._state,
+            initial_path=await in_daemon_thread(lambda: _existing(folder), "find the pipelines folder"),
+            save_name=f"{editing.pipeline.name}.yaml",
+            filter_extensions=SUFFIXES,
+        )
+        return await self._write(Path(file)) if file is not None else False
+
+    async def _write(self, path: Path) -> bool:
+        pipeline = self._state.workbench.editing.pipeline
+        try:
+            await in_daemon_thread(lambda: _save(pipeline, path), f"save {path.name}")
+        except OpenHCSError as error:
+            await self._refused("Cannot save the pipeline", error)
+            return False
+        self._state.dispatch(actions.PipelineSaved(pipeline, path))
+        self._tell(f"Pipeline saved: {visible(str(path))}", Severity.OK)
+        await self._preferences.remember_pipeline(path)
+        return True
+
+    async def may_lose_changes(self, title: str) -> bool:
+        """Whether to go on although the pipeline would be lost: asks where it is not saved."""
+        editing = self._state.workbench.editing
+        if not editing.unsaved:
+            return True
+        save, lose = "Save it first", "Lose the changes"
+        answer = await dialog_helpers.choose(
+            title,
+            f"Pipeline {visible(editing.pipeline.name)} has changes that are not saved.",
+            (save, lose, "Go back"),
+            self._state,
+        )
+        return await self.save() if answer == save else answer == lose
+
+    async def _refused(self, title: str, error: OpenHCSError) -> None:
+        self._tell(f"{title}: {visible(str(error).splitlines()[0])}", Severity.ERROR)
+        await dialog_helpers.show_scrollable_error_dialog(title, str(error), app_state=self._state)
+
+    def _tell(self, text: str, severity: Severity = Severity.INFO) -> None:
+        self._state.dispatch(actions.MessageShown(text, severity))
+
+
+def _needs_parameters(function: Function) -> bool:
+    from openhcs.core.functions import REQUIRED  # the catalogue has been imported by now
+
+    return any(parameter.default is REQUIRED for parameter in function.parameters)
+
+
+def label_names(steps: tuple[Step, ...], functions: Mapping[str, Function]) -> tuple[str, ...]:
+    """The label images that `steps` write, in order."""
+    from openhcs.processing.types import Role  # imports numpy, which the catalogue has imported by now
+
+    names: dict[str, None] = {}
+    for step in steps:
+        for calls in step.pattern.values() if isinstance(step.pattern, Mapping) else (step.pattern,):
+            for call in calls:
+                function = functions.get(call.function)
+                if function is not None and function.returns is Role.LABELS and step.enabled:
+                    names[step.output or function.default_output] = None
+    return tuple(names)
+
+
+def _existing(folder: Path) -> Path:
+    """`folder`, made where it can be; else the working directory."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return Path.cwd()
+    return folder
+
+
+def _title(function: str) -> str:
+    words = function.replace("_", " ")
+    return words[:1].upper() + words[1:]
+
+
+def _shipped_pipelines() -> Mapping[str, Path]:
+    from openhcs.core.pipeline_file import shipped_pipelines
+
+    return shipped_pipelines()
+
+
+def _load(file: Path) -> tuple[Pipeline, bool]:
+    """The pipeline in `file`, and whether that is one of the program's own, not to be written to."""
+    from openhcs.core.pipeline_file import load_pipeline, shipped_pipelines
+
+    return load_pipeline(file), file in shipped_pipelines().values()
+
+
+def _save(pipeline: Pipeline, path: Path) -> None:
+    from openhcs.core.pipeline_file import save_pipeline
+
+    save_pipeline(pipeline, path)

@@ -1,0 +1,309 @@
+"""Working on plates: add, remove, initialise, compile, run, cancel.
+
+The engine is called in threads; each outcome is dispatched as an action. One job a plate at a time, and one run at a
+time, for a run uses all the cores it may: a second one waits its turn. A run belongs to its runner process, so leaving
+the workbench ends the following of it, never the run. Deliberately absent: drawing, and which key does what (`panes`).
+
+The orchestrator is imported in a thread at first use: with the compiler it brings pydantic and numpy, which the first
+frame need not wait for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from openhcs.core.model import Status
+from openhcs.core.progress import RunProgress
+from openhcs.errors import OpenHCSError, PipelineError, Problem, RunError, StoreError
+from openhcs.tui import actions
+from openhcs.tui.editors.daemon_thread import in_daemon_thread
+from openhcs.tui.effects.preferences import Preferences
+from openhcs.tui.run_text import end_words
+from openhcs.tui.state import AppState
+from openhcs.tui.utils import dialog_helpers
+from openhcs.tui.utils.safe_text import describe, visible
+from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
+from openhcs.tui.workbench import Activity, PlateFacts, PlateRow, Severity
+
+if TYPE_CHECKING:
+    from openhcs.core.orchestrator import Orchestrator, Run
+
+__all__ = ["Goal", "PlateEffects"]
+
+POLL_S: Final = 0.15
+CANCEL_S: Final = 10.0
+"""How long leaving waits for cancelled runs to end."""
+
+
+class Goal(Enum):
+    """How far a job is to bring a plate; the value is the word for it."""
+
+    INITIALISED = "initialise"
+    COMPILED = "compile"
+    FINISHED = "run"
+
+
+class PlateEffects:
+    """Does what the user asks of plates; every method may be called whatever state the plate is in."""
+
+    def __init__(self, state: AppState, tasks: UnifiedTaskManager, preferences: Preferences) -> None:
+        self._state = state
+        self._tasks = tasks
+        self._preferences = preferences
+        self._orchestrators: dict[Path, Orchestrator] = {}
+        self._runs: dict[Path, Run] = {}
+        self._jobs: dict[Path, asyncio.Task[None]] = {}
+        self._turn = asyncio.Lock()
+
+    # -- the list ------------------------------------------------------------------------------------------------
+
+    async def add(self) -> None:
+        """Let the user choose plate folders and add them."""
+        remembered = await self._preferences.remembered()
+        folders = await dialog_helpers.prompt_for_multi_folder_dialog(
+            "Add plates", "Choose plate folders", self._state, initial_path=remembered.folder
+        )
+        if folders:
+            await self.add_folders(tuple(Path(folder) for folder in folders))
+
+    async def add_folders(self, folders: tuple[Path, ...]) -> None:
+        """Add `folders` as plates, select the first, and remember them."""
+        known = len(self._state.workbench.plates)
+        self._state.dispatch(actions.PlatesAdded(folders))
+        new = len(self._state.workbench.plates) - known
+        count = "1 plate added" if new == 1 else f"{new} plates added" if new else "Already on the list"
+        self._tell(f"{count}: {', '.join(visible(folder.name) for folder in folders)}")
+        await self._preferences.remember_plates(folders)
+
+    def remove(self, row: PlateRow) -> None:
+        """Take `row` off the list; what is on disk stays."""
+        self._state.dispatch(actions.PlateRemoved(row.folder))
+        self._tell(f"{visible(row.name)} removed from the list, nothing deleted; u puts it back.")
+
+    def restore(self) -> None:
+        """Put the plate removed last back."""
+        self._state.dispatch(actions.PlateRestored())
+
+    # -- jobs ----------------------------------------------------------------------------------------------------
+
+    def bring(self, folder: Path, goal: Goal) -> None:
+        """Start the job that brings the plate in `folder` to `goal`, the steps before it included."""
+        if folder in self._jobs:
+            return
+        job = self._tasks.create_task(self._bring(folder, goal), f"{goal.value} {folder.name}")
+        self._jobs[folder] = job
+        job.add_done_callback(lambda _: self._jobs.pop(folder, None))
+
+    async def cancel(self, folder: Path) -> None:
+        """Cancel what is going on with the plate in `folder`, asking first where a run would lose work."""
+        run, job = self._runs.get(folder), self._jobs.get(folder)
+        if run is None:
+            if job is not None:
+                job.cancel("the user cancelled it")
+                self._tell(f"{visible(folder.name)}: cancelled")
+            return
+        row = self._state.workbench.find(folder)
+        done = row.progress.finished if row and row.progress else 0
+        if not await dialog_helpers.confirm(
+            "Cancel the run?",
+            f"{visible(folder.name)}: {done} wells are finished; their results stay and the next run reuses them.",
+            self._state,
+            yes="Cancel the run",
+            no="Go on",
+        ):
+            return
+        await self.cancel_run(folder)
+
+    async def cancel_run(self, folder: Path) -> None:
+        """Cancel the run of the plate in `folder`, if there is one, without asking."""
+        run = self._runs.get(folder)
+        if run is not None:
+            self._state.dispatch(actions.ActivityChanged(folder, Activity.CANCELLING))
+            await in_daemon_thread(run.cancel, f"cancel {folder.name}")
+
+    async def cancel_well(self, folder: Path, well: str) -> None:
+        """Cancel one well of a run; the others go on."""
+        run = self._runs.get(folder)
+        if run is not None:
+            await in_daemon_thread(lambda: run.cancel_well(well), f"cancel {folder.name} {well}")
+            self._tell(f"Well {well} is being cancelled")
+
+    async def may_leave(self) -> bool:
+        """Whether to close the workbench: asks while something runs, and cancels it if that is the answer."""
+        workbench = self._state.workbench
+        busy = workbench.busy
+        running = [row for row in busy if row.folder in self._runs]
+        waiting = [row for row in busy if row.folder not in self._runs]
+        if not busy:
+            return True
+        names = ", ".join(visible(row.name) for row in busy)
+        if not running:
+            return await dialog_helpers.confirm(
+                "Quit?", f"Still at work: {names}. Nothing is lost; it can be started again.", self._state, yes="Quit"
+            )
+        leave, cancel = "Leave it running", "Cancel it"
+        more = "\nWhat has not started yet will not start." if waiting else ""
+        answer = await dialog_helpers.choose(
+            "Quit while something runs?",
+            f"Running: {names}.\nA run can go on without the workbench; `openhcs attach` follows it.{more}",
+            (leave, cancel, "Stay"),
+            self._state,
+        )
+        if answer == cancel:
+            for row in running:
+                await self.cancel_run(row.folder)
+            # Bounded: a runner that does not answer must not hold the user here.
+            jobs = [job for folder, job in self._jobs.items() if folder in self._runs]
+            if jobs:
+                await asyncio.wait(jobs, timeout=CANCEL_S)
+        return answer in (leave, cancel)
+
+    async def _bring(self, folder: Path, goal: Goal) -> None:
+        try:
+            await self._steps(folder, goal)
+        except asyncio.CancelledError:
+            self._state.dispatch(actions.ActivityChanged(folder, None))
+            raise
+        except OpenHCSError as error:
+            # Said on purpose, in words meant for the user: shown as it is, with nothing about the code.
+            self._fail(folder, goal, error)
+            title = f"Cannot {goal.value} {visible(folder.name)}"
+            await dialog_helpers.show_scrollable_error_dialog(title, str(error), app_state=self._state)
+        except Exception as error:
+            self._fail(folder, goal, error)
+            raise
+        finally:
+            self._runs.pop(folder, None)
+
+    async def _steps(self, folder: Path, goal: Goal) -> None:
+        row = self._state.workbench.find(folder)
+        if row is None:
+            return
+        orchestrator = await self._orchestrator(folder)
+        if row.facts is None or goal is Goal.INITIALISED:
+            await self._initialise(folder, orchestrator)
+        if goal is Goal.INITIALISED:
+            return
+        run = await self._find_live_run(folder)
+        if run is not None:
+            self._tell(f"{visible(folder.name)}: is running already; following that run")
+            self._tell_end(folder, await self._follow(folder, run))
+            return
+        if goal is Goal.COMPILED or row.status is not Status.COMPILED:
+            await self._compile(folder, orchestrator)
+        if goal is Goal.FINISHED:
+            await self._run(folder, orchestrator)
+
+    async def _orchestrator(self, folder: Path) -> Orchestrator:
+        settings = await self._preferences.settings()
+
+        def make() -> Orchestrator:
+            from openhcs.core.orchestrator import Orchestrator
+
+            return Orchestrator(folder, settings.function_modules)
+
+        if folder not in self._orchestrators:
+            self._orchestrators[folder] = await in_daemon_thread(make, "import the engine")
+        return self._orchestrators[folder]
+
+    async def _find_live_run(self, folder: Path) -> Run | None:
+        """A run of this plate and pipeline that goes on without us, begun before the workbench was opened, say."""
+        out = await self._results_folder(folder)
+
+        def find() -> Run | None:
+            from openhcs.core.orchestrator import Run
+
+            try:
+                run = Run.attach(out)
+            except (RunError, StoreError):
+                return None
+            return None if run.poll().state.has_ended else run
+
+        return await in_daemon_thread(find, f"look for a run of {folder.name}")
+
+    async def _initialise(self, folder: Path, orchestrator: Orchestrator) -> None:
+        self._begin(folder, Activity.INITIALISING)
+        facts = await in_daemon_thread(lambda: PlateFacts.of(orchestrator.initialise()), f"initialise {folder.name}")
+        self._state.dispatch(actions.PlateInitialised(folder, facts))
+        found = f"{visible(facts.name)}: {facts.images} images in {len(facts.wells)} wells"
+        count = len(facts.discrepancies)
+        if count:
+            self._tell(f"{found}; {count} {'discrepancy' if count == 1 else 'discrepancies'}", Severity.WARNING)
+        else:
+            self._tell(found, Severity.OK)
+
+    async def _compile(self, folder: Path, orchestrator: Orchestrator) -> None:
+        self._begin(folder, Activity.COMPILING)
+        pipeline = self._state.workbench.editing.pipeline
+        plans = await in_daemon_thread(lambda: orchestrator.compile(pipeline), f"compile {folder.name}")
+        self._state.dispatch(actions.PlateCompiled(folder, pipeline))
+        self._tell(f"{visible(folder.name)}: {len(plans)} wells compiled with {visible(pipeline.name)}", Severity.OK)
+
+    async def _run(self, folder: Path, orchestrator: Orchestrator) -> None:
+        if self._turn.locked():
+            self._begin(folder, Activity.QUEUED)
+        async with self._turn:
+            self._begin(folder, Activity.STARTING)
+            settings = await self._preferences.settings()
+            out = await self._results_folder(folder)
+            run = await in_daemon_thread(
+                lambda: orchestrator.run(out, settings.workers, settings.worker_memory_bytes), f"start {folder.name}"
+            )
+            self._tell(f"{visible(folder.name)}: running; results go to {visible(str(out))}")
+            self._tell_end(folder, await self._follow(folder, run))
+
+    async def _follow(self, folder: Path, run: Run) -> RunProgress:
+        """Dispatch what is new in a run until it ends."""
+        self._runs[folder] = run
+        while True:
+            progress = await in_daemon_thread(run.poll, f"follow {folder.name}")
+            self._state.dispatch(actions.RunProgressed(folder, progress))
+            self._state.dispatch(actions.ClockTicked(round(time.time() * 2) / 2))
+            if progress.state.has_ended:
+                return progress
+            await asyncio.sleep(POLL_S)
+
+    async def results_folder(self, row: PlateRow) -> Path:
+        """Where the results of the last run of `row` are, or those of the next one will be."""
+        return row.out or await self._results_folder(row.folder)
+
+    async def _results_folder(self, folder: Path) -> Path:
+        settings = await self._preferences.settings()
+        workbench = self._state.workbench
+        row = workbench.find(folder)
+        plate, pipeline = row.name if row is not None else folder.name, workbench.editing.pipeline.name
+
+        def find() -> Path:
+            from openhcs.core.orchestrator import default_results_folder
+
+            return default_results_folder(plate, pipeline, settings.results_folder).absolute()
+
+        return await in_daemon_thread(find, "find the results folder")
+
+    async def tell_results(self, row: PlateRow) -> None:
+        """Say where the results of `row` are, or will be."""
+        out = await self.results_folder(row)
+        self._tell(f"{'Results' if row.out else 'Results will go to'}: {visible(str(out))}")
+
+    # -- what the user is told -----------------------------------------------------------------------------------
+
+    def _begin(self, folder: Path, activity: Activity) -> None:
+        self._state.dispatch(actions.ActivityChanged(folder, activity))
+        self._tell(f"{visible(folder.name)}: {activity.value}")
+
+    def _fail(self, folder: Path, goal: Goal, error: Exception) -> None:
+        problems = error.problems if isinstance(error, PipelineError) else ()
+        message = describe(error).splitlines()[0]
+        self._state.dispatch(actions.PlateFailed(folder, problems or (Problem(message),)))
+        self._tell(f"{visible(folder.name)}: cannot {goal.value}: {visible(message)}", Severity.ERROR)
+
+    def _tell_end(self, folder: Path, progress: RunProgress) -> None:
+        words, severity = end_words(progress)
+        self._tell(f"{visible(folder.name)}: {words}; results in {visible(str(progress.out))}", severity)
+
+    def _tell(self, text: str, severity: Severity = Severity.INFO) -> None:
+        self._state.dispatch(actions.MessageShown(text, severity))

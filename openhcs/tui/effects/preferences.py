@@ -1,0 +1,75 @@
+"""Settings and remembered paths, read when they are first needed, in a thread, and written behind the user's back.
+
+`openhcs.core.config` is imported there too: pydantic costs a quarter of a second, which the first frame need not wait
+for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from openhcs.tui.editors.daemon_thread import in_daemon_thread
+
+if TYPE_CHECKING:
+    from openhcs.core.config import Remembered, Settings
+
+__all__ = ["Preferences"]
+
+
+class Preferences:
+    """The settings of the user and what the program remembers, for one session of the workbench."""
+
+    def __init__(self) -> None:
+        self._settings: Settings | None = None
+        self._remembered: Remembered | None = None
+        self._loading = asyncio.Lock()
+
+    async def settings(self) -> Settings:
+        """The user's settings; raises SettingsError where the file is wrong, and reads it anew the next time."""
+        async with self._loading:
+            if self._settings is None:
+                self._settings = await in_daemon_thread(_load_settings, "read the settings")
+            return self._settings
+
+    async def remembered(self) -> Remembered:
+        """What the program remembers between starts."""
+        async with self._loading:
+            if self._remembered is None:
+                self._remembered = await in_daemon_thread(_load_remembered, "read recent paths")
+            return self._remembered
+
+    async def remember_plates(self, folders: tuple[Path, ...]) -> None:
+        """Keep `folders` as the most recent plates, and the folder they are in as the last one browsed."""
+        remembered = await self.remembered()
+        for folder in folders:
+            remembered = remembered.with_plate(folder).with_folder(folder.parent)
+        await self._keep(remembered)
+
+    async def remember_pipeline(self, file: Path) -> None:
+        """Keep `file` as the most recent pipeline."""
+        await self._keep((await self.remembered()).with_pipeline(file))
+
+    async def _keep(self, remembered: Remembered) -> None:
+        if remembered != self._remembered:
+            self._remembered = remembered
+            await in_daemon_thread(lambda: _save_remembered(remembered), "write recent paths")
+
+
+def _load_settings() -> Settings:
+    from openhcs.core.config import load_settings
+
+    return load_settings()
+
+
+def _load_remembered() -> Remembered:
+    from openhcs.core.config import load_remembered
+
+    return load_remembered()
+
+
+def _save_remembered(remembered: Remembered) -> None:
+    from openhcs.core.config import save_remembered
+
+    save_remembered(remembered)

@@ -1,0 +1,187 @@
+"""The workbench's screen: menu bar on top, plates on the left, the pipeline on the right, keys and status below.
+
+It puts the parts together and owns the keys that work everywhere. Those are bound to the body: while a dialog or a
+menu has the focus, none of them fires. Deliberately absent: tasks, error handler, application (`simple_launcher`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from prompt_toolkit.application import get_app
+from prompt_toolkit.filters import Condition
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.layout.containers import (
+    ConditionalContainer,
+    Container,
+    Float,
+    FloatContainer,
+    HSplit,
+    VSplit,
+    Window,
+)
+from prompt_toolkit.layout.controls import FormattedTextControl
+
+from openhcs.tui import actions
+from openhcs.tui.effects.pipeline import PipelineEffects
+from openhcs.tui.effects.plates import PlateEffects
+from openhcs.tui.effects.text_dialog import show_text
+from openhcs.tui.layout.menu_bar import Menu, MenuBar
+from openhcs.tui.layout.status_bar import StatusBar
+from openhcs.tui.panes.help import help_lines
+from openhcs.tui.panes.pipeline_editor import PipelineEditor
+from openhcs.tui.panes.place import Place
+from openhcs.tui.panes.plate_manager import PlateManager
+from openhcs.tui.ports import ErrorSink, TaskSpawner
+from openhcs.tui.state import AppState
+from openhcs.tui.utils.error_boundary import ErrorBoundary
+from openhcs.tui.widgets.bindings import Binding, Effect, key_bindings
+from openhcs.tui.workbench import Severity
+
+__all__ = ["MIN_COLUMNS", "MIN_ROWS", "CanonicalTUILayout"]
+
+MIN_COLUMNS: Final = 60
+MIN_ROWS: Final = 16
+
+
+class CanonicalTUILayout:
+    """Builds the screen; `root` is its container, `places` are where Tab stops.
+
+    Args:
+        on_quit: what `q` does.
+        on_error: takes what a pane raises while it is drawn.
+    """
+
+    def __init__(
+        self,
+        state: AppState,
+        plates: PlateEffects,
+        pipeline: PipelineEffects,
+        *,
+        tasks: TaskSpawner,
+        on_quit: Effect,
+        on_error: ErrorSink,
+    ) -> None:
+        self._state = state
+        self._tasks = tasks
+        self.plate_manager = PlateManager(state, plates, tasks, self._refuse)
+        self.pipeline_editor = PipelineEditor(state, pipeline, tasks, self._refuse)
+        self.places: tuple[Place, ...] = (
+            self.plate_manager.plates,
+            self.plate_manager.wells,
+            self.pipeline_editor.steps,
+        )
+        self.rows = self._rows(on_quit)
+        self.menu_bar = MenuBar(self._menus(), tasks=tasks, refuse=self._refuse, right=lambda: "OpenHCS")
+        self._menu_rows = self._menu_bindings()
+        status = StatusBar(
+            lambda: state.workbench,
+            lambda: self.here.rows if self.here else (),
+            lambda: self.rows if self.here else (),
+            self._menu_hint,
+            tasks=tasks,
+            refuse=self._refuse,
+        )
+        panes = VSplit(
+            [
+                ErrorBoundary(lambda: self.plate_manager, "Plates", on_error),
+                ErrorBoundary(lambda: self.pipeline_editor, "Pipeline", on_error),
+            ]
+        )
+        body = HSplit(
+            [self.menu_bar, panes, status],
+            key_bindings=key_bindings((*self.rows, *self._menu_rows), tasks=tasks, refuse=self._refuse),
+        )
+        self.root = FloatContainer(body, floats=[*self.menu_bar.floats, _too_small_notice()], style="class:screen")
+
+    def __pt_container__(self) -> Container:
+        return self.root
+
+    @property
+    def here(self) -> Place | None:
+        """The place that has the focus; None while a dialog or a menu has it."""
+        return next((place for place in self.places if place.has_focus), None)
+
+    def move_focus(self, by: int) -> None:
+        """Bring the focus `by` places on, round and round."""
+        at = self.places.index(self.here) if self.here else 0
+        self.places[(at + by) % len(self.places)].take_focus()
+
+    async def show_help(self) -> None:
+        """Show what every key does, those of where the focus stands first."""
+        here = self.here or self.places[0]
+        others = [place for place in self.places if place is not here]
+        groups: list[tuple[str, Sequence[Binding]]] = [(f"{here.name}: the keys here", here.rows)]
+        groups += [("Everywhere", (*self.rows, *self._menu_rows))]
+        groups += [(place.name, [row for row in place.rows if row.label not in _LIST_MOVES]) for place in others]
+        await show_text("Help", help_lines(groups), app_state=self._state, tasks=self._tasks, draw=_draw_help)
+
+    # -- parts ---------------------------------------------------------------------------------------------------
+
+    def _refuse(self, reason: str) -> None:
+        self._state.dispatch(actions.MessageShown(reason, Severity.WARNING))
+
+    def _menu_hint(self) -> str:
+        selected = self.menu_bar.selected
+        return selected.description if selected is not None else ""
+
+    def _rows(self, on_quit: Effect) -> tuple[Binding, ...]:
+        return (
+            Binding(("?", "f1"), self.show_help, "Help", "Show what every key does."),
+            Binding(("tab", "f6"), lambda: self.move_focus(1), "Next pane", "Go to the next pane.", on_footer=False),
+            Binding(
+                ("s-tab",), lambda: self.move_focus(-1), "Previous pane", "Go to the previous pane.", on_footer=False
+            ),
+            Binding(("f10",), lambda: self.menu_bar.open(0), "Menu", "Open the menu bar."),
+            Binding(("q", "c-q", "c-c"), on_quit, "Quit", "Leave the workbench; a run may go on without it."),
+        )
+
+    def _menus(self) -> tuple[Menu, ...]:
+        help_row, next_row, _, _, quit_row = self.rows
+        plates, wells = self.plate_manager.plate_rows, self.plate_manager.well_rows
+        add, init, compile_, run, cancel, remove, restore, details, results = plates
+        return (
+            Menu("File", (*self.pipeline_editor.file_rows[:4], None, quit_row)),
+            Menu("Plate", (add, remove, restore, None, init, compile_, run, cancel, None, details, results)),
+            Menu("Wells", wells),
+            Menu("Steps", (*self.pipeline_editor.step_rows, None, *self.pipeline_editor.file_rows[4:])),
+            Menu("Help", (help_row, next_row)),
+        )
+
+    def _menu_bindings(self) -> tuple[Binding, ...]:
+        def row(index: int, menu: Menu) -> Binding:
+            key = f"escape {menu.title[0].lower()}"
+            description = f"Open the menu {menu.title}."
+            return Binding((key,), lambda: self.menu_bar.open(index), menu.title, description, on_footer=False)
+
+        return tuple(row(index, menu) for index, menu in enumerate(self._menus()))
+
+
+_LIST_MOVES: Final = frozenset({"Up", "Down", "Page up", "Page down", "First", "Last"})
+
+
+def _draw_help(number: int, line: str) -> StyleAndTextTuples:
+    if not line.startswith("  "):
+        return [("class:title", line)]
+    key, gap, text = line[2:].partition("  ")
+    return [("class:key", f"  {key}"), ("", gap + text)]
+
+
+def _too_small_notice() -> Float:
+    """Covers everything while the terminal is too small, says so, and leaves focus and keys as they are."""
+
+    def text() -> StyleAndTextTuples:
+        size = get_app().output.get_size()
+        return [
+            ("class:title", "This terminal is too small.\n"),
+            ("", f"It has {size.columns} x {size.rows} characters;\nthe workbench needs {MIN_COLUMNS} x {MIN_ROWS}.\n"),
+            ("class:muted", "Enlarge it, or press q to quit."),
+        ]
+
+    def is_too_small() -> bool:
+        size = get_app().output.get_size()
+        return size.columns < MIN_COLUMNS or size.rows < MIN_ROWS
+
+    notice = Window(FormattedTextControl(text), style="class:screen", wrap_lines=True)
+    return Float(ConditionalContainer(notice, Condition(is_too_small)), top=0, right=0, bottom=0, left=0, z_index=100)

@@ -1,0 +1,198 @@
+"""The right half of the workbench: the steps of the pipeline, and below them what the selected step does.
+
+Drawing is in `pipeline_text`; what the keys start is in `effects.pipeline`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.layout.containers import Container, HSplit, Window
+from prompt_toolkit.layout.dimension import Dimension
+from prompt_toolkit.utils import get_cwidth
+
+from openhcs.core.model import Step
+from openhcs.tui import actions
+from openhcs.tui.actions import Action
+from openhcs.tui.effects.pipeline import PipelineEffects
+from openhcs.tui.panes import pipeline_text
+from openhcs.tui.panes.place import Place
+from openhcs.tui.ports import TaskSpawner
+from openhcs.tui.state import AppState
+from openhcs.tui.utils.safe_text import visible
+from openhcs.tui.widgets.bindings import Binding
+from openhcs.tui.widgets.drawn_text import drawn_window
+from openhcs.tui.widgets.pane_frame import PaneFrame
+from openhcs.tui.widgets.selectable_list import SelectableList
+from openhcs.tui.workbench import EditedPipeline
+
+__all__ = ["PipelineEditor"]
+
+
+class PipelineEditor:
+    """Steps and their details; `steps` is its place for the focus."""
+
+    def __init__(
+        self, state: AppState, effects: PipelineEffects, tasks: TaskSpawner, refuse: Callable[[str], None]
+    ) -> None:
+        self._state = state
+        self._effects = effects
+        self.step_rows = self._step_bindings()
+        self.file_rows = self._file_bindings()
+        step_list = SelectableList[tuple[int, Step]](
+            lambda: tuple(enumerate(self._editing.pipeline.steps)),
+            self._draw_step,
+            index=lambda: self._editing.step,
+            on_select=lambda index: state.dispatch(actions.StepSelected(index)),
+            on_activate=lambda _: effects.edit_selected(),
+            empty=_no_steps,
+            bindings=(*self.step_rows, *self.file_rows),
+            tasks=tasks,
+            refuse=refuse,
+            name="edit step",
+        )
+        self.steps = Place("Pipeline", step_list.window, step_list.rows)
+        self.container = HSplit(
+            [
+                PaneFrame(
+                    step_list,
+                    lambda: pipeline_text.pipeline_title(self._editing),
+                    lambda: self.steps.has_focus,
+                    height=Dimension(weight=3),
+                ),
+                PaneFrame(
+                    HSplit([drawn_window(self._draw_detail, height=Dimension(min=1)), Window()]),
+                    self._detail_title,
+                    lambda: False,
+                    height=Dimension(weight=2),
+                ),
+            ],
+            width=Dimension(weight=9),
+        )
+
+    def __pt_container__(self) -> Container:
+        return self.container
+
+    @property
+    def _editing(self) -> EditedPipeline:
+        return self._state.workbench.editing
+
+    def _draw_step(self, item: tuple[int, Step], width: int) -> StyleAndTextTuples:
+        number, step = item
+        longest = max(get_cwidth(visible(other.name)) for other in self._editing.pipeline.steps)
+        return pipeline_text.step_fragments(number + 1, step, width, longest)
+
+    def _detail_title(self) -> str:
+        selected = self._editing.selected
+        return f"Step {self._editing.step + 1}: {visible(selected.name)}" if selected else "Step"
+
+    def _draw_detail(self, width: int) -> StyleAndTextTuples:
+        selected = self._editing.selected
+        if selected is None:
+            return [("class:muted", "No step is selected")]
+        return pipeline_text.step_detail(selected, width)
+
+    # -- keys ----------------------------------------------------------------------------------------------------
+
+    def _step_bindings(self) -> tuple[Binding, ...]:
+        effects = self._effects
+        return (
+            Binding(("a",), effects.add_step, "Add", "Add a step after the selected one, from the list of functions."),
+            Binding(
+                ("enter", "e"),
+                effects.edit_selected,
+                "Edit",
+                "Edit the step: its functions, their parameters, and which planes it gets.",
+                self._why_no_step,
+            ),
+            Binding(
+                ("space",),
+                self._on_step(actions.StepToggled),
+                "On/off",
+                "Switch the step on or off; a run passes over one that is off.",
+                self._why_no_step,
+            ),
+            Binding(
+                ("K", "s-up"),
+                self._on_step(lambda index: actions.StepMoved(index, -1)),
+                "Move up",
+                "Move the step up (also Shift-Up).",
+                lambda: self._why_no_step() or (None if self._editing.step else "It is the first step already"),
+            ),
+            Binding(
+                ("J", "s-down"),
+                self._on_step(lambda index: actions.StepMoved(index, 1)),
+                "Move down",
+                "Move the step down (also Shift-Down).",
+                self._why_not_down,
+            ),
+            Binding(
+                ("d", "delete"),
+                self._on_step(actions.StepDeleted),
+                "Delete",
+                "Delete the step; u brings it back.",
+                self._why_no_step,
+            ),
+            Binding(
+                ("y",),
+                self._on_step(actions.StepDuplicated),
+                "Duplicate",
+                "Repeat the step after itself.",
+                self._why_no_step,
+            ),
+            Binding(
+                ("u",),
+                self._dispatching(actions.PipelineUndone()),
+                "Undo",
+                "Take the last change of the pipeline back.",
+                lambda: None if self._editing.past else "There is nothing to undo",
+            ),
+            Binding(
+                ("c-r",),
+                self._dispatching(actions.PipelineRedone()),
+                "Redo",
+                "Make the change taken back again.",
+                lambda: None if self._editing.future else "There is nothing to redo",
+            ),
+        )
+
+    def _file_bindings(self) -> tuple[Binding, ...]:
+        effects = self._effects
+        return (
+            Binding(("n",), effects.new, "New", "Begin an empty pipeline."),
+            Binding(("l",), effects.load, "Load", "Load a pipeline: a shipped one, a recent one, or a file."),
+            Binding(("s",), effects.save, "Save", "Save the pipeline in its file."),
+            Binding(("S",), effects.save_as, "Save as", "Save the pipeline in another file.", on_footer=False),
+            Binding(("t",), effects.rename, "Rename", "Give the pipeline another title.", on_footer=False),
+            Binding(
+                ("p",),
+                effects.switch_planes,
+                "Planes",
+                "Start from every z plane, or from the projections that the microscope stored.",
+                on_footer=False,
+            ),
+        )
+
+    def _on_step(self, action: Callable[[int], Action]) -> Callable[[], None]:
+        return lambda: self._state.dispatch(action(self._editing.step))
+
+    def _dispatching(self, action: Action) -> Callable[[], None]:
+        return lambda: self._state.dispatch(action)
+
+    def _why_no_step(self) -> str | None:
+        return None if self._editing.selected else "The pipeline has no steps: a adds one"
+
+    def _why_not_down(self) -> str | None:
+        last = self._editing.step == len(self._editing.pipeline.steps) - 1
+        return self._why_no_step() or ("It is the last step already" if last else None)
+
+
+def _no_steps() -> StyleAndTextTuples:
+    return [
+        ("class:muted", " No steps yet.\n\n "),
+        ("class:key", "a"),
+        ("class:muted", " adds a step\n "),
+        ("class:key", "l"),
+        ("class:muted", " loads a pipeline"),
+    ]

@@ -1,0 +1,219 @@
+"""How a plate, its facts and its wells read on the screen: values in, fragments out.
+
+Pure functions of what they are given, the clock included, so a row drawn twice is the same. Every state has a symbol
+as well as a colour. Text from metadata and file names goes through `visible`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+
+from openhcs.core.model import Status
+from openhcs.core.progress import RunProgress, WellProgress, WellState
+from openhcs.tui.run_text import count_of, end_words
+from openhcs.tui.utils.safe_text import visible
+from openhcs.tui.widgets.drawn_text import cut, fit
+from openhcs.tui.widgets.progress import bar, duration_text
+from openhcs.tui.workbench import PlateFacts, PlateRow
+
+__all__ = ["detail_text", "plate_fragments", "shape_text", "summary_fragments", "well_detail_text", "well_fragments"]
+
+_STATUS_STYLE: Final = {
+    Status.ADDED: "class:muted",
+    Status.INITIALISED: "",
+    Status.COMPILED: "class:ok",
+    Status.RUNNING: "class:busy",
+    Status.FINISHED: "class:ok",
+    Status.FAILED: "class:error",
+}
+_WELL_LOOK: Final = {
+    WellState.PENDING: ("·", "class:muted"),
+    WellState.RUNNING: ("!", "class:busy"),
+    WellState.FINISHED: ("✓", "class:ok"),
+    WellState.REUSED: ("=", "class:ok"),
+    WellState.FAILED: ("X", "class:error"),
+    WellState.CANCELLED: ("-", "class:warning"),
+}
+
+
+def plate_fragments(row: PlateRow, width: int, now_s: float) -> StyleAndTextTuples:
+    """One line of the plate list: status, name, and at the right how things stand."""
+    tail_style, tail = _tail(row, now_s)
+    tail = cut(tail, max(0, width - 12))
+    name = fit(visible(row.name), max(0, width - len(tail) - 4))
+    return [
+        (_STATUS_STYLE[row.status], f"{row.status.value} "),
+        ("", name),
+        ("", "  "),
+        (tail_style, tail),
+    ]
+
+
+def _tail(row: PlateRow, now_s: float) -> tuple[str, str]:
+    if row.status is Status.RUNNING and row.progress is not None:
+        return "class:busy", _running_tail(row, row.progress, now_s)
+    if row.activity is not None:
+        return "class:busy", row.activity.value
+    match row.status:
+        case Status.FINISHED if row.progress is not None:
+            return "class:ok", f"{count_of(row.progress.finished, 'well')} done"
+        case Status.FAILED if row.progress is not None and row.progress.failed and not row.problems:
+            return "class:error", f"{row.progress.failed} of {row.progress.total} failed"
+        case Status.FAILED:
+            return "class:error", count_of(len(row.problems), "problem") if row.problems else "failed"
+        case Status.ADDED:
+            return "class:muted", "not initialised"
+        case _:
+            wells = count_of(len(row.facts.wells), "well") if row.facts else ""
+            word = "ready" if row.status is Status.COMPILED else ""
+            return "class:muted", ", ".join(filter(None, (wells, word)))
+
+
+def _running_tail(row: PlateRow, progress: RunProgress, now_s: float) -> str:
+    done = progress.finished + progress.failed
+    count = f"{done}/{progress.total}"
+    if row.activity is not None:
+        return f"{row.activity.value} {count}"
+    left_s = progress.eta_s(now_s)
+    left = f", {duration_text(left_s)} left" if left_s is not None else ""
+    return f"{bar(progress.fraction, 8)} {count}{left}"
+
+
+def shape_text(facts: PlateFacts) -> str:
+    """How many of everything there are: `8 wells × 2 sites × 2 channels × 3 z`."""
+    parts = [
+        count_of(len(facts.wells), "well"),
+        count_of(facts.sites, "site"),
+        count_of(len(facts.channels), "channel"),
+        f"{facts.z_planes} z",
+    ]
+    if facts.time_points > 1:
+        parts.append(f"{facts.time_points} t")
+    return " × ".join(parts)
+
+
+def summary_fragments(row: PlateRow | None, width: int, now_s: float) -> StyleAndTextTuples:
+    """The lines above the wells: what the plate is, and how its last job went."""
+    if row is None:
+        return [("class:muted", "Add a plate to begin: a")]
+    lines: list[tuple[str, str]] = []
+    facts = row.facts
+    if facts is None:
+        lines.append(("class:muted", visible(str(row.folder))))
+    else:
+        lines.append(("", shape_text(facts)))
+        pixel = f"{facts.pixel_size_um:.4g} µm/px" if facts.pixel_size_um else "pixel size unknown"
+        names = ", ".join(visible(channel.name) for channel in facts.channels)
+        lines.append(("class:muted", f"{visible(facts.format)}, {pixel}: {names}"))
+    lines += _state_lines(row, now_s)
+    if facts is not None and facts.discrepancies:
+        first = visible(str(facts.discrepancies[0]))
+        count = len(facts.discrepancies)
+        more = f" (+{count - 1}, Enter)" if count > 1 else ""
+        lines.append(("class:warning", f"{cut(f'! {first}', max(0, width - len(more)))}{more}"))
+    fragments: StyleAndTextTuples = []
+    for style, text in lines:
+        fragments += [(style, cut(text, width)), ("", "\n")]
+    return fragments[:-1]
+
+
+def _state_lines(row: PlateRow, now_s: float) -> list[tuple[str, str]]:
+    if row.problems:
+        more = f" (+{len(row.problems) - 1}, Enter)" if len(row.problems) > 1 else ""
+        return [("class:error", f"X {visible(str(row.problems[0]))}{more}")]
+    progress = row.progress
+    if progress is None:
+        return []
+    if not progress.state.has_ended:
+        so_far = duration_text(now_s - progress.started_s) if progress.started_s is not None else "starting"
+        return [("class:busy", f"{visible(progress.pipeline)}: {so_far} so far")]
+    words, severity = end_words(progress)
+    return [(f"class:{severity.value}", words)]
+
+
+def well_fragments(well: WellProgress, width: int) -> StyleAndTextTuples:
+    """One line of the well list: state, name, step and what it does or why it failed, time at the right."""
+    symbol, style = _WELL_LOOK[well.state]
+    tail = duration_text(well.seconds) if well.seconds is not None else ""
+    head = f"{symbol} {fit(visible(well.well), 4)} "
+    room = max(0, width - len(head) - len(tail) - 1)
+    words = _well_words(well)
+    return [
+        (style, head),
+        (style if well.state in (WellState.RUNNING, WellState.FAILED) else "", fit(words, room)),
+        ("", " "),
+        ("class:muted", tail),
+    ]
+
+
+def _well_words(well: WellProgress) -> str:
+    match well.state:
+        case WellState.RUNNING:
+            step = f"{well.step}/{well.steps} " if well.steps else ""
+            return f"{step}{visible(well.step_name)}"
+        case WellState.FAILED:
+            failure = well.failure
+            if failure is None:
+                return "failed"
+            return visible(f"{failure.step}: {failure.message}" if failure.step else failure.message)
+        case WellState.FINISHED:
+            return _objects_text(well) or "done"
+        case WellState.REUSED:
+            return ", ".join(filter(None, (_objects_text(well), "from an earlier run")))
+        case WellState.CANCELLED:
+            return "cancelled"
+        case WellState.PENDING:
+            return ""
+
+
+def _objects_text(well: WellProgress) -> str:
+    return ", ".join(f"{count} {visible(name)}" for name, count in well.objects.items())
+
+
+def detail_text(row: PlateRow) -> Sequence[str]:
+    """Everything known about a plate, a line each, for its details dialog."""
+    lines = [f"Folder       {row.folder}"]
+    facts = row.facts
+    if facts is not None:
+        pixel = f"{facts.pixel_size_um:.5g} µm" if facts.pixel_size_um else "unknown"
+        lines += [
+            f"Name         {facts.name}",
+            f"Format       {facts.format}, {facts.rows} x {facts.columns} wells",
+            f"Images       {facts.images}: {shape_text(facts)}",
+            f"Projections  {'stored by the microscope' if facts.has_projections else 'none stored'}",
+            f"Pixel size   {pixel}",
+        ]
+        for channel in facts.channels:
+            wavelength = f", {channel.wavelength_nm:g} nm" if channel.wavelength_nm else ""
+            lines.append(f"Channel {channel.number:<4} {channel.name}{wavelength}")
+        lines.append(f"Wells        {', '.join(facts.wells)}")
+    if row.progress is not None:
+        lines += [f"Results      {row.out}", f"Last run     {row.progress.pipeline}: {end_words(row.progress)[0]}"]
+    if row.problems:
+        lines += ["", "Problems", *(f"- {problem}" for problem in row.problems)]
+    if facts is not None and facts.discrepancies:
+        lines += ["", "Discrepancies between the metadata and the folder (the folder is believed)"]
+        lines += [f"- {discrepancy}" for discrepancy in facts.discrepancies]
+    return [visible(line) for line in lines]
+
+
+def well_detail_text(well: WellProgress) -> Sequence[str]:
+    """Everything known about one well of a run, a line each."""
+    lines = [f"State    {well.state.value}"]
+    if well.step_name:
+        lines.append(f"Step     {well.step} of {well.steps}: {well.step_name}")
+    if well.seconds is not None:
+        lines.append(f"Time     {duration_text(well.seconds)}")
+    lines += [f"Objects  {count} {name}" for name, count in well.objects.items()]
+    failure = well.failure
+    if failure is not None:
+        places = (("Step", failure.step), ("Plane", failure.plane), ("File", failure.file))
+        lines += ["", *failure.message.splitlines(), ""]
+        lines += [f"{word:<8} {place}" for word, place in places if place]
+        lines.append(f"Kind     {failure.kind}")
+        if failure.traceback:
+            lines += ["", *failure.traceback.splitlines()]
+    return [visible(line) for line in lines]
