@@ -189,12 +189,10 @@ def _run(
     headless.tell_discrepancies(index.discrepancies)
     plans = orchestrator.compile(pipeline, wells)
     out = out or default_results_folder(index.name, pipeline.name, settings.results_folder)
-    workers = workers or settings.workers
+    size = f"{len(plans)} {'well' if len(plans) == 1 else 'wells'}"
     with headless.Interrupts() as interrupts:
-        started = orchestrator.run(out, workers, settings.worker_memory_bytes)
-        headless.tell(
-            f"{index.name}: {len(plans)} wells, pipeline {pipeline.name}, {workers} workers; results in {out}"
-        )
+        started = orchestrator.run(out, workers or settings.workers, settings.worker_memory_bytes)
+        headless.tell(f"{index.name}: {size} with pipeline {pipeline.name}; results in {out}")
         progress = headless.follow(started, interrupts, cancel_on_interrupt=True)
     headless.report(progress, index.discrepancies, truth, as_json=as_json)
     return headless.exit_code(progress, interrupts)

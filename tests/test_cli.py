@@ -160,7 +160,7 @@ def start(*arguments: str) -> subprocess.Popen[str]:
         [*OPENHCS, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
     )
     assert started.stderr is not None
-    assert re.search("2 wells|Following", started.stderr.readline())
+    assert re.search("2 wells with|Following", started.stderr.readline())
     return started
 
 
@@ -203,6 +203,26 @@ def test_leaving_an_attached_run_lets_it_go_on(plate: Path, tmp_path: Path) -> N
     printed, told = owner.communicate(timeout=120)
     assert owner.returncode == 0, told
     assert json.loads(printed)["state"] == "finished"
+
+
+@pytest.mark.parametrize(
+    ("name", "wells", "note"),
+    [
+        ("9987_Plate_3420", ["B02"], ""),
+        ("9987_Plate_3434", ["B02", "B03"], "note: HTD says 4 waves, 3 found"),
+        ("9987_Plate_3435", ["B02", "B03"], "note: HTD says 6 time points, 2 found"),
+        ("SingleChannel", ["E07", "E08"], ""),
+    ],
+)
+def test_real_plates_run(plates_folder: Path, tmp_path: Path, name: str, wells: list[str], note: str) -> None:
+    """Plates as microscopes left them run to the end; what their metadata promises in vain is a note."""
+    folder = plates_folder / "imagexpress" / name
+    done = openhcs_says("run", str(folder), "--pipeline", "nuclei", "--out", str(tmp_path / "out"), "--json")
+    document = json.loads(done.stdout)
+    assert [well["well"] for well in document["wells"]] == wells
+    assert all(well["objects"]["nuclei"] > 0 for well in document["wells"])
+    assert note in done.stderr
+    assert bool(document["discrepancies"]) == bool(note)
 
 
 @pytest.mark.terminal
