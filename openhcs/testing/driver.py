@@ -55,7 +55,7 @@ class WorkbenchDriver:
     # -- hands ---------------------------------------------------------------------------------------------------
 
     async def press(self, *keys: str) -> None:
-        """Press keys by prompt_toolkit's names ("a", "down", "s-tab", "escape f"); returns when each is handled."""
+        """Press keys by prompt_toolkit's names ("a", "down", "s-tab", "escape f"); returns when each is handled and drawn."""
         for key in keys:
             parts = key.split() or [key]
             await self._send("".join(_bytes_of(part) for part in parts), len(parts))
@@ -186,8 +186,8 @@ class WorkbenchDriver:
         expected = self._keys_handled + keys
         self._pipe.send_text(data)
         await self.wait_until(
-            lambda: self._is_over() or (self._keys_handled >= expected and not self._has_unhandled_keys()),
-            f"the keys {data!r} to be handled",
+            lambda: self._is_over() or (self._keys_handled >= expected and self._is_drawn()),
+            f"the keys {data!r} to be handled and drawn",
         )
 
     def _count_key(self, _sender: Any) -> None:
@@ -204,14 +204,16 @@ class WorkbenchDriver:
         unread, _, _ = select.select([self._pipe.fileno()], [], [], 0)
         return bool(unread or processor.input_queue or processor.key_buffer)
 
+    def _is_drawn(self) -> bool:
+        return not self._has_unhandled_keys() and self.launcher.app is not None and not self.launcher.app.invalidated
+
     def _is_busy(self) -> bool:
         if self._is_over():
             return False
-        app, dialogs = self.launcher.app, self.launcher.dialogs
-        assert app is not None
+        dialogs = self.launcher.dialogs
         assert dialogs is not None
         tasks = self.launcher.tasks.active_task_count if dialogs.depth == 0 else 0
-        return self._has_unhandled_keys() or app.invalidated or tasks > 0
+        return tasks > 0 or not self._is_drawn()
 
 
 @asynccontextmanager

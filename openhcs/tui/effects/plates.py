@@ -253,7 +253,7 @@ class PlateEffects:
             run = await in_daemon_thread(
                 lambda: orchestrator.run(out, settings.workers, settings.worker_memory_bytes), f"start {folder.name}"
             )
-            self._tell(f"{visible(folder.name)}: running; results go to {visible(str(out))}")
+            self._tell(f"{visible(folder.name)}: running; results go to {_shown(out)}")
             self._tell_end(folder, await self._follow(folder, run))
 
     async def _follow(self, folder: Path, run: Run) -> RunProgress:
@@ -287,7 +287,7 @@ class PlateEffects:
     async def tell_results(self, row: PlateRow) -> None:
         """Say where the results of `row` are, or will be."""
         out = await self.results_folder(row)
-        self._tell(f"{'Results' if row.out else 'Results will go to'}: {visible(str(out))}")
+        self._tell(f"{'Results' if row.out else 'Results will go to'}: {_shown(out)}")
 
     # -- what the user is told -----------------------------------------------------------------------------------
 
@@ -303,7 +303,13 @@ class PlateEffects:
 
     def _tell_end(self, folder: Path, progress: RunProgress) -> None:
         words, severity = end_words(progress)
-        self._tell(f"{visible(folder.name)}: {words}; results in {visible(str(progress.out))}", severity)
+        self._tell(f"{visible(folder.name)}: {words}; results in {_shown(Path(progress.out))}", severity)
 
     def _tell(self, text: str, severity: Severity = Severity.INFO) -> None:
         self._state.dispatch(actions.MessageShown(text, severity))
+
+
+def _shown(path: Path) -> str:
+    """`path` as people say it: from the working directory where it lies below that."""
+    here = Path.cwd()
+    return visible(str(path.relative_to(here) if path.is_relative_to(here) else path))

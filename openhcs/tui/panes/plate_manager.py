@@ -6,6 +6,7 @@ Drawing is in `plate_text`; what the keys start is in `effects.plates`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from prompt_toolkit.application import get_app
 from prompt_toolkit.formatted_text import StyleAndTextTuples
@@ -30,7 +31,7 @@ from openhcs.tui.workbench import PlateRow
 
 __all__ = ["PlateManager"]
 
-SUMMARY_LINES = 4
+SUMMARY_LINES: Final = 5
 
 
 class PlateManager:
@@ -69,6 +70,7 @@ class PlateManager:
             refuse=refuse,
             name="well details",
         )
+        well_list.window.height = Dimension(min=3)
         self.plates = Place("Plates", plate_list.window, plate_list.rows)
         self.wells = Place("Wells", well_list.window, well_list.rows)
         summary = drawn_window(

@@ -15,7 +15,7 @@ from openhcs.core.model import Status
 from openhcs.core.progress import RunProgress, WellProgress, WellState
 from openhcs.tui.run_text import count_of, end_words
 from openhcs.tui.utils.safe_text import visible
-from openhcs.tui.widgets.drawn_text import cut, fit
+from openhcs.tui.widgets.drawn_text import cut, cut_middle, fit
 from openhcs.tui.widgets.progress import bar, duration_text
 from openhcs.tui.workbench import PlateFacts, PlateRow
 
@@ -37,6 +37,7 @@ _WELL_LOOK: Final = {
     WellState.FAILED: ("X", "class:error"),
     WellState.CANCELLED: ("-", "class:warning"),
 }
+_RESULTS: Final = "Results "
 
 
 def plate_fragments(row: PlateRow, width: int, now_s: float) -> StyleAndTextTuples:
@@ -116,7 +117,9 @@ def summary_fragments(row: PlateRow | None, width: int, now_s: float) -> StyleAn
         lines.append(("class:warning", f"{cut(f'! {first}', max(0, width - len(more)))}{more}"))
     fragments: StyleAndTextTuples = []
     for style, text in lines:
-        fragments += [(style, cut(text, width)), ("", "\n")]
+        # A results folder is told by its end, other lines by their beginning.
+        shorten = cut_middle if text.startswith(_RESULTS) else cut
+        fragments += [(style, shorten(text, width)), ("", "\n")]
     return fragments[:-1]
 
 
@@ -128,10 +131,11 @@ def _state_lines(row: PlateRow, now_s: float) -> list[tuple[str, str]]:
     if progress is None:
         return []
     if not progress.state.has_ended:
-        so_far = duration_text(now_s - progress.started_s) if progress.started_s is not None else "starting"
-        return [("class:busy", f"{visible(progress.pipeline)}: {so_far} so far")]
+        so_far = duration_text(now_s - progress.started_s) if progress.started_s is not None else ""
+        words = f"{visible(progress.pipeline)}: {so_far} so far" if so_far else "The workers are starting"
+        return [("class:busy", words)]
     words, severity = end_words(progress)
-    return [(f"class:{severity.value}", words)]
+    return [(f"class:{severity.value}", words), ("class:muted", f"{_RESULTS}{visible(str(row.out))}")]
 
 
 def well_fragments(well: WellProgress, width: int) -> StyleAndTextTuples:

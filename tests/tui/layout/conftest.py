@@ -1,0 +1,54 @@
+"""What the tests of the whole workbench share: a loop each, a home of their own, and a small demo plate."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from openhcs.core.demo_plate import make_demo_plate
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run an asynchronous test on a loop of its own, on which no task may be left when it ends."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    arguments = {name: pyfuncitem.funcargs[name] for name in inspect.signature(pyfuncitem.obj).parameters}
+
+    async def test_alone() -> None:
+        await pyfuncitem.obj(**arguments)
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        assert not left, f"tasks were left behind: {left}"
+
+    asyncio.run(test_alone())
+    return True
+
+
+@pytest.fixture(autouse=True)
+def no_complaints(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """asyncio complains of nothing: no forgotten task, coroutine or exception."""
+    yield
+    gc.collect()
+    complaints = [record.getMessage() for record in caplog.get_records("call") if record.name == "asyncio"]
+    assert not [text for text in complaints if "never" in text or "destroyed" in text]
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory for every test, with settings, state and results below it."""
+    monkeypatch.setenv("OPENHCS_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("OPENHCS_SETTINGS", raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A demo plate of two wells, small enough to run in a test."""
+    folder = tmp_path_factory.mktemp("plates") / "demo"
+    return make_demo_plate(folder, wells=("B02", "B03"), sites=1, size_px=128).folder

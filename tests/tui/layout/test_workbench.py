@@ -1,0 +1,415 @@
+"""The workbench opened, filled and edited by real keys, and what the screen then says. Runs are in `test_running`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from openhcs.core.demo_plate import make_demo_plate
+from openhcs.core.model import PlaneSource, Status
+from openhcs.core.pipeline_file import load_pipeline, shipped_pipelines
+from openhcs.errors import TerminalError
+from openhcs.testing.driver import WorkbenchDriver, workbench
+from openhcs.tui.layout.simple_launcher import SimpleOpenHCSTUILauncher
+from openhcs.tui.utils.focus_manager import get_focus_manager
+from openhcs.tui.utils.safe_error_handler import get_error_handler
+from openhcs.tui.utils.unified_task_manager import get_task_manager
+
+NUCLEI = shipped_pipelines()["nuclei"]
+STEPS = ["Subtract background", "Project maximum", "Find nuclei", "Count nuclei", "Measure nuclei"]
+
+
+def steps(wb: WorkbenchDriver) -> list[str]:
+    return [step.name for step in wb.state.editing.pipeline.steps]
+
+
+async def go_to_steps(wb: WorkbenchDriver) -> None:
+    await wb.press("s-tab")
+    assert "╔═ Pipeline" in wb.text
+
+
+# -- the screen --------------------------------------------------------------------------------------------------
+
+
+async def test_an_empty_workbench_says_how_to_begin() -> None:
+    """With nothing given, both panes name the key that fills them, and the bottom line the keys of the focus."""
+    async with workbench() as wb:
+        assert "No plates yet." in wb.text
+        assert "No steps yet." in wb.text
+        assert "a Add" in wb.screen()[-2]
+        assert "? Help" in wb.screen()[-2]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (200, 60), (60, 16)], ids=str)
+async def test_the_screen_fits_its_terminal(size: tuple[int, int], demo: Path) -> None:
+    """At every size the frames close at the right edge, and menu, plates, steps and keys are all there."""
+    async with workbench([demo], pipeline=NUCLEI, size=size) as wb:
+        columns, rows = size
+        lines = wb.screen()
+        assert len(lines) == rows
+        assert all(line[-1] in "┐┘│╗╝║" and len(line) == columns for line in lines[1:-2])
+        for part in ("File", "Plates (1)", "demo", "Pipeline nuclei", "Project maximum", "a Add", "q Quit"):
+            assert part in wb.text
+
+
+async def test_a_terminal_that_is_too_small_says_so_and_recovers(demo: Path) -> None:
+    """Below 60 x 16 the screen tells its size and what is needed; enlarged, it is the workbench again."""
+    async with workbench([demo]) as wb:
+        await wb.resize(50, 12)
+        assert "It has 50 x 12 characters" in wb.text
+        assert "Plates" not in wb.text
+        await wb.resize(120, 30)
+        assert "Plates (1)" in wb.text
+        await wb.resize(80, 24)
+        assert all(len(line) == 80 for line in wb.screen()[1:-2])
+
+
+async def test_tab_goes_round_the_panes_and_the_footer_follows(demo: Path) -> None:
+    """Tab, Shift-Tab and F6 move the focus; its frame is doubled and the keys shown are its own."""
+    async with workbench([demo], pipeline=NUCLEI) as wb:
+        assert "╔═ Plates" in wb.text
+        await wb.press("tab")
+        assert "╔═ Wells of demo" in wb.text
+        await wb.press("f6")
+        assert "╔═ Pipeline nuclei" in wb.text
+        assert "Edit" in wb.screen()[-2]
+        await wb.press("tab")
+        assert "╔═ Plates" in wb.text
+        await wb.press("s-tab")
+        assert "╔═ Pipeline nuclei" in wb.text
+
+
+async def test_the_accessors_give_the_workbenchs_own_parts_while_it_runs() -> None:
+    """Task manager, focus manager and error handler are the launcher's inside, and others outside."""
+    before = get_task_manager(), get_focus_manager(), get_error_handler()
+    async with workbench() as wb:
+        mine = wb.launcher.tasks, wb.launcher.focus, wb.launcher.errors
+        assert (get_task_manager(), get_focus_manager(), get_error_handler()) == mine
+    assert (get_task_manager(), get_focus_manager(), get_error_handler()) == before
+
+
+def test_a_terminal_that_cannot_show_it_is_refused_with_the_command_that_needs_none() -> None:
+    """Without a terminal, `run` raises TerminalError that names `openhcs run`."""
+    with pytest.raises(TerminalError, match="openhcs run PLATE --pipeline FILE"):
+        SimpleOpenHCSTUILauncher().run()
+
+
+# -- plates ------------------------------------------------------------------------------------------------------
+
+
+async def test_a_plate_is_added_through_the_file_browser(home: Path) -> None:
+    """`a` opens the browser; the folder chosen in it becomes a plate, and the next browsing begins beside it."""
+    plate = make_demo_plate(home / "screen" / "plate_7", wells=("A01",), sites=1, size_px=128).folder
+    async with workbench() as wb:
+        await wb.press("a")
+        await wb.wait_for("screen")
+        await wb.type("scr")
+        await wb.press("enter")
+        await wb.wait_for("plate_7")
+        await wb.type("plate_7")
+        await wb.press("c-s")
+        await wb.wait_for("Plates (1)")
+        assert [row.folder for row in wb.state.plates] == [plate]
+        await wb.wait_idle()
+        await wb.press("a")
+        await wb.wait_for("plate_7", timeout_s=5)
+        await wb.press("escape")
+        await wb.wait_idle()
+        assert "╔═ Plates (1)" in wb.text
+
+
+async def test_letters_typed_in_a_dialog_do_nothing_beneath_it(demo: Path) -> None:
+    """While a dialog is open, the keys of the panes and of the workbench are the dialog's to take."""
+    async with workbench([demo], pipeline=NUCLEI) as wb:
+        await wb.press("a")
+        await wb.wait_for("Add plates")
+        await wb.type("dirq?")
+        assert "Add plates" in wb.text
+        assert wb.state.selected is not None
+        assert wb.state.selected.status is Status.ADDED
+        await wb.press("escape", "escape")
+        await wb.wait_gone("Add plates")
+
+
+async def test_a_plate_is_initialised_and_compiled(demo: Path) -> None:
+    """`i` reads the plate, `c` plans its wells; status, facts and wells appear as they become known."""
+    async with workbench([demo], pipeline=NUCLEI) as wb:
+        assert "> ? demo" in wb.text
+        await wb.press("i")
+        await wb.wait_idle()
+        assert "> - demo" in wb.text
+        assert "2 wells × 1 site × 2 channels × 3 z" in wb.text
+        assert "B02" in wb.text
+        await wb.press("c")
+        await wb.wait_idle()
+        assert "> o demo" in wb.text
+        assert "2 wells compiled with nuclei" in wb.text
+
+
+async def test_compiling_a_plate_that_is_not_initialised_does_both(demo: Path) -> None:
+    """`c` on `?` initialises first."""
+    async with workbench([demo], pipeline=NUCLEI) as wb:
+        await wb.press("c")
+        await wb.wait_idle()
+        assert "> o demo" in wb.text
+
+
+async def test_a_folder_that_is_no_plate_is_refused_in_words(home: Path) -> None:
+    """The dialog says what was looked for; closed, the plate is X and the reason stays with it."""
+    (home / "holiday").mkdir()
+    (home / "holiday" / "beach.jpg").write_bytes(b"sand")
+    async with workbench([home / "holiday"]) as wb:
+        await wb.press("i")
+        await wb.wait_for("Cannot initialise holiday")
+        assert "Traceback" not in wb.text
+        await wb.press("escape")
+        await wb.wait_idle()
+        assert "> X holiday" in wb.text
+        assert "1 problem" in wb.text
+
+
+async def test_every_problem_of_a_pipeline_is_told_at_once(home: Path, demo: Path) -> None:
+    """Two misspelt parameters are both in the dialog, each with its step."""
+    file = home / "wrong.yaml"
+    file.write_text(
+        "name: wrong\nsteps:\n"
+        "  - name: Blur\n    functions: [gaussian_blur: {sgima_px: 2}]\n    variable_components: [z]\n"
+        "  - name: Top\n    functions: [subtract_background_tophat: {radus_px: 2}]\n    variable_components: [z]\n"
+    )
+    async with workbench([demo], pipeline=file) as wb:
+        await wb.press("c")
+        await wb.wait_for("Cannot compile demo")
+        assert "sgima_px" in wb.text
+        assert "radus_px" in wb.text
+        await wb.press("escape")
+        await wb.wait_idle()
+        assert "> X demo" in wb.text
+
+
+async def test_a_plate_is_removed_and_put_back(demo: Path) -> None:
+    """`d` takes the plate off the list, `u` brings it back with all that was known."""
+    async with workbench([demo]) as wb:
+        await wb.press("i")
+        await wb.wait_idle()
+        await wb.press("d")
+        await wb.wait_idle()
+        assert "No plates yet." in wb.text
+        await wb.press("u")
+        await wb.wait_idle()
+        assert "> - demo" in wb.text
+
+
+async def test_what_cannot_be_done_now_says_why(demo: Path) -> None:
+    """A key that cannot work now tells the reason in the bottom line instead of doing nothing."""
+    async with workbench([demo]) as wb:
+        await wb.press("r")
+        await wb.wait_for("The pipeline has no steps")
+        await wb.press("x")
+        await wb.wait_for("demo is not running")
+
+
+async def test_details_show_everything_known_about_a_plate(demo: Path) -> None:
+    """Enter on an initialised plate opens a text with its folder, channels and wells."""
+    async with workbench([demo], size=(120, 30)) as wb:
+        await wb.press("i")
+        await wb.wait_idle()
+        await wb.press("enter")
+        await wb.wait_for("Pixel size")
+        assert "Channel 2    GFP, 520 nm" in wb.text
+        await wb.press("escape")
+        await wb.wait_gone("Pixel size")
+
+
+# -- the pipeline ------------------------------------------------------------------------------------------------
+
+
+async def test_steps_are_moved_switched_off_repeated_and_deleted_and_all_of_it_undone() -> None:
+    """Every edit shows at once, the title says unsaved, and undoing as often gives the pipeline back."""
+    async with workbench(pipeline=NUCLEI) as wb:
+        await go_to_steps(wb)
+        original = wb.state.editing.pipeline
+        await wb.press("J", "space", "y", "down", "d")
+        assert steps(wb) == ["Project maximum", "Subtract background", "Subtract background 2", *STEPS[3:]]
+        await wb.wait_idle()
+        assert "2 [ ] Subtract background" in wb.text
+        assert "(unsaved)" in wb.text
+        await wb.press("u", "u", "u", "u")
+        await wb.wait_idle()
+        assert wb.state.editing.pipeline == original
+        assert "(unsaved)" not in wb.text
+        await wb.press("c-r", "c-r")
+        assert steps(wb)[0] == "Project maximum"
+        assert not wb.state.editing.pipeline.steps[1].enabled
+
+
+async def test_a_step_is_added_from_the_list_of_functions() -> None:
+    """`a` opens the function picker; the function chosen becomes a step after the selected one."""
+    async with workbench(pipeline=NUCLEI) as wb:
+        await go_to_steps(wb)
+        await wb.press("a")
+        await wb.wait_for("gaussian")
+        await wb.type("gaussian_blur")
+        await wb.press("enter")
+        await wb.wait_until(lambda: len(steps(wb)) == 6, "the new step")
+        assert steps(wb)[:3] == ["Subtract background", "Gaussian blur", "Project maximum"]
+        await wb.wait_idle()
+        assert "Step 2: Gaussian blur" in wb.text
+
+
+async def test_a_step_is_edited_and_an_editor_left_by_escape_changes_nothing() -> None:
+    """Enter opens the step editor on the selected step."""
+    async with workbench(pipeline=NUCLEI) as wb:
+        await go_to_steps(wb)
+        original = wb.state.editing.pipeline
+        await wb.press("enter")
+        await wb.wait_for("radius")
+        await wb.press("escape")
+        await wb.wait_until(lambda: wb.launcher.dialogs is not None and wb.launcher.dialogs.depth == 0)
+        assert wb.state.editing.pipeline == original
+
+
+async def test_a_shipped_pipeline_is_loaded_saved_under_a_name_and_loaded_again(home: Path) -> None:
+    """What was saved is read back equal, and a shipped pipeline is never written to."""
+    async with workbench() as wb:
+        await go_to_steps(wb)
+        await wb.press("l")
+        await wb.wait_for("Load a pipeline")
+        await wb.wait_for("nuclei")
+        await wb.press(*["down"] * list(shipped_pipelines()).index("nuclei"), "enter")
+        await wb.wait_for("Pipeline nuclei")
+        assert steps(wb) == STEPS
+        await wb.press("p", "s")
+        await wb.wait_for("Save writes")
+        await wb.press("c-s")
+        await wb.wait_for("Pipeline saved")
+        await wb.wait_idle()
+        path = wb.state.editing.path
+        assert path == home / "home" / "config" / "pipelines" / "nuclei.yaml"
+        assert load_pipeline(path) == wb.state.editing.pipeline
+        assert wb.state.editing.pipeline.planes is PlaneSource.PROJECTION
+        await wb.press("n")
+        await wb.wait_idle()
+        assert "No steps yet." in wb.text
+        await wb.press("l")
+        await wb.wait_for(str(path.parent)[:20])
+    assert load_pipeline(NUCLEI).planes is PlaneSource.STACK
+
+
+async def test_a_pipeline_that_cannot_be_read_leaves_the_one_there_was(home: Path) -> None:
+    """A broken file given at the start is refused with its fault; the workbench opens all the same."""
+    file = home / "broken.yaml"
+    file.write_text("name: broken\nsteps: [{nmae: x}]\n")
+    async with workbench(pipeline=file) as wb:
+        await wb.wait_for("Cannot load the pipeline")
+        assert "nmae" in wb.text
+        await wb.press("escape")
+        await wb.wait_idle()
+        assert "No steps yet." in wb.text
+
+
+# -- menus, mouse and help ---------------------------------------------------------------------------------------
+
+
+async def test_the_menu_does_what_the_keys_do(demo: Path) -> None:
+    """F10 opens the menu bar; a row shows its key and its description, and Enter does it where the focus was."""
+    async with workbench([demo]) as wb:
+        await wb.press("f10", "right", "down", "down")
+        await wb.wait_idle()
+        assert "Put back" in wb.line("> Put back")
+        await wb.press("down")
+        await wb.wait_for("Initialise: read what the plate's folder holds.")
+        await wb.press("enter")
+        await wb.wait_for("> - demo")
+        await wb.wait_idle()
+        assert "╔═ Plates" in wb.text
+
+
+async def test_a_menu_opens_by_its_letter_and_closes_by_escape() -> None:
+    """Alt and the initial open a menu; Escape gives the focus back."""
+    async with workbench() as wb:
+        await wb.press("escape s")
+        await wb.wait_for("Move up")
+        await wb.press("escape")
+        await wb.wait_gone("Move up")
+        assert "╔═ Plates" in wb.text
+
+
+async def test_the_mouse_does_what_the_keys_do(demo: Path) -> None:
+    """Clicks reach the footer, the rows and the menus."""
+    async with workbench([demo], pipeline=NUCLEI) as wb:
+        await wb.click_text("i Init")
+        await wb.wait_for("> - demo")
+        await wb.wait_idle()
+        await wb.click_text("Find nuclei")
+        await wb.wait_idle()
+        assert "Step 3: Find nuclei" in wb.text
+        assert "╔═ Pipeline" in wb.text
+        await wb.click_text("Plate ")
+        await wb.wait_for("Put back")
+        await wb.click_text("Compile")
+        await wb.wait_for("> o demo")
+        await wb.wait_gone("Put back")
+
+
+async def test_a_menu_closes_when_something_else_is_clicked(demo: Path) -> None:
+    """Clicking beside an open menu closes it."""
+    async with workbench([demo], pipeline=NUCLEI) as wb:
+        await wb.press("f10")
+        await wb.wait_for("Save as")
+        await wb.click_text("Find nuclei")
+        await wb.wait_gone("Save as")
+
+
+@pytest.mark.parametrize("key", ["?", "f1"])
+async def test_help_tells_every_key_of_where_the_focus_is(key: str) -> None:
+    """The help names the pane's keys first, then those that work everywhere; Escape closes it."""
+    async with workbench(size=(120, 60)) as wb:
+        await wb.press(key)
+        await wb.wait_for("Plates: the keys here")
+        assert "Add plate folders, found in the file browser." in wb.text
+        assert "Leave the workbench" in wb.text
+        assert "What the symbols before a plate mean" in wb.text
+        await wb.press("escape")
+        await wb.wait_gone("the keys here")
+
+
+# -- leaving -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", ["q", "c-q", "c-c"])
+async def test_quit_leaves_at_once_when_nothing_would_be_lost(key: str, demo: Path) -> None:
+    """With nothing running and nothing unsaved, quitting asks nothing and exits with 0."""
+    async with workbench([demo], pipeline=NUCLEI) as wb:
+        await wb.press(key)
+        assert await wb.wait_exit() == 0
+
+
+async def test_quit_asks_before_it_loses_a_pipeline() -> None:
+    """With an unsaved pipeline, Escape stays, and only the explicit answer leaves."""
+    async with workbench(pipeline=NUCLEI) as wb:
+        await go_to_steps(wb)
+        await wb.press("d", "q")
+        await wb.wait_for("not saved")
+        await wb.press("escape")
+        await wb.wait_gone("not saved")
+        await wb.press("q")
+        await wb.wait_for("not saved")
+        await wb.press("l")
+        assert await wb.wait_exit() == 0
+
+
+async def test_an_error_of_the_program_is_shown_and_the_workbench_goes_on(demo: Path) -> None:
+    """A fault nobody expected opens the error dialog, is reported once, and costs nothing else."""
+    async with workbench([demo]) as wb:
+
+        async def fail() -> None:
+            raise ZeroDivisionError("a fault in a task")
+
+        wb.launcher.tasks.fire_and_forget(fail(), "do something")
+        await wb.wait_for("a fault in a task")
+        await wb.press("escape")
+        await wb.wait_gone("a fault in a task")
+        assert [type(error) for error in wb.take_errors()] == [ZeroDivisionError]
+        await wb.press("i")
+        await wb.wait_for("> - demo")
