@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shlex
 import sys
 import tempfile
@@ -24,12 +25,12 @@ from terminal_svg import to_svg
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 PROGRAM = Path(sys.executable).with_name("openhcs")
-QUIET_S = 0.4
-"""A screen that did not change for this long is drawn."""
+QUIET_S = 0.1
+"""A frame is whole when nothing follows it for this long; a running plate changes several times a second."""
 
 
 class Shot(NamedTuple):
-    """Press `keys`, wait until the screen shows `wait_for`, and draw `picture`.svg unless it is empty."""
+    """Press `keys`, wait until the screen shows `wait_for` (a regular expression), and draw `picture`.svg if named."""
 
     keys: str
     wait_for: str
@@ -61,20 +62,20 @@ class Terminal:
         """Type `keys` as the terminal would send them."""
         self._child.send(keys)
 
-    def wait_for(self, text: str, timeout_s: float) -> None:
-        """Read until the screen shows `text` and then stands still.
+    def wait_for(self, pattern: str, timeout_s: float) -> None:
+        """Read until a whole frame on the screen matches `pattern`.
 
         Raises:
-            TimeoutError: The text did not come; the message holds the screen.
+            TimeoutError: It did not, or the program ended; the message holds the screen.
         """
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             moved = self._read()
-            if text in self.text and not moved:
+            if not moved and re.search(pattern, self.text):
                 return
-            if not self._child.isalive() and not moved and text not in self.text:
+            if not moved and not self._child.isalive():
                 break
-        raise TimeoutError(f"the screen never showed {text!r}:\n{self.text}")
+        raise TimeoutError(f"the screen never showed {pattern!r}:\n{self.text}")
 
     @property
     def text(self) -> str:
@@ -97,7 +98,12 @@ class Terminal:
         return True
 
 
-DEMO = (Shot("", "demo-plate", "workbench"),)
+DEMO = (
+    Shot("", "1 plate added"),
+    Shot("r", "[3-5]/8", "workbench"),
+    Shot("", "8 wells done"),
+    Shot("\t\t\r", "Group by", "step-editor"),
+)
 """What the README shows, in order. The plate is made in an empty folder first."""
 
 
