@@ -151,24 +151,26 @@ class ResultsFolder:
             self.runs.mkdir(exist_ok=True)
 
     def read_provenance(self, well: str) -> Provenance | None:
-        """How a well's results came to be; None where the well is not done.
+        """How a well's results came to be; None where the well is not done, or the file is damaged.
 
         Raises:
-            StoreError: the file is there and cannot be read.
+            StoreError: the file cannot be read, or another version of the program wrote it.
         """
         path = self.provenance_file(well)
         try:
             content = json.loads(path.read_bytes())
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
+        except OSError as error:
             raise StoreError(
-                f"provenance: {path} ({error}); expected a readable JSON file. Remove it to have the well done again."
+                f"provenance: {path} ({error.strerror}); expected a readable file. Check its permissions."
             ) from error
+        except ValueError:  # a crash of the whole machine can leave it empty: the well is done again
+            return None
         if not isinstance(content, dict) or content.get("format") != _PROVENANCE_FORMAT:
             raise StoreError(
-                f"provenance: {path} is of another format; expected {_PROVENANCE_FORMAT!r}. "
-                "Choose another results folder, or remove the file to have the well done again."
+                f"provenance: {path} is of another format; expected {_PROVENANCE_FORMAT!r}. Choose another results "
+                "folder, or remove the file to have the well done again."
             )
         return content
 
