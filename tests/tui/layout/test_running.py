@@ -1,0 +1,217 @@
+"""Runs from the workbench, by real keys, with the real engine: finished, failed, cancelled, left and found again.
+
+A pipeline that holds at a gate (a function of the user's own, waiting for a file) makes the moments of a run certain.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from openhcs.core.model import Status
+from openhcs.core.orchestrator import Run
+from openhcs.core.pipeline_file import shipped_pipelines
+from openhcs.core.progress import RunState, WellState
+from openhcs.testing.driver import WorkbenchDriver, workbench
+
+NUCLEI = shipped_pipelines()["nuclei"]
+RUN_S = 120.0
+
+
+class Gate:
+    """A pipeline whose wells wait until `open` is called."""
+
+    def __init__(self, folder: Path) -> None:
+        self.module = f"lab_{folder.name}"
+        self.pipeline = folder / "held.yaml"
+        self.out = folder / "openhcs-results" / "demo" / "held"
+        self._signal = folder / "gate-is-open"
+        (folder / f"{self.module}.py").write_text(
+            "import time\nfrom pathlib import Path\nfrom openhcs.processing.types import Image\n"
+            '__all__ = ["hold"]\n'
+            'def hold(image: Image) -> Image:\n    """Wait for the gate."""\n'
+            f"    while not Path({str(self._signal)!r}).exists():\n        time.sleep(0.02)\n    return image\n"
+        )
+        self.pipeline.write_text("name: held\nsteps:\n  - name: Hold\n    functions: hold\n")
+        settings = folder / "home" / "config" / "settings.yaml"
+        settings.parent.mkdir(parents=True)
+        settings.write_text(f"workers: 1\nfunction_modules: [{self.module}]\n")
+
+    def open(self) -> None:
+        self._signal.touch()
+
+
+@pytest.fixture
+def gate(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
+    monkeypatch.syspath_prepend(home)
+    gate = Gate(home)
+    yield gate
+    gate.open()
+    if gate.out.exists():
+        Run.attach(gate.out).wait(RUN_S)
+
+
+def status(wb: WorkbenchDriver) -> Status:
+    assert wb.state.selected is not None
+    return wb.state.selected.status
+
+
+async def wait_running(wb: WorkbenchDriver, *wells: str) -> None:
+    """Wait until exactly `wells` are being processed."""
+
+    def is_so() -> bool:
+        row = wb.state.selected
+        running = [well.well for well in row.wells if well.state is WellState.RUNNING] if row else []
+        return running == list(wells)
+
+    await wb.wait_until(is_so, f"{wells} to run", RUN_S)
+
+
+async def test_one_key_brings_a_plate_from_its_folder_to_results(demo: Path, home: Path) -> None:
+    """`r` on a plate just added initialises, compiles and runs it; the wells count nuclei; the results are on disk."""
+    async with workbench([demo], pipeline=NUCLEI, size=(100, 30)) as wb:
+        await wb.press("r")
+        await wb.wait_for("2 wells done", RUN_S)
+        await wb.wait_idle()
+        assert "> ✓ demo" in wb.text
+        assert "nuclei" in wb.line("✓ B02")
+        assert "finished 2 wells in" in wb.text
+        row = wb.state.selected
+        assert row is not None
+        assert row.out == home / "openhcs-results" / "demo" / "nuclei"
+        await wb.press("o")
+        await wb.wait_for("Results: openhcs-results/demo/nuclei")
+        await wb.press("tab", "enter")
+        await wb.wait_for("Objects")
+        await wb.press("escape")
+        await wb.press("s-tab", "r")
+        await wb.wait_for("from an earlier run", RUN_S)
+    assert (home / "openhcs-results" / "demo" / "nuclei").is_dir()
+
+
+async def test_a_truncated_image_fails_its_well_and_no_other(demo: Path, home: Path) -> None:
+    """The plate is X with the count; `n` goes to the failed well and Enter names the file and the cause."""
+    plate = home / "demo"
+    shutil.copytree(demo, plate)
+    broken = next(file for file in sorted(plate.rglob("*B03*.TIF")) + sorted(plate.rglob("*B03*.tif")))
+    broken.write_bytes(broken.read_bytes()[:1000])
+    async with workbench([plate], pipeline=NUCLEI, size=(100, 30)) as wb:
+        await wb.press("r")
+        await wb.wait_for("1 of 2 failed", RUN_S)
+        await wb.wait_idle()
+        assert "> X demo" in wb.text
+        assert "✓ B02" in wb.text
+        await wb.press("tab", "n")
+        assert "> X B03" in wb.text
+        await wb.press("enter")
+        await wb.wait_for("PlaneError")
+        assert broken.name in wb.text
+
+
+async def test_a_run_is_cancelled_after_a_question(demo: Path, gate: Gate) -> None:
+    """`x` asks; going on changes nothing, cancelling ends the run and leaves the plate ready to run again."""
+    async with workbench([demo], pipeline=gate.pipeline) as wb:
+        await wb.press("r")
+        await wait_running(wb, "B02")
+        assert "> ! demo" in wb.text
+        await wb.press("x")
+        await wb.wait_for("Cancel the run?")
+        await wb.press("escape")
+        await wb.wait_gone("Cancel the run?")
+        assert status(wb) is Status.RUNNING
+        await wb.press("x")
+        await wb.wait_for("Cancel the run?")
+        await wb.press("enter")
+        await wb.wait_until(lambda: status(wb) is Status.COMPILED, "the run to end", RUN_S)
+        await wb.wait_idle()
+        assert "> o demo" in wb.text
+        assert "cancelled in" in wb.text
+
+
+async def test_one_well_is_cancelled_and_the_others_finish(demo: Path, gate: Gate) -> None:
+    """`x` on a well that waits takes it out of the run."""
+    async with workbench([demo], pipeline=gate.pipeline) as wb:
+        await wb.press("r")
+        await wait_running(wb, "B02")
+        await wb.press("tab", "down", "x")
+        await wb.wait_for("- B03  cancelled", RUN_S)
+        gate.open()
+        await wb.wait_for("✓ B02", RUN_S)
+        await wb.wait_idle()
+
+
+async def test_a_plate_that_runs_refuses_what_would_disturb_it(demo: Path, gate: Gate) -> None:
+    """While a plate runs it can be neither run again nor removed, and the reason is told."""
+    async with workbench([demo], pipeline=gate.pipeline) as wb:
+        await wb.press("r")
+        await wait_running(wb, "B02")
+        await wb.press("d")
+        await wb.wait_for("demo is running: x cancels that first")
+        await wb.press("r")
+        await wb.wait_for("demo is running: x cancels that")
+        gate.open()
+        await wb.wait_for("2 wells done", RUN_S)
+
+
+async def test_a_second_run_waits_its_turn(demo: Path, home: Path, gate: Gate) -> None:
+    """Two plates do not run at the same time; the second begins when the first has ended, or is cancelled before."""
+    other = home / "other"
+    shutil.copytree(demo, other)
+    async with workbench([demo, other], pipeline=gate.pipeline) as wb:
+        await wb.press("r")
+        await wait_running(wb, "B02")
+        await wb.press("down", "r")
+        await wb.wait_for("waiting its turn")
+        assert "2 plates busy" in wb.screen()[-1]
+        await wb.press("x")
+        await wb.wait_gone("waiting its turn")
+        gate.open()
+        await wb.wait_for("2 wells done", RUN_S)
+
+
+async def test_a_run_left_running_goes_on_and_is_found_again(demo: Path, gate: Gate) -> None:
+    """Quitting asks; left running, the run survives the workbench, and the next one follows it instead of a new one."""
+    async with workbench([demo], pipeline=gate.pipeline) as wb:
+        await wb.press("r")
+        await wait_running(wb, "B02")
+        await wb.press("q")
+        await wb.wait_for("Quit while something runs?")
+        await wb.press("escape")
+        await wb.wait_gone("Quit while something runs?")
+        await wb.press("q")
+        await wb.wait_for("Quit while something runs?")
+        await wb.press("enter")
+        assert await wb.wait_exit() == 0
+    assert Run.attach(gate.out).poll().state is RunState.RUNNING
+    async with workbench([demo], pipeline=gate.pipeline) as wb:
+        await wb.press("r")
+        await wb.wait_for("running already", RUN_S)
+        gate.open()
+        await wb.wait_for("2 wells done", RUN_S)
+
+
+async def test_leaving_can_cancel_what_runs(demo: Path, gate: Gate) -> None:
+    """Answered with cancel, quitting ends the run before the workbench closes."""
+    async with workbench([demo], pipeline=gate.pipeline) as wb:
+        await wb.press("r")
+        await wait_running(wb, "B02")
+        await wb.press("q")
+        await wb.wait_for("Quit while something runs?")
+        await wb.press("c")
+        assert await wb.wait_exit(RUN_S) == 0
+    assert Run.attach(gate.out).poll().state is RunState.CANCELLED
+
+
+async def test_results_that_cannot_be_written_are_refused_in_words(demo: Path, home: Path) -> None:
+    """Where the results folder cannot be made, the dialog names it and the plate is X."""
+    (home / "openhcs-results").write_text("a file where the folder should be")
+    async with workbench([demo], pipeline=NUCLEI) as wb:
+        await wb.press("r")
+        await wb.wait_for("Cannot run demo", RUN_S)
+        assert "openhcs-results" in wb.text
+        await wb.press("escape")
+        await wb.wait_idle()
+        assert "> X demo" in wb.text
