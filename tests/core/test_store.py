@@ -173,11 +173,13 @@ def test_a_reader_never_sees_half_a_new_well(folder: ResultsFolder) -> None:
     writer = threading.Thread(target=add_wells)
     writer.start()
     seen: set[int] = set()
-    while not ended.is_set():
-        listed = ngio.open_ome_zarr_plate(folder.plate, mode="r").wells_paths()
-        seen.add(len(listed))
-        assert all(value_of(folder, path.replace("/", "")) == 5 for path in listed)
-    writer.join()
+    try:
+        while not ended.is_set():
+            listed = ngio.open_ome_zarr_plate(folder.plate, mode="r").wells_paths()
+            seen.add(len(listed))
+            assert all(value_of(folder, path.replace("/", "")) == 5 for path in listed)
+    finally:
+        writer.join()
     assert len(seen) > 1
 
 
