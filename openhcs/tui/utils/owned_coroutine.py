@@ -14,14 +14,14 @@ from collections.abc import Callable, Coroutine, Generator
 from types import TracebackType
 from typing import Any, TypeVar
 
-__all__ = ["OwnedCoroutine", "close_coroutine"]
+__all__ = ["OwnedCoroutine", "close_coroutine", "is_under_way"]
 
 T = TypeVar("T")
 S = TypeVar("S")
 
 
 class OwnedCoroutine(Coroutine[Any, Any, T]):
-    """Runs `body(inner)`; closes `inner` if the body never starts."""
+    """Runs `body(inner)`; closes `inner` if the body never starts, or ends without having started it."""
 
     __slots__ = ("__name__", "__qualname__", "__weakref__", "_inner", "_outer")
 
@@ -53,7 +53,11 @@ class OwnedCoroutine(Coroutine[Any, Any, T]):
 
     def send(self, value: Any) -> Any:
         """Step the body."""
-        return self._outer.send(value)
+        try:
+            return self._outer.send(value)
+        except BaseException:
+            self._close_inner()
+            raise
 
     def throw(
         self,
@@ -62,31 +66,33 @@ class OwnedCoroutine(Coroutine[Any, Any, T]):
         tb: TracebackType | None = None,
     ) -> Any:
         """Throw into the body; an unstarted one ends here, and `inner` with it."""
-        self._close_inner_if_unstarted()
-        return self._outer.throw(typ if val is None else val)
+        try:
+            return self._outer.throw(typ if val is None else val)
+        except BaseException:
+            self._close_inner()
+            raise
 
     def close(self) -> None:
         """Close the body, and `inner` with it."""
-        self._close_inner_if_unstarted()
-        self._outer.close()
+        try:
+            self._outer.close()
+        finally:
+            self._close_inner()
 
     def __await__(self) -> Generator[Any, Any, T]:
         """Awaiting runs the body."""
         try:
             return (yield from self._outer.__await__())
         finally:
-            self._close_inner_if_unstarted()
+            self._close_inner()
 
     def __del__(self) -> None:
         self.close()
 
-    def _close_inner_if_unstarted(self) -> None:
-        if not _started(self._outer):
+    def _close_inner(self) -> None:
+        # Once the body has ended, `inner` has ended too, was never started, or is somebody else's by now.
+        if not is_under_way(self._inner):
             self._inner.close()
-
-
-def _started(coroutine: Coroutine[Any, Any, Any]) -> bool:
-    return not inspect.iscoroutine(coroutine) or inspect.getcoroutinestate(coroutine) != inspect.CORO_CREATED
 
 
 def close_coroutine(coroutine: object) -> None:
@@ -99,3 +105,9 @@ def close_coroutine(coroutine: object) -> None:
     except Exception:
         # An unstarted coroutine cannot raise here; a started one may, from its `finally`, and has no one to tell.
         return
+
+
+def is_under_way(coroutine: object) -> bool:
+    """Whether `coroutine` is being run, by somebody who is not done with it."""
+    running = (inspect.CORO_RUNNING, inspect.CORO_SUSPENDED)
+    return inspect.iscoroutine(coroutine) and inspect.getcoroutinestate(coroutine) in running

@@ -30,7 +30,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar, cast
 
-from openhcs.tui.utils.owned_coroutine import OwnedCoroutine, close_coroutine
+from openhcs.tui.utils.owned_coroutine import OwnedCoroutine, close_coroutine, is_under_way
+from openhcs.tui.utils.safe_log import log_safely
 
 __all__ = [
     "Scope",
@@ -49,8 +50,8 @@ T = TypeVar("T")
 AnyCoroutine = Coroutine[Any, Any, Any]
 ErrorHandler = Callable[[BaseException, str], object]
 
-_UNCLAIMED_S = 0.5
-"""How long a failed task that somebody still holds may stay unawaited before its failure is reported."""
+_UNCLAIMED_S = (0.02, 0.1, 0.4)
+"""After which waits a failed task is looked at again; after the last its failure is told although somebody holds it."""
 
 _SCOPE_EXIT_S = 5.0
 """How long leaving a scope waits for children that ignore their cancellation."""
@@ -118,7 +119,7 @@ class Scope:
     def tasks(self) -> list[asyncio.Task[Any]]:
         """The live tasks of this scope and of the scopes within it, oldest first."""
         members = []
-        for task, scope in self._manager._scope_of.items():
+        for task, scope in list(self._manager._scope_of.items()):
             inside: Scope | None = scope
             while inside is not None and inside is not self:
                 inside = inside.parent
@@ -140,8 +141,8 @@ class UnifiedTaskManager:
         self._born_s: dict[asyncio.Task[Any], float] = {}
         self._spawner: dict[asyncio.Task[Any], asyncio.Task[Any]] = {}
         self._scope_of: dict[asyncio.Task[Any], Scope] = {}
-        self._unclaimed: dict[asyncio.Task[Any], asyncio.TimerHandle] = {}
-        self._exclusive: dict[str, asyncio.Task[Any]] = {}
+        self._unclaimed: dict[asyncio.Task[Any], None] = {}
+        self._exclusive: dict[str, tuple[asyncio.Task[Any], ...]] = {}
         self._waiters: list[_GoneWaiter] = []
         self._total = 0
         self._failed = 0
@@ -149,11 +150,13 @@ class UnifiedTaskManager:
         self._closing = False
         self._shutdown: asyncio.Future[tuple[Straggler, ...]] | None = None
         # One bound method for all tasks, in one context: a method object and a context copy for each task would cost
-        # more than everything else the manager does.
+        # more than everything else the manager does. The context is the one in which the loop was first seen, so what
+        # failures and threads start finds the application there.
         self._on_done = self._done
         self._on_forgotten_done = self._forgotten_done
         self._context = contextvars.Context()
-        weakref.finalize(self, _abandon, self._born_s)
+        weakref.finalize(self, _abandon, self._born_s, self._unclaimed, _log_failure)
+        self._use_running_loop()
 
     # -- starting tasks ------------------------------------------------------------------------------------------
 
@@ -196,24 +199,21 @@ class UnifiedTaskManager:
         return True
 
     def exclusive(self, group: str, coro: Coroutine[Any, Any, T], name: str | None = None) -> asyncio.Task[T]:
-        """Start `coro` in place of the task of `group`, which is cancelled and ends its clean-up first."""
-        previous = self._exclusive.get(group)
+        """Start `coro` in place of the tasks of `group`, which are cancelled and end their clean-up first."""
+        if not asyncio.iscoroutine(cast(object, coro)):
+            self._refuse_type(coro, name or group)
+        # All that have not ended: one cancelled before its first step does not wait for those before it.
+        previous = tuple(task for task in self._exclusive.get(group, ()) if not task.done())
 
         async def after_previous(inner: Coroutine[Any, Any, T]) -> T:
-            if previous is not None and not previous.done():
-                try:
-                    await asyncio.wait((previous,))
-                except asyncio.CancelledError:
-                    inner.close()
-                    # Cancelled while queueing: whoever comes next must still wait for the one before us.
-                    await _wait_through_cancel((previous,), _SCOPE_EXIT_S)
-                    raise
+            if previous:
+                await asyncio.wait(previous)
             return await inner
 
-        if previous is not None:
-            previous.cancel(f"replaced in group {group!r}")
         task = self.create_task(OwnedCoroutine(after_previous, coro), name or group)
-        self._exclusive[group] = task
+        for replaced in previous:
+            replaced.cancel(f"replaced in group {group!r}")
+        self._exclusive[group] = (*previous, task)
         task.add_done_callback(lambda done: self._leave_group(group, done), context=self._context)
         return task
 
@@ -283,17 +283,20 @@ class UnifiedTaskManager:
         is left alone. Calls that come while one is under way wait for the same end; later calls return at once.
         """
         self._closing = True
+        self._use_running_loop()
         if self._shutdown is None or (self._shutdown.done() and self._born_s):
             loop = asyncio.get_running_loop()
-            self._shutdown = loop.create_future()
+            ended = self._shutdown = loop.create_future()
             try:
                 late = await self._end_all(timeout)
             except BaseException:
                 # Whoever else waits goes on with the work that this caller had to leave.
-                shutdown, self._shutdown = self._shutdown, None
-                shutdown.set_result(())
+                if self._shutdown is ended:
+                    self._shutdown = None
+                if not loop.is_closed():
+                    ended.set_result(())
                 raise
-            self._shutdown.set_result(late)
+            ended.set_result(late)
             return late
         waited_for = self._shutdown
         if not waited_for.done():
@@ -307,17 +310,26 @@ class UnifiedTaskManager:
         deadline = loop.time() + timeout
         here = asyncio.current_task()
         generations = self._generations(exclude=here)
+        cleaning_up: list[asyncio.Task[Any]] = []
         while generations:
             generation = generations.pop()
             for task in reversed(generation):
-                _cancel_anywhere(task, "the task manager shuts down")
+                if task.cancelling():
+                    # A second cancellation would cut its clean-up short; it comes only if the first is ignored.
+                    cleaning_up.append(task)
+                else:
+                    _cancel_anywhere(task, "the task manager shuts down")
             # Each generation gets an equal share of what is left, so that a stubborn child cannot keep its
             # spawner from being cancelled in time.
-            share = max(0.0, deadline - loop.time()) / (len(generations) + 1)
+            share = max(0.0, deadline - loop.time()) / (len(generations) + 1 + bool(cleaning_up))
             await self._wait_gone(generation, share)
+        for task in cleaning_up:
+            if task in self._born_s:
+                _cancel_anywhere(task, "the task manager shuts down")
         others = [task for task in self._born_s if task is not here]
         await self._wait_gone(others, max(0.0, deadline - loop.time()))
-        self._claim_all_unclaimed()
+        for task in list(self._unclaimed):
+            self._report_unclaimed(task)
         late = [task for task in self._born_s if task is not here]
         if late:
             self._report_late(f"tasks went on for {timeout:g} s after being cancelled: {len(late)}", late)
@@ -339,7 +351,7 @@ class UnifiedTaskManager:
             return found
 
         generations: list[list[asyncio.Task[Any]]] = []
-        for task in self._born_s:
+        for task in list(self._born_s):
             if task is exclude:
                 continue
             level = depth(task)
@@ -385,19 +397,21 @@ class UnifiedTaskManager:
         scope: Scope | None,
     ) -> asyncio.Task[T]:
         loop = _running_loop()
-        if loop is None or loop is not self._loop:
-            loop = self._bind(loop, coro, name)
+        if loop is not self._loop:
+            self._use_running_loop()
+        if loop is None:
+            self._refuse(coro, name, "no event loop runs in this thread; fire_and_forget works from any thread")
         if self._closing:
             self._refuse(coro, name, "the task manager is shut down")
         if len(self._born_s) >= self.max_tasks:
             self._refuse(coro, name, f"{self.max_tasks} tasks are alive, which is the limit")
         try:
             task: asyncio.Task[T] = loop.create_task(coro, name=name)
-        except TypeError:
-            self._count_refusal(coro, name, "it is not a coroutine")
-            raise
         except RuntimeError as error:
             self._refuse(coro, name, str(error))
+        except Exception:
+            # asyncio says TypeError, or what the object's `__repr__` raises into its message.
+            self._refuse_type(coro, name)
         self._born_s[task] = loop.time()
         self._total += 1
         spawner = _current_task()
@@ -408,36 +422,41 @@ class UnifiedTaskManager:
         task.add_done_callback(on_done, context=self._context)
         return task
 
-    def _bind(
-        self, loop: asyncio.AbstractEventLoop | None, coro: object, name: str | None
-    ) -> asyncio.AbstractEventLoop:
-        if loop is None:
-            self._refuse(coro, name, "no event loop runs in this thread; fire_and_forget works from any thread")
+    def _use_running_loop(self) -> None:
+        """Belong to the loop that runs here, if one does; what is left of a dead one is closed and told."""
+        loop = _running_loop()
+        if loop is None or loop is self._loop:
+            return
         if self._loop is not None and self._loop.is_closed():
-            _abandon(self._born_s)
+            _abandon(self._born_s, self._unclaimed, self.report)
             self._spawner.clear()
             self._scope_of.clear()
-            self._unclaimed.clear()
             self._exclusive.clear()
+            self._shutdown = None
         self._loop = loop
-        return loop
+        self._context = contextvars.copy_context()
 
     def _hand_over(self, coro: AnyCoroutine, name: str | None) -> None:
         loop = self._loop
-        if not asyncio.iscoroutine(untrusted := cast(object, coro)):
-            self._count_refusal(coro, name, "it is not a coroutine")
-            raise TypeError(f"a coroutine was expected, got {untrusted!r}")
+        if not asyncio.iscoroutine(cast(object, coro)):
+            self._refuse_type(coro, name)
         if loop is None or loop.is_closed() or not loop.is_running():
             self._refuse(coro, name, "no event loop runs that could take it")
-        parcel = _Parcel(coro)
+        parcel = _Parcel(coro, lambda lost: self._report_lost(lost, name))
 
         def unpack() -> None:
             self.fire_and_forget(parcel.take(), name)
 
         try:
-            loop.call_soon_threadsafe(unpack)
+            loop.call_soon_threadsafe(unpack, context=self._context)
         except RuntimeError as error:
             self._refuse(parcel.take(), name, str(error))
+
+    def _report_lost(self, coro: AnyCoroutine, name: str | None) -> None:
+        try:
+            self._refuse(coro, name, "the event loop ended before it could take it")
+        except TaskRefused as refusal:
+            self.report(refusal, refusal.name)
 
     def _wake_idle_loop(self) -> None:
         """A signal handler may run while the loop sleeps in its selector: make it look at its queue."""
@@ -449,10 +468,13 @@ class UnifiedTaskManager:
         # Reading `exception()` would count as claiming it.
         if task._exception is not None:
             self._failed += 1
-            loop = task.get_loop()
-            self._unclaimed[task] = loop.call_later(_UNCLAIMED_S, self._report_unclaimed, task)
-            # Those who await the task get its failure in the callbacks that come after this one.
-            loop.call_soon(self._report_if_abandoned, task)
+            if isinstance(task._exception, Exception):
+                # Those who await the task get its failure in the callbacks that come after this one.
+                self._unclaimed[task] = None
+                task.get_loop().call_soon(self._look_for_claim, task, 0)
+            else:
+                # An exit goes up through the loop: nobody will be there to claim it.
+                self._report_failure(task)
 
     def _forgotten_done(self, task: asyncio.Task[Any]) -> None:
         self._forget(task)
@@ -469,23 +491,20 @@ class UnifiedTaskManager:
         for waiter in self._waiters:
             waiter.discard(task)
 
-    def _report_if_abandoned(self, task: asyncio.Task[Any]) -> None:
-        # Held by the table of unclaimed tasks, its timer, the handle that calls us and our argument: nobody else can
+    def _look_for_claim(self, task: asyncio.Task[Any], looks: int) -> None:
+        # Held by the table of unclaimed tasks, by the handle that calls us and by our argument only: nobody else can
         # ever await this task, so its failure need not wait.
-        if task in self._unclaimed and sys.getrefcount(task) <= _REFERENCES_OF_ABANDONED:
+        if sys.getrefcount(task) <= _REFERENCES_OF_ABANDONED or looks == len(_UNCLAIMED_S):
             self._report_unclaimed(task)
+        elif task._log_traceback:
+            task.get_loop().call_later(_UNCLAIMED_S[looks], self._look_for_claim, task, looks + 1)
+        else:
+            self._unclaimed.pop(task, None)
 
     def _report_unclaimed(self, task: asyncio.Task[Any]) -> None:
-        timer = self._unclaimed.pop(task, None)
-        if timer is None:
-            return
-        timer.cancel()
+        self._unclaimed.pop(task, None)
         if task._log_traceback:
             self._report_failure(task)
-
-    def _claim_all_unclaimed(self) -> None:
-        for task in list(self._unclaimed):
-            self._report_unclaimed(task)
 
     def _report_failure(self, task: asyncio.Task[Any]) -> None:
         exception = task.exception()
@@ -496,17 +515,20 @@ class UnifiedTaskManager:
         """Give `exception` to the error handler, or to the log where there is none; never raises."""
         handler = self._error_handler
         if handler is None:
-            logger.error("%s failed", context, exc_info=exception)
+            _log_failure(exception, context)
             return
         try:
             handler(exception, context)
         except Exception as second:
-            logger.error("the error handler failed on %s", context, exc_info=second)
-            logger.error("%s failed", context, exc_info=exception)
+            _log_failure(second, f"the error handler, called for {context},")
+            _log_failure(exception, context)
 
     def _leave_group(self, group: str, task: asyncio.Task[Any]) -> None:
-        if self._exclusive.get(group) is task:
-            del self._exclusive[group]
+        rest = tuple(member for member in self._exclusive.get(group, ()) if member is not task)
+        if rest:
+            self._exclusive[group] = rest
+        else:
+            self._exclusive.pop(group, None)
 
     # -- refusing ------------------------------------------------------------------------------------------------
 
@@ -514,10 +536,15 @@ class UnifiedTaskManager:
         self._count_refusal(coro, name, reason)
         raise TaskRefused(_name_of(coro, name), reason)
 
+    def _refuse_type(self, coro: object, name: str | None) -> NoReturn:
+        self._count_refusal(coro, name, "it is not a coroutine")
+        raise TypeError(f"task {_name_of(coro, name)!r} refused: {type(coro).__name__}; expected a coroutine")
+
     def _count_refusal(self, coro: object, name: str | None, reason: str) -> None:
         self._refused += 1
-        logger.warning("task %r refused: %s", _name_of(coro, name), reason)
-        close_coroutine(coro)
+        if not is_under_way(coro):
+            close_coroutine(coro)
+        log_safely(logger, logging.WARNING, "task %r refused: %s", _name_of(coro, name), reason)
 
 
 class _GoneWaiter:
@@ -540,12 +567,13 @@ class _GoneWaiter:
 
 
 class _Parcel:
-    """A coroutine on its way to another thread's loop; closed if the loop dies before it unpacks."""
+    """A coroutine on its way to another thread's loop; given to `on_lost` if the loop dies before it unpacks."""
 
-    __slots__ = ("_coro",)
+    __slots__ = ("_coro", "_on_lost")
 
-    def __init__(self, coro: AnyCoroutine) -> None:
+    def __init__(self, coro: AnyCoroutine, on_lost: Callable[[AnyCoroutine], None]) -> None:
         self._coro: AnyCoroutine | None = coro
+        self._on_lost = on_lost
 
     def take(self) -> AnyCoroutine:
         coro, self._coro = self._coro, None
@@ -554,7 +582,7 @@ class _Parcel:
 
     def __del__(self) -> None:
         if self._coro is not None:
-            close_coroutine(self._coro)
+            self._on_lost(self._coro)
 
 
 async def _wait_through_cancel(tasks: Collection[asyncio.Task[Any]], timeout: float) -> Collection[asyncio.Task[Any]]:
@@ -579,13 +607,24 @@ def _cancel_anywhere(task: asyncio.Task[Any], reason: str) -> None:
         loop.call_soon_threadsafe(task.cancel, reason)
 
 
-def _abandon(born_s: dict[asyncio.Task[Any], float]) -> None:
-    """Close what tasks of dead loops still hold, so that they end in silence; their loop can run them no more."""
-    for task in list(born_s):
-        if task.get_loop().is_closed():
-            del born_s[task]
+def _abandon(
+    born_s: dict[asyncio.Task[Any], float], unclaimed: dict[asyncio.Task[Any], None], report: ErrorHandler
+) -> None:
+    """Close what tasks of dead loops still hold, and report those that failed when nobody could be told any more."""
+    for task in [*born_s, *unclaimed]:
+        if not task.get_loop().is_closed():
+            continue
+        born_s.pop(task, None)
+        unclaimed.pop(task, None)
+        if not task.done():
             task._log_destroy_pending = False  # type: ignore[attr-defined]
             close_coroutine(task.get_coro())
+        elif task._log_traceback:
+            report(cast(BaseException, task.exception()), task.get_name())
+
+
+def _log_failure(exception: BaseException, context: str) -> None:
+    log_safely(logger, logging.ERROR, "%s failed", context, exc_info=exception)
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:
@@ -619,16 +658,16 @@ def _nothing() -> None:
 
 
 def _count_references_of_abandoned() -> int:
-    """What `sys.getrefcount` says of an object held by a dict, two handles' arguments and our own parameter."""
+    """What `sys.getrefcount` says of an object held by a dict, by a handle's arguments and by our own parameter."""
 
-    def callee(thing: object) -> int:
-        return sys.getrefcount(thing)
+    class Look:
+        def look(self, thing: object, looks: int) -> int:
+            return sys.getrefcount(thing)
 
-    arguments, timer_arguments = (thing := object(),), (thing,)
-    table = dict.fromkeys(arguments)
-    del thing
-    count: int = contextvars.Context().run(callee, *arguments)
-    del table, timer_arguments
+    arguments = (object(), 0)
+    table = dict.fromkeys(arguments[:1])
+    count: int = contextvars.Context().run(Look().look, *arguments)
+    del table
     return count
 
 
@@ -638,7 +677,8 @@ _REFERENCES_OF_ABANDONED = _count_references_of_abandoned()
 # -- the one for the whole program -------------------------------------------------------------------------------
 
 _global_task_manager: UnifiedTaskManager | None = None
-_global_lock = threading.Lock()
+# Re-entrant: a finaliser or a signal handler may ask while this thread is in here.
+_global_lock = threading.RLock()
 
 
 def get_task_manager() -> UnifiedTaskManager:
@@ -648,8 +688,10 @@ def get_task_manager() -> UnifiedTaskManager:
         manager = _global_task_manager
         if manager is None or (manager._loop is not None and manager._loop.is_closed()):
             handler = manager._error_handler if manager is not None else None
-            manager = _global_task_manager = UnifiedTaskManager()
+            manager = UnifiedTaskManager()
             manager.set_error_handler(handler)
+            _global_task_manager = manager
+        manager._use_running_loop()
         return manager
 
 
