@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from prompt_toolkit.application import get_app
 from prompt_toolkit.data_structures import Point
+from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import StyleAndTextTuples, fragment_list_width, split_lines
 from prompt_toolkit.key_binding import KeyBindingsBase, merge_key_bindings
 from prompt_toolkit.layout.containers import Container, Window
 from prompt_toolkit.layout.controls import UIContent, UIControl
-from prompt_toolkit.layout.margins import ScrollbarMargin
+from prompt_toolkit.layout.margins import ConditionalMargin, ScrollbarMargin
 from prompt_toolkit.mouse_events import MouseButton, MouseEvent, MouseEventType
 
 from openhcs.tui.ports import TaskSpawner
@@ -78,7 +79,10 @@ class SelectableList(Generic[T]):
         bound = key_bindings(self.rows, tasks=tasks, refuse=refuse)
         self.control = _ListControl(self, merge_key_bindings([bound, keys]) if keys is not None else bound)
         self.window = Window(
-            self.control, right_margins=[ScrollbarMargin()], always_hide_cursor=True, style="class:list"
+            self.control,
+            right_margins=[ConditionalMargin(ScrollbarMargin(), Condition(self._overflows))],
+            always_hide_cursor=True,
+            style="class:list",
         )
 
     def __pt_container__(self) -> Container:
@@ -109,6 +113,10 @@ class SelectableList(Generic[T]):
         if activate is not None and items:
             item = items[self.index]
             start_effect(lambda: activate(item), self.name, self._tasks)
+
+    def _overflows(self) -> bool:
+        info = self.window.render_info
+        return info is not None and len(self._items()) > info.window_height
 
     def _page(self) -> int:
         info = self.window.render_info

@@ -24,7 +24,7 @@ STYLE: Final[dict[str, str]] = {
     "tile": "bg:#3a1d1f #ffd9d6",
     "tile.title": "bold",
     # rows
-    "selected": "reverse",
+    "selected": "reverse #d4d7da bg:#16191d",  # its own colours: others would be reversed into blocks
     "selected.unfocused": "noreverse bold bg:#2a3037",
     "mark": "bold",
     "muted": "#7f8a94",
