@@ -39,8 +39,8 @@ async def show_text(
 
     rows = (
         Binding(("escape", "enter", "q", "c-c"), close, "Close", "Close this text."),
-        Binding(("down", "j"), lambda: view.scroll(1), "Down", "Scroll one line down."),
-        Binding(("up", "k"), lambda: view.scroll(-1), "Up", "Scroll one line up."),
+        Binding(("down", "j"), lambda: view.scroll(1), "Scroll", "Scroll one line down."),
+        Binding(("up", "k"), lambda: view.scroll(-1), "Up", "Scroll one line up.", on_footer=False),
     )
     view = LineView(lambda: lines, draw, prefer_rows=len(lines))
     width = max([get_cwidth(line) for line in lines] + [get_cwidth(title) + 6, 40]) + 4

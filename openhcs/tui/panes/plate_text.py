@@ -39,15 +39,22 @@ _WELL_LOOK: Final = {
 }
 _RESULTS: Final = "Results "
 
+WIDE: Final = 80
+"""Cells from which a plate's line has room for its format and shape."""
+NAME_WIDTH: Final = 28
+
 
 def plate_fragments(row: PlateRow, width: int, now_s: float) -> StyleAndTextTuples:
     """One line of the plate list: status, name, and at the right how things stand."""
     tail_style, tail = _tail(row, now_s)
     tail = cut(tail, max(0, width - 12))
-    name = fit(visible(row.name), max(0, width - len(tail) - 4))
+    room = max(0, width - len(tail) - 4)
+    name_width = min(room, NAME_WIDTH) if width >= WIDE else room
+    shape = visible(f"{row.facts.format}  {shape_text(row.facts)}") if row.facts is not None else ""
     return [
         (_STATUS_STYLE[row.status], f"{row.status.value} "),
-        ("", name),
+        ("", fit(visible(row.name), name_width)),
+        ("class:muted", fit(f"  {shape}", room - name_width)),
         ("", "  "),
         (tail_style, tail),
     ]
@@ -114,7 +121,7 @@ def summary_fragments(row: PlateRow | None, width: int, now_s: float) -> StyleAn
         first = visible(str(facts.discrepancies[0]))
         count = len(facts.discrepancies)
         more = f" (+{count - 1}, Enter)" if count > 1 else ""
-        lines.append(("class:warning", f"{cut(f'! {first}', max(0, width - len(more)))}{more}"))
+        lines.append(("class:warning", f"{cut(f'Note: {first}', max(0, width - len(more)))}{more}"))
     fragments: StyleAndTextTuples = []
     for style, text in lines:
         # A results folder is told by its end, other lines by their beginning.
