@@ -29,7 +29,7 @@ _WHEEL_ROWS = 3
 class LineView(UIControl):
     """Shows `lines()`, each drawn by `draw(number, line)`, from the row that has been scrolled to.
 
-    `prefer_rows` is the height asked for when there is room to choose.
+    It asks for the rows its lines need, at most `prefer_rows`.
     """
 
     def __init__(
@@ -111,7 +111,12 @@ class LineView(UIControl):
     def preferred_height(
         self, width: int, max_available_height: int, wrap_lines: bool, get_line_prefix: object
     ) -> int | None:
-        return min(self._prefer_rows, max_available_height)
+        wanted = 0
+        for line in self._lines()[: self._prefer_rows]:
+            wanted += len(_wrap(_cut(line), max(1, width - 1)))
+            if wanted >= self._prefer_rows:
+                break
+        return min(max(1, wanted), self._prefer_rows, max_available_height)
 
     def create_content(self, width: int, height: int) -> UIContent:
         self._width, self._height = max(1, width - 1), height
