@@ -24,6 +24,7 @@ from prompt_toolkit.layout.containers import (
 from prompt_toolkit.layout.controls import FormattedTextControl
 
 from openhcs.tui import actions
+from openhcs.tui.effects.errors import ErrorHistory
 from openhcs.tui.effects.pipeline import PipelineEffects
 from openhcs.tui.effects.plates import PlateEffects
 from openhcs.tui.effects.text_dialog import show_text
@@ -49,6 +50,7 @@ class CanonicalTUILayout:
     """Builds the screen; `root` is its container, `places` are where Tab stops.
 
     Args:
+        errors: the errors to look back on.
         on_quit: what `q` does.
         on_error: takes what a pane raises while it is drawn.
     """
@@ -60,6 +62,7 @@ class CanonicalTUILayout:
         pipeline: PipelineEffects,
         *,
         tasks: TaskSpawner,
+        errors: ErrorHistory,
         on_quit: Effect,
         on_error: ErrorSink,
     ) -> None:
@@ -72,7 +75,7 @@ class CanonicalTUILayout:
             self.plate_manager.wells,
             self.pipeline_editor.steps,
         )
-        self.rows = self._rows(on_quit)
+        self.rows = self._rows(on_quit, errors)
         self.menu_bar = MenuBar(self._menus(), tasks=tasks, refuse=self._refuse, right=lambda: "OpenHCS")
         self._menu_rows = self._menu_bindings()
         status = StatusBar(
@@ -126,7 +129,7 @@ class CanonicalTUILayout:
         selected = self.menu_bar.selected
         return selected.description if selected is not None else ""
 
-    def _rows(self, on_quit: Effect) -> tuple[Binding, ...]:
+    def _rows(self, on_quit: Effect, errors: ErrorHistory) -> tuple[Binding, ...]:
         return (
             Binding(("?", "f1"), self.show_help, "Help", "Show what every key does."),
             Binding(("tab", "f6"), lambda: self.move_focus(1), "Next pane", "Go to the next pane.", on_footer=False),
@@ -134,11 +137,14 @@ class CanonicalTUILayout:
                 ("s-tab",), lambda: self.move_focus(-1), "Previous pane", "Go to the previous pane.", on_footer=False
             ),
             Binding(("f10",), lambda: self.menu_bar.open(0), "Menu", "Open the menu bar."),
+            Binding(
+                ("E",), errors.show, "Errors", "Show the errors there have been.", errors.why_empty, on_footer=False
+            ),
             Binding(("q", "c-q", "c-c"), on_quit, "Quit", "Leave the workbench; a run may go on without it."),
         )
 
     def _menus(self) -> tuple[Menu, ...]:
-        help_row, next_row, _, _, quit_row = self.rows
+        help_row, next_row, previous_row, _, errors_row, quit_row = self.rows
         plates, wells = self.plate_manager.plate_rows, self.plate_manager.well_rows
         add, init, compile_, run, cancel, remove, restore, details, results = plates
         return (
@@ -146,7 +152,7 @@ class CanonicalTUILayout:
             Menu("Plate", (add, remove, restore, None, init, compile_, run, cancel, None, details, results)),
             Menu("Wells", wells),
             Menu("Steps", (*self.pipeline_editor.step_rows, None, *self.pipeline_editor.file_rows[4:])),
-            Menu("Help", (help_row, next_row)),
+            Menu("Help", (help_row, errors_row, None, next_row, previous_row)),
         )
 
     def _menu_bindings(self) -> tuple[Binding, ...]:

@@ -7,17 +7,21 @@ they were. The terminal is given back whichever way it ends.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Final
 
 from prompt_toolkit.styles import Style
 
+from openhcs.core import paths
 from openhcs.errors import TerminalError
 from openhcs.tui import actions
+from openhcs.tui.effects.errors import ErrorHistory
 from openhcs.tui.effects.pipeline import PipelineEffects
 from openhcs.tui.effects.plates import PlateEffects
 from openhcs.tui.effects.preferences import Preferences
@@ -32,10 +36,13 @@ from openhcs.tui.utils.safe_error_handler import SafeErrorHandler, get_error_han
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.utils.terminal_guard import TerminalGuard
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager, get_task_manager, initialize_task_manager
+from openhcs.tui.utils.watchdog import Watchdog
 from openhcs.tui.widgets.style import STYLE
 from openhcs.tui.workbench import Severity
 
 __all__ = ["SimpleOpenHCSTUILauncher", "main"]
+
+logger = logging.getLogger(__name__)
 
 SHUTDOWN_S: Final = 3.0
 HEADLESS: Final = "Use `openhcs run PLATE --pipeline FILE` there, which needs no screen."
@@ -51,7 +58,10 @@ class SimpleOpenHCSTUILauncher:
         self.tasks = UnifiedTaskManager()
         self.focus = FocusManager()
         self.errors = SafeErrorHandler(
-            ErrorJournal(), app_state=self.state, show_status=self._show_status, tasks=self.tasks
+            ErrorJournal(paths.logs_folder() / "errors.jsonl"),
+            app_state=self.state,
+            show_status=self._show_status,
+            tasks=self.tasks,
         )
         self.app: GuardedApplication[int] | None = None
         self.dialogs: FloatDialogHost | None = None
@@ -64,7 +74,7 @@ class SimpleOpenHCSTUILauncher:
         """
         check_terminal()
         try:
-            with TerminalGuard() as guard:
+            with _log_file(paths.logs_folder() / "workbench.log"), TerminalGuard() as guard:
                 return asyncio.run(self.run_async(guard))
         finally:
             self.errors.tell_untold()
@@ -74,12 +84,15 @@ class SimpleOpenHCSTUILauncher:
         preferences = Preferences()
         plates = PlateEffects(self.state, self.tasks, preferences)
         pipeline = PipelineEffects(self.state, self.tasks, preferences)
+        errors = ErrorHistory(self.errors.journal, self.state, self.tasks)
 
         async def quit_() -> None:
             if await plates.may_leave() and await pipeline.may_lose_changes("Quit?"):
                 app.exit(result=0)
 
         async def open_what_was_given() -> None:
+            if self.errors.journal.path is not None:
+                await errors.offer_what_was_left(self.errors.journal.path)
             if self._pipeline is not None:
                 await pipeline.load_file(self._pipeline)
             if self._plates:
@@ -92,6 +105,7 @@ class SimpleOpenHCSTUILauncher:
                 plates,
                 pipeline,
                 tasks=self.tasks,
+                errors=errors,
                 on_quit=quit_,
                 on_error=self.errors.handle_error_sync,
             )
@@ -109,6 +123,8 @@ class SimpleOpenHCSTUILauncher:
             app.ttimeoutlen, app.timeoutlen = 0.05, 0.3
             self.errors.screen_is_live = lambda: app.is_running
             unsubscribe = self.state.subscribe(app.invalidate)
+            watchdog = Watchdog(lambda blocked: logger.warning("%s\n%s", blocked, "".join(blocked.stack)))
+            watchdog.start()
             if guard is not None:
                 guard.catch_signals(lambda number: _leave(app, 128 + number))
             try:
@@ -118,7 +134,9 @@ class SimpleOpenHCSTUILauncher:
                 return code
             finally:
                 unsubscribe()
+                watchdog.stop()
                 await self.tasks.shutdown(SHUTDOWN_S)
+                self.errors.journal.close()
 
     def _show_status(self, text: str) -> None:
         self.state.dispatch(actions.MessageShown(visible(text), Severity.ERROR))
@@ -154,6 +172,27 @@ def _installed(tasks: UnifiedTaskManager, focus: FocusManager, errors: SafeError
         initialize_task_manager(before[0])
         initialize_focus_manager(before[1])
         initialize_error_handler(before[2])
+
+
+@contextmanager
+def _log_file(file: Path) -> Iterator[None]:
+    """Write the program's log to `file` for the time of the block; the terminal is taken."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handler: logging.Handler = RotatingFileHandler(file, maxBytes=1_000_000, backupCount=2, encoding="utf-8")
+    except OSError:
+        handler = logging.NullHandler()  # a home that cannot be written is no reason not to work
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    log = logging.getLogger("openhcs")
+    level = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+        log.removeHandler(handler)
+        handler.close()
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from openhcs.core.pipeline_file import load_pipeline, shipped_pipelines
 from openhcs.errors import TerminalError
 from openhcs.testing.driver import WorkbenchDriver, workbench
 from openhcs.tui.layout.simple_launcher import SimpleOpenHCSTUILauncher
+from openhcs.tui.utils.error_journal import ErrorJournal
 from openhcs.tui.utils.focus_manager import get_focus_manager
 from openhcs.tui.utils.safe_error_handler import get_error_handler
 from openhcs.tui.utils.unified_task_manager import get_task_manager
@@ -411,5 +412,20 @@ async def test_an_error_of_the_program_is_shown_and_the_workbench_goes_on(demo: 
         await wb.press("escape")
         await wb.wait_gone("a fault in a task")
         assert [type(error) for error in wb.take_errors()] == [ZeroDivisionError]
+        await wb.press("E")
+        await wb.wait_for("do something: ZeroDivisionError")
+        await wb.press("escape")
+        await wb.wait_gone("do something")
         await wb.press("i")
         await wb.wait_for("> - demo")
+
+
+async def test_errors_the_last_session_could_not_show_are_offered(home: Path) -> None:
+    """What stands in the error journal as never shown is told at the next start, and `E` shows it."""
+    journal = ErrorJournal(home / "home" / "logs" / "errors.jsonl")
+    journal.receive(RuntimeError("lost with the terminal"), "run demo")
+    journal.close()
+    async with workbench() as wb:
+        await wb.wait_for("1 error of the last session")
+        await wb.press("E")
+        await wb.wait_for("lost with the terminal")
