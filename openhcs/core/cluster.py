@@ -162,6 +162,7 @@ class WellCluster:
 
     def _death(self, pid: int) -> str:
         return (
-            f"the worker process {pid} died; it was probably out of memory (a worker may use "
-            f"{self._memory_limit_bytes / 2**30:.1f} GiB). Use fewer workers, or give each more memory."
+            f"the worker process {pid} died: it was probably out of memory (a worker may use "
+            f"{self._memory_limit_bytes / 2**30:.1f} GiB), or a library crashed. Use fewer workers or give each more "
+            "memory, or see the run's log."
         )

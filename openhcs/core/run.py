@@ -18,7 +18,7 @@ from pathlib import Path
 from openhcs.core.control import request
 from openhcs.core.journal import Event, EventKind, JournalFollower
 from openhcs.core.model import WellPlan
-from openhcs.core.progress import RunProgress
+from openhcs.core.progress import RunProgress, RunState
 from openhcs.core.results import ResultsFolder, explained
 from openhcs.core.run_folder import RunFolder, RunRequest
 from openhcs.errors import RunError, StoreError
@@ -101,18 +101,19 @@ class Run:
         """Ask the runner to cancel the run; it ends within about 2 s. A run that has ended is left alone.
 
         Raises:
-            RunError: the runner lives and cannot be reached.
+            StoreError: the run's folder cannot be written, which asking needs.
         """
         if self.poll().state.has_ended:
             return
+        with explained(self._folder.cancel_asked):
+            self._folder.cancel_asked.touch()
         try:
             request(self._folder.path, {"do": "cancel"})
         except RunError:
-            if not self._folder.is_alive():
-                return
-            if not self._pid:
-                raise
-            os.kill(self._pid, signal.SIGTERM)  # the lock says that this very process lives
+            # Before its first event the runner sees the file; after it, a runner without a socket heeds the signal.
+            # The lock says that this very process lives.
+            if self.poll().state is RunState.RUNNING and self._folder.is_alive():
+                os.kill(self._pid, signal.SIGTERM)
 
     def cancel_well(self, well: str) -> None:
         """Ask the runner to cancel one well that is running or pending.
@@ -184,6 +185,7 @@ def _start_runner(folder: RunFolder, alive: int) -> subprocess.Popen[bytes]:
         "OPENBLAS_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
         "POLARS_MAX_THREADS": "1",
+        "PYTHONFAULTHANDLER": "1",  # where a library crashed goes into the log
     }
     with folder.log.open("ab") as log:
         return subprocess.Popen(

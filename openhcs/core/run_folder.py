@@ -77,6 +77,11 @@ class RunFolder:
         """What the runner and its workers printed."""
         return self.path / "runner.log"
 
+    @property
+    def cancel_asked(self) -> Path:
+        """A file that exists once the run is to be cancelled; the runner looks when its control socket is there."""
+        return self.path / "cancel"
+
     def read_request(self) -> tuple[RunRequest, tuple[WellPlan, ...]]:
         """The request and its plans; raises `StoreError`."""
         try:

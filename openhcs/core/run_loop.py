@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RunLoop"]
 
+_STARTING_ENDS_WITHIN_S = 0.5
+
 
 class RunLoop:
     """The wells of a run on their way through the workers."""
@@ -42,7 +44,7 @@ class RunLoop:
         self._pending: deque[WellPlan] = deque()
         self._running: dict[str, int] = {}
         self._cancelled: set[str] = set()
-        self._cancelling = False
+        self._cancelling = asyncio.Event()
         self._cluster: WellCluster | None = None
 
     async def run(self) -> None:
@@ -65,15 +67,18 @@ class RunLoop:
         self._results.clear_temporary()
         for plan in self._plans:
             self._reuse_or_queue(plan)
+        if self._cancelling.is_set():
+            self.cancel()
         if self._pending:
-            await self._run_pending()
+            await self._run_pending_or_cancel()
             self._results.clear_temporary()
         message = await asyncio.to_thread(self._combine_tables)
-        self._say(EventKind.RUN_CANCELLED if self._cancelling else EventKind.RUN_FINISHED, message=message)
+        kind = EventKind.RUN_CANCELLED if self._cancelling.is_set() else EventKind.RUN_FINISHED
+        self._say(kind, message=message)
 
     def cancel(self) -> None:
-        """Cancel every well that is not done; the workers that have one are killed."""
-        self._cancelling = True
+        """Cancel every well that is not done, also before `run`; the workers that have one are killed."""
+        self._cancelling.set()
         for well in [plan.well for plan in self._pending] + list(self._running):
             self._cancel_well(well)
 
@@ -98,6 +103,18 @@ class RunLoop:
         provenance = self._results.read_provenance(plan.well) or {}
         self._say(EventKind.WELL_REUSED, plan.well, objects=provenance.get("objects"))
 
+    async def _run_pending_or_cancel(self) -> None:
+        """Process what is pending; if the run is cancelled while workers start, do not wait for them."""
+        processing = asyncio.create_task(self._run_pending(), name="pending wells")
+        cancelled = asyncio.create_task(self._cancelling.wait(), name="cancel")
+        await asyncio.wait({processing, cancelled}, return_when=asyncio.FIRST_COMPLETED)
+        cancelled.cancel()
+        if self._cluster is None and not processing.done():
+            processing.cancel()
+            await asyncio.wait({processing}, timeout=_STARTING_ENDS_WITHIN_S)  # what is left ends with this process
+        else:
+            await processing
+
     async def _run_pending(self) -> None:
         # Dask takes 0.4 s to import: a run that only reuses wells does without, and the journal has begun meanwhile.
         from openhcs.core.cluster import start_cluster
@@ -112,7 +129,6 @@ class RunLoop:
             async with asyncio.TaskGroup() as group:
                 for slot in range(workers):
                     group.create_task(self._work(cluster, slot), name=f"slot {slot}")
-        self._cluster = None
 
     async def _work(self, cluster: WellCluster, slot: int) -> None:
         """Give the worker of a slot one pending well after the other."""
@@ -159,10 +175,12 @@ class RunLoop:
 
     def _combine_tables(self) -> str:
         """Write the tables of all wells; return what the user should know about them."""
-        from openhcs.core.tables import combine_tables  # polars: 0.2 s, at the end of a run only
-
         done = self._results.done_wells()
         same = self._results.done_wells(recipe_of(self._plans[0]))
+        if not same:
+            return ""
+        from openhcs.core.tables import combine_tables  # polars: 0.2 s, at the end of a run only
+
         combine_tables(self._results, same)
         others = [well for well in done if well not in same]
         if not others:

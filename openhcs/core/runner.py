@@ -8,12 +8,16 @@ however it ends, see `test_runner`.
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 import time
 import traceback
+from contextlib import suppress
 from multiprocessing import forkserver
 from pathlib import Path
+
+import psutil
 
 from openhcs.core.journal import Event, EventKind, JournalWriter
 
@@ -58,6 +62,8 @@ async def _run(path: Path) -> int:
             for signum in (signal.SIGTERM, signal.SIGINT):
                 asyncio.get_running_loop().add_signal_handler(signum, loop.cancel)
             async with serve_control(path, private, loop.answer):
+                if folder.cancel_asked.exists():  # by somebody who came before there was a control socket
+                    loop.cancel()
                 await loop.run()
         except Exception as error:  # the boundary of the run: told in the journal, whole in the log
             traceback.print_exc()
@@ -72,5 +78,16 @@ def _message(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
+def _end_children() -> None:
+    """Kill what is left of the processes this one started, such as a fork server that is still importing."""
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            child.kill()
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    _end_children()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)  # not sys.exit: libraries would wait for what they started

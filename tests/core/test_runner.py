@@ -204,6 +204,17 @@ def test_cancel_ends_running_wells_and_leaves_no_process(plate: Path, tmp_path: 
     assert not list((tmp_path / "out" / "provenance").glob("*"))
 
 
+def test_a_run_can_be_cancelled_before_it_has_begun(plate: Path, tmp_path: Path, runs: list[Run]) -> None:
+    """Cancelled at once, a run ends as cancelled without a well begun, and leaves no process."""
+    run = compiled(plate).run(tmp_path / "out")
+    runs.append(run)
+    run.cancel()
+    progress = run.wait(timeout_s=10)
+    assert (progress.state, set(states(progress).values())) == (RunState.CANCELLED, {WellState.CANCELLED})
+    psutil.wait_procs(processes_of(run.pid), timeout=2)
+    assert processes_of(run.pid) == []
+
+
 def test_a_runner_that_is_killed_takes_its_workers_with_it(plate: Path, tmp_path: Path, runs: list[Run]) -> None:
     """After kill -9 of the runner no process of it is left, the run has failed, and the next one may begin."""
     fill(plate, "B02", HOLD)
