@@ -1,0 +1,1 @@
+"""Every question the workbench can ask, answered by keys and mouse on a screen."""
