@@ -19,6 +19,7 @@ Standard library only; anybody may import this.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import inspect
 import logging
@@ -26,8 +27,8 @@ import sys
 import threading
 import weakref
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Mapping
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any, NoReturn, TypeVar, cast
 
 from openhcs.tui.utils.owned_coroutine import OwnedCoroutine, close_coroutine, is_under_way
@@ -46,12 +47,16 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
+_running_loop = asyncio._get_running_loop
+
 T = TypeVar("T")
 AnyCoroutine = Coroutine[Any, Any, Any]
 ErrorHandler = Callable[[BaseException, str], object]
 
 _UNCLAIMED_S = (0.02, 0.1, 0.4)
 """After which waits a failed task is looked at again; after the last its failure is told although somebody holds it."""
+
+_SHUTS_DOWN = "the task manager shuts down"
 
 _SCOPE_EXIT_S = 5.0
 """How long leaving a scope waits for children that ignore their cancellation."""
@@ -105,14 +110,17 @@ class Scope:
         """As `UnifiedTaskManager.create_task`, owned by this scope."""
         if self._closed:
             self._manager._refuse(coro, name, f"scope {self.path!r} is closed")
-        return self._manager._start(coro, name, self._manager._on_done, self)
+        task = self._manager.create_task(coro, name)
+        self._manager._scope_of[task] = self
+        return task
 
     def fire_and_forget(self, coro: AnyCoroutine, name: str | None = None) -> None:
         """As `UnifiedTaskManager.fire_and_forget`, owned by this scope; call it from the scope's own loop."""
         try:
             if self._closed:
                 self._manager._refuse(coro, name, f"scope {self.path!r} is closed")
-            self._manager._start(coro, name, self._manager._on_forgotten_done, self)
+            task = self._manager._start(coro, name, self._manager._on_forgotten_done)
+            self._manager._scope_of[task] = self
         except (TaskRefused, TypeError) as refusal:
             self._manager.report(refusal, _name_of(coro, name))
 
@@ -166,7 +174,7 @@ class UnifiedTaskManager:
         The caller may await the task and then gets its failure; a failure that nobody claims is reported.
         Raises TaskRefused (limit, shutting down, no running loop here) or TypeError (not a coroutine).
         """
-        return self._start(coro, name, self._on_done, None)
+        return self._start(coro, name, self._on_done)
 
     def fire_and_forget(self, coro: AnyCoroutine, name: str | None = None) -> None:
         """Run `coro` to its end for its effect; its failure or refusal is reported, never raised.
@@ -177,26 +185,25 @@ class UnifiedTaskManager:
             if _running_loop() is None:
                 self._hand_over(coro, name)
             else:
-                self._start(coro, name, self._on_forgotten_done, None)
+                self._start(coro, name, self._on_forgotten_done)
                 self._wake_idle_loop()
         except (TaskRefused, TypeError) as refusal:
             self.report(refusal, _name_of(coro, name))
 
-    def offer(self, work: Callable[[], AnyCoroutine], name: str) -> bool:
-        """Run `work()` as `fire_and_forget` would, if a task can be had now; False, told to nobody, if not.
+    def offer(self, work: Callable[[], AnyCoroutine], name: str) -> None:
+        """Run `work()` as `fire_and_forget` would if a task can be had; drop `work`, and tell nobody, if not.
 
         For work that is about refusals and failures itself, and must not cause more of them.
         """
-        loop = _running_loop() or self._loop
-        if self._closing or loop is None or loop.is_closed() or not loop.is_running():
-            return False
-        if loop is not _running_loop():
-            loop.call_soon_threadsafe(self.offer, work, name)
-            return True
-        if len(self._born_s) >= self.max_tasks:
-            return False
-        self.fire_and_forget(work(), name)
-        return True
+        here, loop = _running_loop(), self._loop
+        if self._closing:
+            return
+        if here is not None:
+            if len(self._born_s) < self.max_tasks:
+                self.fire_and_forget(work(), name)
+        elif loop is not None and loop.is_running():
+            with contextlib.suppress(RuntimeError):  # the loop has ended since
+                loop.call_soon_threadsafe(self.offer, work, name, context=self._context)
 
     def exclusive(self, group: str, coro: Coroutine[Any, Any, T], name: str | None = None) -> asyncio.Task[T]:
         """Start `coro` in place of the tasks of `group`, which are cancelled and end their clean-up first."""
@@ -217,7 +224,7 @@ class UnifiedTaskManager:
         task.add_done_callback(lambda done: self._leave_group(group, done), context=self._context)
         return task
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def scope(self, name: str, parent: Scope | None = None) -> AsyncIterator[Scope]:
         """`async with manager.scope("plate A") as scope`: leaving it cancels and awaits its tasks, newest first."""
         scope = Scope(self, name, parent)
@@ -317,15 +324,17 @@ class UnifiedTaskManager:
                 if task.cancelling():
                     # A second cancellation would cut its clean-up short; it comes only if the first is ignored.
                     cleaning_up.append(task)
+                elif task.get_loop() is loop:
+                    task.cancel(_SHUTS_DOWN)
                 else:
-                    _cancel_anywhere(task, "the task manager shuts down")
+                    _cancel_anywhere(task, _SHUTS_DOWN)
             # Each generation gets an equal share of what is left, so that a stubborn child cannot keep its
             # spawner from being cancelled in time.
             share = max(0.0, deadline - loop.time()) / (len(generations) + 1 + bool(cleaning_up))
             await self._wait_gone(generation, share)
         for task in cleaning_up:
             if task in self._born_s:
-                _cancel_anywhere(task, "the task manager shuts down")
+                _cancel_anywhere(task, _SHUTS_DOWN)
         others = [task for task in self._born_s if task is not here]
         await self._wait_gone(others, max(0.0, deadline - loop.time()))
         for task in list(self._unclaimed):
@@ -337,6 +346,8 @@ class UnifiedTaskManager:
 
     def _generations(self, exclude: asyncio.Task[Any] | None) -> list[list[asyncio.Task[Any]]]:
         """Live tasks by how many managed spawners stand above them; oldest first in each."""
+        if not self._spawner:
+            return [[task for task in self._born_s if task is not exclude]]
         depths: dict[asyncio.Task[Any], int] = {}
 
         def depth(task: asyncio.Task[Any]) -> int:
@@ -363,7 +374,7 @@ class UnifiedTaskManager:
     async def _wait_gone(self, tasks: Collection[asyncio.Task[Any]], timeout: float) -> None:
         """Wait until all of `tasks` are gone, at most `timeout` seconds: one future, however many tasks."""
         loop = asyncio.get_running_loop()
-        alive = {task for task in tasks if task in self._born_s}
+        alive = [task for task in tasks if task in self._born_s]
         if not alive:
             return
         waiter = _GoneWaiter(alive, loop.create_future())
@@ -376,7 +387,7 @@ class UnifiedTaskManager:
             self._waiters.remove(waiter)
 
     def _stragglers(self, tasks: Iterable[asyncio.Task[Any]]) -> tuple[Straggler, ...]:
-        now = self._loop.time() if self._loop is not None else 0.0
+        now = monotonic()
         here = _current_task()
         return tuple(
             Straggler(task.get_name(), now - self._born_s.get(task, now), _stack_of(task))
@@ -394,16 +405,16 @@ class UnifiedTaskManager:
         coro: Coroutine[Any, Any, T],
         name: str | None,
         on_done: Callable[[asyncio.Task[Any]], None],
-        scope: Scope | None,
     ) -> asyncio.Task[T]:
+        born_s = self._born_s
         loop = _running_loop()
-        if loop is not self._loop:
-            self._use_running_loop()
         if loop is None:
             self._refuse(coro, name, "no event loop runs in this thread; fire_and_forget works from any thread")
+        if loop is not self._loop:
+            self._use_running_loop()
         if self._closing:
             self._refuse(coro, name, "the task manager is shut down")
-        if len(self._born_s) >= self.max_tasks:
+        if len(born_s) >= self.max_tasks:
             self._refuse(coro, name, f"{self.max_tasks} tasks are alive, which is the limit")
         try:
             task: asyncio.Task[T] = loop.create_task(coro, name=name)
@@ -412,13 +423,11 @@ class UnifiedTaskManager:
         except Exception:
             # asyncio says TypeError, or what the object's `__repr__` raises into its message.
             self._refuse_type(coro, name)
-        self._born_s[task] = loop.time()
-        self._total += 1
-        spawner = _current_task()
-        if spawner in self._born_s:
+        spawner = asyncio.current_task(loop)
+        if spawner in born_s:
             self._spawner[task] = spawner
-        if scope is not None:
-            self._scope_of[task] = scope
+        born_s[task] = monotonic()
+        self._total += 1
         task.add_done_callback(on_done, context=self._context)
         return task
 
@@ -464,7 +473,9 @@ class UnifiedTaskManager:
             self._loop.call_soon_threadsafe(_nothing)
 
     def _done(self, task: asyncio.Task[Any]) -> None:
-        self._forget(task)
+        self._born_s.pop(task, None)
+        if self._spawner or self._scope_of or self._waiters:
+            self._forget_relations(task)
         # Reading `exception()` would count as claiming it.
         if task._exception is not None:
             self._failed += 1
@@ -477,19 +488,18 @@ class UnifiedTaskManager:
                 self._report_failure(task)
 
     def _forgotten_done(self, task: asyncio.Task[Any]) -> None:
-        self._forget(task)
+        self._born_s.pop(task, None)
+        if self._spawner or self._scope_of or self._waiters:
+            self._forget_relations(task)
         if task._exception is not None:
             self._failed += 1
             self._report_failure(task)
 
-    def _forget(self, task: asyncio.Task[Any]) -> None:
-        self._born_s.pop(task, None)
-        if self._spawner:
-            self._spawner.pop(task, None)
-        if self._scope_of:
-            self._scope_of.pop(task, None)
+    def _forget_relations(self, task: asyncio.Task[Any]) -> None:
+        self._spawner.pop(task, None)
+        self._scope_of.pop(task, None)
         for waiter in self._waiters:
-            waiter.discard(task)
+            waiter.look()
 
     def _look_for_claim(self, task: asyncio.Task[Any], looks: int) -> None:
         # Held by the table of unclaimed tasks, by the handle that calls us and by our argument only: nobody else can
@@ -548,17 +558,20 @@ class UnifiedTaskManager:
 
 
 class _GoneWaiter:
-    """A future that is done when a set of tasks has gone."""
+    """A future that is done when all of some tasks have ended."""
 
-    __slots__ = ("_alive", "future")
+    __slots__ = ("_tasks", "future")
 
-    def __init__(self, alive: set[asyncio.Task[Any]], future: asyncio.Future[None]) -> None:
-        self._alive = alive
+    def __init__(self, tasks: list[asyncio.Task[Any]], future: asyncio.Future[None]) -> None:
+        self._tasks = tasks
         self.future = future
 
-    def discard(self, task: asyncio.Task[Any]) -> None:
-        self._alive.discard(task)
-        if not self._alive:
+    def look(self) -> None:
+        """Look whether all have ended; each task is looked past once, however often this is called."""
+        tasks = self._tasks
+        while tasks and tasks[-1].done():
+            tasks.pop()
+        if not tasks:
             self.settle()
 
     def settle(self) -> None:
@@ -625,10 +638,6 @@ def _abandon(
 
 def _log_failure(exception: BaseException, context: str) -> None:
     log_safely(logger, logging.ERROR, "%s failed", context, exc_info=exception)
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    return asyncio._get_running_loop()
 
 
 def _current_task() -> asyncio.Task[Any] | None:
