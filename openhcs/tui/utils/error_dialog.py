@@ -15,7 +15,7 @@ import logging
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,8 @@ from pygments.token import Token
 from openhcs.tui.ports import DialogHost
 from openhcs.tui.utils.error_boundary import ErrorBoundary
 from openhcs.tui.utils.line_view import LineView
-from openhcs.tui.utils.safe_text import describe, format_exception, visible, visible_lines
+from openhcs.tui.utils.safe_log import log_safely
+from openhcs.tui.utils.safe_text import as_text, describe, format_exception, visible, visible_lines
 
 __all__ = ["ErrorDialog", "ErrorPage", "ErrorPages", "show_error_pages", "show_scrollable_error_dialog"]
 
@@ -96,7 +97,7 @@ class ErrorDialog:
         self._notice = ""
         self._lines_of: tuple[object, list[str], int] = (None, [], 0)
         self.view = LineView(self._lines, self._draw_line, prefer_rows=14)
-        self._boundary = ErrorBoundary(self._build, "error dialog", self._drawing_failed)
+        self._boundary = ErrorBoundary(self._build, "error dialog", self._failed)
 
     def __pt_container__(self) -> ErrorBoundary:
         return self._boundary
@@ -156,7 +157,7 @@ class ErrorDialog:
         fragments: StyleAndTextTuples = []
         for key, label, run, offered in buttons:
             if offered:
-                click = _on_click(run)
+                click = _on_click(partial(self._attempt, run))
                 fragments += [("class:key", f" {key}", click), ("class:label", f" {label} ", click)]
         return [*fragments, ("class:muted", f" {self._notice}")]
 
@@ -170,7 +171,7 @@ class ErrorDialog:
 
                 @keys.add(name, eager=name == "escape")
                 def _run(event: KeyPressEvent) -> None:
-                    run()
+                    self._attempt(run)
 
         bind(("escape", "enter", "q"), self.close)
         bind(("left", "p"), lambda: self._turn(-1))
@@ -179,6 +180,12 @@ class ErrorDialog:
         bind(("c",), self._copy)
         bind(("s",), self._save)
         return keys
+
+    def _attempt(self, run: Callable[[], None]) -> None:
+        try:
+            run()
+        except Exception as failure:
+            self._failed(failure, "using the error dialog")
 
     def _turn(self, by: int) -> None:
         self.pages.move(by)
@@ -195,28 +202,37 @@ class ErrorDialog:
         self._notice = "copied"
 
     def _save(self) -> None:
-        path = _free_path(Path.cwd())
         try:
+            path = _free_path(Path.cwd())
             path.write_text(visible_lines(self.pages.current.text) + "\n", encoding="utf-8")
         except OSError as error:
-            self._notice = visible(f"not saved: {error.strerror}: {path}", 200)
+            self._notice = visible(f"not saved: {error}", 200)
         else:
             self._notice = visible(f"saved as {path}", 200)
 
-    def _drawing_failed(self, exception: BaseException, context: str) -> None:
+    def _failed(self, exception: BaseException, context: str) -> None:
         if not self.result.done():
             self.result.set_exception(exception)
 
 
-async def show_error_pages(pages: ErrorPages, app_state: DialogHost) -> ErrorDialog:
-    """Show `pages` through `app_state` until the user closes them; raises what made showing them fail."""
+async def show_error_pages(pages: ErrorPages, app_state: DialogHost) -> bool:
+    """Show `pages` through `app_state`; True when the user has closed them, False when it came back by itself.
+
+    Raises what made showing them fail.
+    """
     result: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     dialog = ErrorDialog(pages, result)
-    await app_state.show_dialog(dialog, result)
-    if result.done() and not result.cancelled():
-        # A host that does not await the result itself would lose a fault in drawing.
-        result.result()
-    return dialog
+    try:
+        await app_state.show_dialog(dialog, result)
+        if not result.done():
+            return False
+        if not result.cancelled():
+            # A host that does not await the result itself would lose a fault in drawing.
+            result.result()
+        return True
+    finally:
+        # Whatever the host still draws of it must not fail into a result that nobody looks at.
+        dialog.close()
 
 
 async def show_scrollable_error_dialog(
@@ -226,8 +242,9 @@ async def show_scrollable_error_dialog(
 
     Without an `app_state` to show it, it goes to the log.
     """
+    title, message = as_text(title), as_text(message)
     if app_state is None:
-        logger.error("%s: %s", title, message, exc_info=exception)
+        log_safely(logger, logging.ERROR, "%s: %s", visible(title), visible(message), exc_info=exception)
         return
     details = format_exception(exception) if exception is not None else ""
     page = ErrorPage(title, message or (describe(exception) if exception is not None else ""), details)

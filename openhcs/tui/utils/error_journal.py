@@ -2,9 +2,10 @@
 
 - G2 (its part). One entry for each error, and a ledger that balances at any moment:
   `received = shown + coalesced + logged only + dropped`. The same exception object arriving twice is one error.
-- G7 (its part). A storm of any length uses bounded memory: repeats of one error (same type, same raising line) are
-  counted on its entry; of many different errors within a second one in ten is entered, then none, all counted; each
-  change of mode is itself a line of the journal.
+- G7 (its part). A storm of any length uses bounded memory: repeats of one error are counted on its entry as long as
+  somebody is still to be told of it; errors that come in great number from one line count as repeats whatever they
+  say; of many different errors within a second one in ten is entered, then none, all counted; each change of mode is
+  itself a line of the journal.
 
 On disk the journal is JSON lines, appended and never changed, rotated by size. A line is written and flushed before the
 call returns, so what was entered survives the death of the process. Without a path it lives in memory only.
@@ -19,15 +20,17 @@ import json
 import os
 import threading
 import time
+import weakref
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from types import CodeType
+from types import CodeType, TracebackType
 from typing import Any, BinaryIO
 
 from openhcs.tui.utils.safe_text import describe, format_exception
+from openhcs.tui.utils.stack_room import require_room
 
 __all__ = ["Arrival", "ErrorEntry", "ErrorJournal", "Ledger", "Mode", "Reception", "read_unseen"]
 
@@ -36,15 +39,23 @@ _TRACEBACK_LIMIT = 200_000
 _KEPT_ENTRIES = 200
 _KEPT_FINGERPRINTS = 500
 _QUIET_S = 10.0
-"""An error that has not come for so long gets a new entry when it comes again."""
+"""An error that has not come for so long is a new one when it comes again."""
+
+_RUN_LIMIT = 20
+"""Entries that one raising line may have until it has been quiet; what it raises beyond is counted on the last."""
 
 _SHOW_LIMIT = 50
 _SAMPLE_LIMIT = 500
 """New kinds of error in one second up to which all, or one in ten, are entered."""
 
+_COMPARED = 200
+"""Characters of a message that tell it from another."""
+
+_CONTINUED = "continued"
 _SEEN_MARK = "__openhcs_journal_entry__"
 
 Fingerprint = tuple[type[BaseException], CodeType | str, int]
+"""The type, and the code and line that raised it; the context where nothing raised it."""
 
 
 class Mode(Enum):
@@ -67,7 +78,10 @@ class Arrival(Enum):
 
 @dataclass(slots=True, eq=False)
 class ErrorEntry:
-    """One error in the journal; `count` grows when it comes again, `exception` is kept while it is recent."""
+    """One error in the journal; `count` grows when it comes again, `exception` is kept while it is recent.
+
+    `told` is set once nobody is going to be shown it any more: the next one like it is a new error.
+    """
 
     id: int
     time_s: float
@@ -79,6 +93,7 @@ class ErrorEntry:
     exception: BaseException | None
     count: int = 1
     shown: bool = False
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +122,28 @@ class Ledger:
 
 @dataclass(slots=True)
 class _Run:
-    """Repeats of one error: its entry, when it last came, and how many repeats the file does not know yet."""
+    """What one line has raised until it is quiet: its entries by message, how many there were, and when it last came.
 
-    entry: ErrorEntry
+    `unwritten` are the repeats of `last` that the file does not know yet.
+    """
+
     last_s: float
+    by_message: dict[str, ErrorEntry] = field(default_factory=dict)
+    entered: int = 0
+    last: ErrorEntry | None = None
     unwritten: int = 0
-    written_s: float = field(default=0.0)
+    written_s: float = float("-inf")
+
+
+class _SeenMark:
+    """Rides on an exception that has been received; it does not travel with copies or pickles of it."""
+
+    def __init__(self, journal: ErrorJournal | None = None) -> None:
+        self.journal = journal
+        self.entry: ErrorEntry | None = None
+
+    def __reduce__(self) -> tuple[type[_SeenMark], tuple[()]]:
+        return _SeenMark, ()
 
 
 class ErrorJournal:
@@ -136,6 +167,7 @@ class ErrorJournal:
         # Re-entrant: a finaliser or a signal handler may report while this thread is in here.
         self._lock = threading.RLock()
         self._file: BinaryIO | None = None
+        self._close_file: weakref.finalize[[], ErrorJournal] | None = None
         self._size = 0
         self._next_id = 1
         self._received = self._shown = self._coalesced = self._logged_only = self._dropped = 0
@@ -162,36 +194,58 @@ class ErrorJournal:
             return tuple(self._recent)
 
     def receive(self, exception: BaseException, context: str) -> Reception:
-        """Enter `exception`; the entry is in the file when this returns."""
+        """Enter `exception`; the entry is in the file when this returns.
+
+        Raises RecursionError, and has received nothing, where the stack has no room for the work.
+        """
         with self._lock:
-            known = _marked(exception, self)
-            if known is not None:
-                return Reception(Arrival.KNOWN, known)
+            known = _marked(exception)
+            if known is not None and known.journal is self:
+                return Reception(Arrival.KNOWN, known.entry)
+            # Marked at once: making its text may run code that reports the very same exception.
+            mark = _SeenMark(self)
+            _set_mark(exception, mark)
+            try:
+                reception = self._receive(exception, context)
+            except BaseException:
+                _set_mark(exception, known)
+                raise
+            mark.entry = reception.entry
+            return reception
+
+    def _receive(self, exception: BaseException, context: str) -> Reception:
+        require_room(15)
+        now = self._clock()
+        fingerprint = _fingerprint(exception, context)
+        run = self._runs.get(fingerprint)
+        if run is None or now - run.last_s > _QUIET_S:
+            run = _Run(now)
+        message = describe(exception)[:_COMPARED] if run.entered < _RUN_LIMIT else ""
+        entry = run.by_message.get(message) if run.entered < _RUN_LIMIT else run.last
+        run.last_s = now
+        if entry is not None and (run.entered >= _RUN_LIMIT or not entry.told):
             self._received += 1
-            # Counted first as what it is if nothing more can be done for it.
-            self._logged_only += 1
-            now = self._clock()
-            fingerprint = _fingerprint(exception, context)
-            run = self._runs.get(fingerprint)
-            if run is not None and now - run.last_s <= _QUIET_S:
-                self._logged_only -= 1
-                self._coalesced += 1
-                run.entry.count += 1
-                run.last_s = now
-                run.unwritten += 1
-                self._runs.move_to_end(fingerprint)
-                _mark(exception, self, run.entry)
-                if now - run.written_s >= 1.0:
-                    self._write_repeats(run, now)
-                return Reception(Arrival.COALESCED, run.entry)
-            if not self._admits(now):
-                self._logged_only -= 1
-                self._dropped += 1
-                return Reception(Arrival.DROPPED, None)
-            entry = self._enter(exception, context)
-            self._remember(fingerprint, _Run(entry, now, written_s=now))
-            _mark(exception, self, entry)
-            return Reception(Arrival.NEW, entry)
+            self._coalesced += 1
+            self._repeat(run, entry, now)
+            return Reception(Arrival.COALESCED, entry)
+        if not self._admits(now):
+            self._received += 1
+            self._dropped += 1
+            return Reception(Arrival.DROPPED, None)
+        require_room()
+        entry = self._make_entry(exception, context)
+        self._received += 1
+        self._logged_only += 1
+        self._write_repeats(run, now)
+        run.by_message[message] = run.last = entry
+        run.entered += 1
+        self._remember(fingerprint, run)
+        self._write_entry(entry)
+        return Reception(Arrival.NEW, entry)
+
+    def mark_told(self, entry: ErrorEntry) -> None:
+        """Note that nobody will be shown `entry` any more; the next error like it gets an entry of its own."""
+        entry.told = True
 
     def mark_shown(self, entry: ErrorEntry) -> None:
         """Note that a user has had `entry` before their eyes."""
@@ -207,7 +261,7 @@ class ErrorJournal:
         """Bring the counts of all repeats to the file, and the file to the disk."""
         with self._lock:
             now = self._clock()
-            for run in self._runs.values():
+            for run in list(self._runs.values()):
                 self._write_repeats(run, now)
             if self._file is not None:
                 try:
@@ -220,9 +274,7 @@ class ErrorJournal:
         with self._lock:
             self.flush()
             self._write({"event": "end"})
-            if self._file is not None:
-                self._file.close()
-                self._file = None
+            self._let_file_go()
 
     # -- storms --------------------------------------------------------------------------------------------------
 
@@ -242,6 +294,15 @@ class ErrorJournal:
             self._write({"event": "mode", "mode": mode.value, "dropped": self._dropped})
         return admitted
 
+    def _repeat(self, run: _Run, entry: ErrorEntry, now: float) -> None:
+        entry.count += 1
+        if entry is not run.last:
+            self._write_repeats(run, now)
+            run.last = entry
+        run.unwritten += 1
+        if now - run.written_s >= 1.0:
+            self._write_repeats(run, now)
+
     def _remember(self, fingerprint: Fingerprint, run: _Run) -> None:
         self._runs[fingerprint] = run
         self._runs.move_to_end(fingerprint)
@@ -251,18 +312,22 @@ class ErrorJournal:
 
     # -- entries and lines ---------------------------------------------------------------------------------------
 
-    def _enter(self, exception: BaseException, context: str) -> ErrorEntry:
+    def _make_entry(self, exception: BaseException, context: str) -> ErrorEntry:
         entry = ErrorEntry(
-            id=self._next_id,
+            id=0,
             time_s=self._wall_clock(),
-            context=context,
+            context=_shorten(context, _MESSAGE_LIMIT),
             type_name=type(exception).__qualname__,
             message=_shorten(describe(exception), _MESSAGE_LIMIT),
             traceback=_shorten(format_exception(exception), _TRACEBACK_LIMIT),
             thread=threading.current_thread().name,
             exception=exception,
         )
-        self._next_id += 1
+        # Making the texts may have run code that entered other errors.
+        entry.id, self._next_id = self._next_id, self._next_id + 1
+        return entry
+
+    def _write_entry(self, entry: ErrorEntry) -> None:
         self._recent.append(entry)
         if len(self._recent) > _KEPT_ENTRIES:
             self._recent.popleft().exception = None
@@ -278,11 +343,10 @@ class ErrorJournal:
                 "thread": entry.thread,
             }
         )
-        return entry
 
     def _write_repeats(self, run: _Run, now: float) -> None:
-        if run.unwritten:
-            self._write({"event": "repeated", "id": run.entry.id, "times": run.unwritten})
+        if run.unwritten and run.last is not None:
+            self._write({"event": "repeated", "id": run.last.id, "times": run.unwritten})
             run.unwritten = 0
             run.written_s = now
 
@@ -291,7 +355,7 @@ class ErrorJournal:
             return
         try:
             if self._file is None:
-                self._open(self.path)
+                self._open(self.path, "start")
             if self._size > self._max_bytes:
                 self._rotate(self.path)
             assert self._file is not None
@@ -300,35 +364,41 @@ class ErrorJournal:
             self._size += len(data)
         except OSError as error:
             self._file_failed(error)
+        except ValueError as error:
+            # A path that no file can have, such as one with a null character.
+            self._file_failed(OSError(None, str(error)))
 
-    def _open(self, path: Path) -> None:
+    def _open(self, path: Path, event: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Unbuffered: a line is with the kernel when write returns, so it outlives this process.
         self._file = path.open("ab", buffering=0)
+        self._close_file = weakref.finalize(self, self._file.close)
         self._size = path.stat().st_size
-        start = {"event": "start", "pid": os.getpid(), "time_s": self._wall_clock()}
+        start = {"event": event, "pid": os.getpid(), "time_s": self._wall_clock()}
         self._file.write(json.dumps(start).encode() + b"\n")
 
     def _rotate(self, path: Path) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        self._let_file_go()
         for number in range(self._keep - 1, 0, -1):
             older = path.with_name(f"{path.name}.{number}")
             if older.exists():
                 older.replace(path.with_name(f"{path.name}.{number + 1}"))
         path.replace(path.with_name(f"{path.name}.1"))
-        self._open(path)
+        self._open(path, _CONTINUED)
+
+    def _let_file_go(self) -> None:
+        close, self._close_file, self._file = self._close_file, None, None
+        if close is not None:
+            close()
 
     def _file_failed(self, error: OSError) -> None:
         # A journal that cannot be written goes on in memory; who asked to know is told once.
         self.path, failed = None, self.path
-        if self._file is not None:
-            with contextlib.suppress(OSError):
-                self._file.close()
-            self._file = None
-        if self.on_write_error is not None:
-            self.on_write_error(OSError(error.errno, f"error journal: {error.strerror}", str(failed)))
+        with contextlib.suppress(OSError):
+            self._let_file_go()
+        told, self.on_write_error = self.on_write_error, None
+        if told is not None:
+            told(OSError(error.errno, f"error journal: {error.strerror}", str(failed)))
 
 
 def read_unseen(path: Path) -> tuple[ErrorEntry, ...]:
@@ -337,14 +407,14 @@ def read_unseen(path: Path) -> tuple[ErrorEntry, ...]:
     Lines that cannot be read, such as one torn by a crash, are passed over.
     """
     unseen: dict[int, ErrorEntry] = {}
-    for line in _lines(path):
+    for line in _lines_of_session(path):
         match line:
             case {"event": "start"}:
                 unseen = {}
             case {"event": "error", "id": int(number)}:
                 unseen[number] = ErrorEntry(
                     id=number,
-                    time_s=float(line.get("time_s", 0.0)),
+                    time_s=_number(line.get("time_s")),
                     context=str(line.get("context", "")),
                     type_name=str(line.get("type", "")),
                     message=str(line.get("message", "")),
@@ -357,6 +427,23 @@ def read_unseen(path: Path) -> tuple[ErrorEntry, ...]:
             case {"event": "shown", "id": int(number)}:
                 unseen.pop(number, None)
     return tuple(unseen.values())
+
+
+def _lines_of_session(path: Path) -> list[Mapping[str, Any]]:
+    """The lines of `path`, after those of the older files from which its session goes on."""
+    lines: list[Mapping[str, Any]] = list(_lines(path))
+    number = 1
+    while lines and lines[0].get("event") == _CONTINUED:
+        older = list(_lines(path.with_name(f"{path.name}.{number}")))
+        if not older:
+            break
+        lines = older + lines
+        number += 1
+    return lines
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
 
 
 def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
@@ -374,7 +461,8 @@ def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
 
 
 def _fingerprint(exception: BaseException, context: str) -> Fingerprint:
-    traceback = exception.__traceback__
+    # Past whatever the exception's class says of its attributes.
+    traceback: TracebackType | None = BaseException.__getattribute__(exception, "__traceback__")
     if traceback is None:
         return type(exception), context, 0
     while traceback.tb_next is not None:
@@ -382,20 +470,21 @@ def _fingerprint(exception: BaseException, context: str) -> Fingerprint:
     return type(exception), traceback.tb_frame.f_code, traceback.tb_lineno
 
 
-def _mark(exception: BaseException, journal: ErrorJournal, entry: ErrorEntry) -> None:
+def _set_mark(exception: BaseException, mark: _SeenMark | None) -> None:
+    # An exception class may forbid attributes; its objects are then told apart by their fingerprints alone.
+    with contextlib.suppress(AttributeError, TypeError):
+        if mark is None:
+            BaseException.__delattr__(exception, _SEEN_MARK)
+        else:
+            BaseException.__setattr__(exception, _SEEN_MARK, mark)
+
+
+def _marked(exception: BaseException) -> _SeenMark | None:
     try:
-        exception.__dict__[_SEEN_MARK] = (journal, entry)
+        mark = BaseException.__getattribute__(exception, _SEEN_MARK)
     except AttributeError:
-        # An exception class with slots has no room for the mark; it is then told apart by its fingerprint alone.
-        return
-
-
-def _marked(exception: BaseException, journal: ErrorJournal) -> ErrorEntry | None:
-    match getattr(exception, "__dict__", {}).get(_SEEN_MARK):
-        case (owner, ErrorEntry() as entry) if owner is journal:
-            return entry
-        case _:
-            return None
+        return None
+    return mark if isinstance(mark, _SeenMark) else None
 
 
 def _shorten(text: str, limit: int) -> str:

@@ -77,12 +77,13 @@ class ExceptionHooks:
         if issubclass(kind, KeyboardInterrupt):
             self._excepthook(kind, exception, traceback)
         else:
-            self._handler.handle_error_sync(exception, "the program")
+            self._handler.handle_fatal(exception, "the program")
 
     def _uncaught_in_thread(self, args: threading.ExceptHookArgs) -> None:
-        if args.exc_value is not None and not issubclass(args.exc_type, SystemExit):
+        if not issubclass(args.exc_type, SystemExit):
             name = args.thread.name if args.thread is not None else "unknown"
-            self._handler.handle_error_sync(args.exc_value, f"thread {name}")
+            exception = args.exc_value if args.exc_value is not None else args.exc_type()
+            self._handler.handle_error_sync(exception, f"thread {name}")
 
     def _unraisable(self, unraisable: sys.UnraisableHookArgs) -> None:
         if unraisable.exc_value is not None:

@@ -14,10 +14,13 @@ Checked by tests/tui/utils/test_safe_error_handler.py.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import logging
 import sys
+import threading
+import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, cast
 
 from prompt_toolkit.application import get_app_or_none
@@ -25,7 +28,9 @@ from prompt_toolkit.application import get_app_or_none
 from openhcs.tui.utils.circuit_breaker import BreakerState, CircuitBreaker
 from openhcs.tui.utils.error_dialog import ErrorPage, ErrorPages, show_error_pages
 from openhcs.tui.utils.error_journal import Arrival, ErrorEntry, ErrorJournal
-from openhcs.tui.utils.safe_text import visible, visible_lines
+from openhcs.tui.utils.safe_log import log_safely
+from openhcs.tui.utils.safe_text import as_text, visible, visible_lines
+from openhcs.tui.utils.stack_room import more_room, require_room
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager, get_task_manager
 
 __all__ = [
@@ -39,7 +44,12 @@ __all__ = [
 logger = logging.getLogger("openhcs.errors")
 
 _WAITING_LIMIT = 200
-"""Entries that wait to be shown; what comes beyond stays in the journal and the log."""
+"""Entries that wait to be shown, or are in one dialog; what comes beyond stays in the journal and the log."""
+
+
+def _an_application_runs() -> bool:
+    app = get_app_or_none()
+    return app is not None and app.is_running
 
 
 class SafeErrorHandler:
@@ -55,7 +65,7 @@ class SafeErrorHandler:
         *,
         app_state: Any = None,
         show_status: Callable[[str], None] | None = None,
-        screen_is_live: Callable[[], bool] = lambda: False,
+        screen_is_live: Callable[[], bool] = _an_application_runs,
         breaker: CircuitBreaker | None = None,
         tasks: UnifiedTaskManager | None = None,
     ) -> None:
@@ -68,9 +78,9 @@ class SafeErrorHandler:
         self._showing_dialog = False
         self._open: _OpenDialog | None = None
         self._waiting: deque[tuple[ErrorEntry, Any]] = deque(maxlen=_WAITING_LIMIT)
-        self._drain_is_due = False
+        self._drain: weakref.ref[_Drain] | None = None
         self._untold: deque[ErrorEntry] = deque(maxlen=_WAITING_LIMIT)
-        self._unentered: deque[tuple[BaseException, str]] = deque(maxlen=_WAITING_LIMIT)
+        self._tells_at_exit = False
 
     @property
     def _circuit_breaker_active(self) -> bool:
@@ -84,38 +94,41 @@ class SafeErrorHandler:
         else:
             self.breaker.reset()
 
-    async def handle_error(self, exception: BaseException, context: str = "operation", app_state: Any = None) -> None:
-        """Enter `exception`, then show it; returns when its dialog is closed, or at once where another shows it.
+    def handle_error(
+        self, exception: BaseException, context: str = "operation", app_state: Any = None
+    ) -> Coroutine[Any, Any, None]:
+        """Enter `exception` now; awaiting the result shows it.
 
-        Raises nothing but the cancellation of its caller.
+        That returns when its dialog is closed, or at once where another shows it. Raises nothing but the cancellation
+        of its caller.
         """
-        try:
-            entry = self._enter(exception, context)
-            host = app_state if app_state is not None else self.app_state
-            if entry is not None:
-                await self._show(entry, host)
-        except Exception as failure:
-            # Near the end of the stack even entering an error may fail; it is kept and entered with the next one.
-            self._unentered.append((exception, context))
-            self._unentered.append((failure, "handling an error"))
+        # Entered before the first step: a task that is cancelled before it loses what it was to show, not the error.
+        entry = self._enter_anyhow(exception, context)
+        return self._show_entered(entry, app_state if app_state is not None else self.app_state)
 
     def handle_error_sync(self, exception: BaseException, context: str = "operation", app_state: Any = None) -> None:
         """Enter `exception` now, and have it shown as soon as the loop can."""
-        try:
-            entry = self._enter(exception, context)
-            if entry is not None:
-                self._show_soon(entry, app_state if app_state is not None else self.app_state)
-        except Exception as failure:
-            self._unentered.append((exception, context))
-            self._unentered.append((failure, "handling an error"))
+        entry = self._enter_anyhow(exception, context)
+        if entry is not None:
+            self._show_soon_anyhow(entry, app_state if app_state is not None else self.app_state)
+
+    def handle_fatal(self, exception: BaseException, context: str) -> None:
+        """Enter `exception`, which ends the program, and tell it on stderr although it may have been told before."""
+        entry = self._enter_anyhow(exception, context)
+        if entry is None:
+            entry = self.journal.receive(exception, context).entry
+        if entry is not None:
+            self._tell_on_stderr(entry)
 
     def reset_circuit_breaker(self) -> None:
         """Close the breaker: the next error gets a dialog again."""
         self.breaker.reset()
-        logger.info("error dialogs are allowed again")
+        log_safely(logger, logging.INFO, "error dialogs are allowed again")
 
     def tell_untold(self) -> None:
         """Write to stderr what could be shown nowhere; for the moment after the screen has been given back."""
+        while self._waiting:
+            self._untold.append(self._waiting.popleft()[0])
         while self._untold:
             entry = self._untold.popleft()
             if not entry.shown and not _write_stderr(entry):
@@ -123,69 +136,97 @@ class SafeErrorHandler:
 
     # -- entering ------------------------------------------------------------------------------------------------
 
+    def _enter_anyhow(self, exception: BaseException, context: str) -> ErrorEntry | None:
+        try:
+            return self._enter(exception, context)
+        except RecursionError:
+            with more_room:
+                return self._enter(exception, context)
+        except Exception as failure:
+            # The exception's own class stands in the way of entering it: that is the error now.
+            return self._enter(failure, context)
+
     def _enter(self, exception: BaseException, context: str) -> ErrorEntry | None:
         """Enter and log `exception`; the entry if it has yet to be shown."""
-        while self._unentered:
-            self._enter_one(*self._unentered.popleft())
-        return self._enter_one(exception, context)
-
-    def _enter_one(self, exception: BaseException, context: str) -> ErrorEntry | None:
         if isinstance(exception, asyncio.CancelledError):
             return None
-        if not isinstance(untrusted := cast(object, exception), BaseException):
-            exception = TypeError(f"an exception was expected, got {visible(repr(untrusted), 200)}")
-        reception = self.journal.receive(exception, str(context))
-        if reception.arrival is not Arrival.NEW:
+        if not isinstance(cast(object, exception), BaseException):
+            exception = TypeError(f"error to handle: a {type(exception).__name__}; expected an exception")
+        reception = self.journal.receive(exception, as_text(context))
+        if reception.arrival is not Arrival.NEW or reception.entry is None:
             return None
-        self._log("%s failed", visible(str(context), 200), exc_info=exception)
-        return reception.entry
-
-    def _log(self, message: str, *args: object, exc_info: BaseException | None = None) -> None:
-        try:
-            logger.error(message, *args, exc_info=exc_info)
-        except Exception as failure:
+        failure = log_safely(
+            logger, logging.ERROR, "%s failed", visible(reception.entry.context, 200), exc_info=exception
+        )
+        if failure is not None:
             # The journal has the error; that the log has not is worth one entry, but no second attempt to log.
             self.journal.receive(failure, "logging an error")
+        return reception.entry
 
     # -- showing -------------------------------------------------------------------------------------------------
 
+    async def _show_entered(self, entry: ErrorEntry | None, host: Any) -> None:
+        if entry is None:
+            return
+        try:
+            require_room()
+        except RecursionError:
+            # A task of its own begins at the bottom of the stack.
+            self._show_soon_anyhow(entry, host)
+            return
+        try:
+            await self._show(entry, host)
+        except Exception as failure:
+            self._enter_anyhow(failure, "showing an error")
+            self._degrade(entry)
+
     async def _show(self, entry: ErrorEntry, host: Any) -> None:
-        if self._open is not None:
-            self._open.add(entry, self._page(entry))
-        elif self._showing_dialog or host is None or not self.breaker.allow():
+        if self._open is not None and self._open.is_of_a_dead_loop:
+            self._close(self._open)
+        if self._open is not None and self._open.add(entry, self._page(entry)):
+            return
+        if self._showing_dialog or host is None or not self.breaker.allow():
             self._degrade(entry)
         else:
             await self._present(entry, host)
 
     async def _present(self, entry: ErrorEntry, host: Any) -> None:
         """Show `entry`, and whatever joins it, in one dialog until that is closed."""
-        shown = self._open = _OpenDialog()
+        shown = self._open = _OpenDialog(asyncio.get_running_loop())
         shown.add(entry, self._page(entry))
         self._showing_dialog = True
         try:
-            await show_error_pages(shown.pages, host)
-        except asyncio.CancelledError:
-            self.breaker.give_up()
-            self._close(shown)
-            # The caller is gone and its own error with it; those of others are still to be shown.
-            for other in shown.unshown():
-                if other is not entry:
-                    self._show_soon(other, host)
-            if _is_being_cancelled():
-                raise
-            self._degrade(entry)
+            answered = await show_error_pages(shown.pages, host)
         except Exception as failure:
             self.breaker.fail()
             self._close(shown)
-            self._enter_one(failure, "showing an error")
+            self._enter(failure, "showing an error")
             for unshown in shown.unshown():
                 self._degrade(unshown)
+        except BaseException as ending:
+            self.breaker.give_up()
+            self._close(shown)
+            cancelled_by_host = isinstance(ending, asyncio.CancelledError) and not _is_being_cancelled()
+            # The caller is gone and its own error with it; those of others are still to be shown.
+            for other in shown.unshown():
+                if cancelled_by_host:
+                    self._degrade(other)
+                elif other is not entry:
+                    self._show_soon(other, host)
+            if not cancelled_by_host:
+                raise
         else:
             self.breaker.succeed()
-            for closed in shown.unshown():
-                self.journal.mark_shown(closed)
+            for unseen in shown.unshown():
+                if answered:
+                    self.journal.mark_shown(unseen)
+                else:
+                    # The host came back without an answer and without having drawn them.
+                    self._degrade(unseen)
         finally:
             self._close(shown)
+            for told in shown.entries:
+                self.journal.mark_told(told)
 
     def _close(self, shown: _OpenDialog) -> None:
         if self._open is shown:
@@ -201,62 +242,115 @@ class SafeErrorHandler:
             on_seen=lambda: self.journal.mark_shown(entry),
         )
 
+    def _show_soon_anyhow(self, entry: ErrorEntry, host: Any) -> None:
+        try:
+            self._show_soon(entry, host)
+        except RecursionError:
+            with more_room:
+                self._show_soon(entry, host)
+
     def _show_soon(self, entry: ErrorEntry, host: Any) -> None:
+        require_room()
         if host is None:
             self._degrade(entry)
             return
         self._waiting.append((entry, host))
-        if not self._drain_is_due:
-            self._drain_is_due = True
-            tasks = self._tasks if self._tasks is not None else get_task_manager()
-            if not tasks.offer(self._drain, "show errors"):
-                self._drain_is_due = False
-                while self._waiting:
-                    self._degrade(self._waiting.popleft()[0])
+        if self._drain is None or self._drain() is None:
+            self._start_drain()
 
-    async def _drain(self) -> None:
-        self._drain_is_due = False
+    def _start_drain(self) -> None:
+        drain = _Drain(self._show_waiting, self._degrade_waiting)
+        self._drain = weakref.ref(drain)
+        tasks = self._tasks if self._tasks is not None else get_task_manager()
+        tasks.offer(drain.run, "show errors")
+
+    async def _show_waiting(self) -> None:
+        self._drain = None
         while self._waiting:
             entry, host = self._waiting.popleft()
-            try:
-                if self._open is None and self._waiting:
-                    # This task becomes the presenter; another must see to those that wait behind it.
-                    self._show_soon(*self._waiting.popleft())
-                await self._show(entry, host)
-            except Exception as failure:
-                self._unentered.append((failure, "showing an error"))
+            if self._open is None and self._waiting:
+                # This task becomes the presenter; another must see to those that wait behind it.
+                self._start_drain()
+            await self._show_entered(entry, host)
+
+    def _degrade_waiting(self) -> None:
+        while self._waiting:
+            self._degrade(self._waiting.popleft()[0])
 
     # -- degrading -----------------------------------------------------------------------------------------------
 
     def _degrade(self, entry: ErrorEntry) -> None:
         """Tell of `entry` in the next best place; it is in the journal and in the log already."""
+        self.journal.mark_told(entry)
         if self.show_status is not None:
             try:
                 self.show_status(visible(f"{entry.context} failed: {entry.type_name}: {entry.message}", 300))
             except Exception as failure:
                 self.journal.receive(failure, "showing an error in the status line")
-        if self.screen_is_live():
-            self._untold.append(entry)
-        else:
+        self._tell_on_stderr(entry)
+
+    def _tell_on_stderr(self, entry: ErrorEntry) -> None:
+        if not self.screen_is_live():
             _write_stderr(entry)
+            return
+        self._untold.append(entry)
+        if not self._tells_at_exit:
+            self._tells_at_exit = True
+            atexit.register(_tell_untold, weakref.ref(self))
+
+
+def _tell_untold(handler: weakref.ref[SafeErrorHandler]) -> None:
+    """The last chance, for programs that do not call `tell_untold` themselves."""
+    if (alive := handler()) is not None:
+        alive.tell_untold()
+
+
+class _Drain:
+    """Work for the loop that shows what waits; it degrades that instead if it is dropped before it starts.
+
+    It may be dropped by a task manager that takes no more, by a loop that ends, and by a cancellation.
+    """
+
+    def __init__(self, show_waiting: Callable[[], Coroutine[Any, Any, None]], degrade_waiting: Callable[[], None]):
+        self._show_waiting = show_waiting
+        self._degrade_waiting = degrade_waiting
+        self._started = False
+
+    async def run(self) -> None:
+        self._started = True
+        await self._show_waiting()
+
+    def __del__(self) -> None:
+        if not self._started:
+            self._degrade_waiting()
 
 
 class _OpenDialog:
     """The dialog that is up: its pages, and the entries they are of."""
 
-    def __init__(self) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.pages = ErrorPages()
-        self._entries: list[ErrorEntry] = []
+        self.entries: list[ErrorEntry] = []
+        self._loop = loop
+        # Looked up now: those who add pages may be in a context that knows no application.
+        self._app = get_app_or_none()
 
-    def add(self, entry: ErrorEntry, page: ErrorPage) -> None:
+    @property
+    def is_of_a_dead_loop(self) -> bool:
+        return self._loop.is_closed()
+
+    def add(self, entry: ErrorEntry, page: ErrorPage) -> bool:
+        """Take `entry` in; False when the dialog is full."""
+        if len(self.entries) >= _WAITING_LIMIT:
+            return False
         self.pages.add(page)
-        self._entries.append(entry)
-        app = get_app_or_none()
-        if app is not None:
-            app.invalidate()
+        self.entries.append(entry)
+        if self._app is not None:
+            self._app.invalidate()
+        return True
 
     def unshown(self) -> list[ErrorEntry]:
-        return [entry for entry in self._entries if not entry.shown]
+        return [entry for entry in self.entries if not entry.shown]
 
 
 def _is_being_cancelled() -> bool:
@@ -277,14 +371,17 @@ def _write_stderr(entry: ErrorEntry) -> bool:
 # -- the one for the whole program -------------------------------------------------------------------------------
 
 _global_error_handler: SafeErrorHandler | None = None
+# Re-entrant: a finaliser or a signal handler may ask while this thread is in here.
+_global_lock = threading.RLock()
 
 
 def get_error_handler() -> SafeErrorHandler:
     """The program's error handler."""
     global _global_error_handler
-    if _global_error_handler is None:
-        _global_error_handler = SafeErrorHandler()
-    return _global_error_handler
+    with _global_lock:
+        if _global_error_handler is None:
+            _global_error_handler = SafeErrorHandler()
+        return _global_error_handler
 
 
 def initialize_error_handler(handler: SafeErrorHandler | None = None) -> SafeErrorHandler:
@@ -294,9 +391,11 @@ def initialize_error_handler(handler: SafeErrorHandler | None = None) -> SafeErr
     return _global_error_handler
 
 
-async def safe_show_error(exception: BaseException, context: str = "operation", app_state: Any = None) -> None:
+def safe_show_error(
+    exception: BaseException, context: str = "operation", app_state: Any = None
+) -> Coroutine[Any, Any, None]:
     """`SafeErrorHandler.handle_error` on the program's error handler."""
-    await get_error_handler().handle_error(exception, context, app_state)
+    return get_error_handler().handle_error(exception, context, app_state)
 
 
 def safe_show_error_sync(exception: BaseException, context: str = "operation", app_state: Any = None) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import traceback
 
-__all__ = ["describe", "format_exception", "visible", "visible_lines"]
+__all__ = ["as_text", "describe", "format_exception", "visible", "visible_lines"]
 
 _BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
@@ -40,16 +40,22 @@ def visible_lines(text: str) -> str:
 
 def describe(exception: BaseException) -> str:
     """The message of `exception`, or its type where there is none; never raises."""
+    return as_text(exception) or type(exception).__name__
+
+
+def as_text(thing: object) -> str:
+    """`str(thing)`, or what can be said of it where that fails; never raises."""
     try:
-        text = str(exception)
-    except Exception:
-        return f"<{type(exception).__name__} whose text cannot be made>"
-    return text or type(exception).__name__
+        # A subclass of str may misbehave later; this makes it a plain one.
+        return str.__str__(str(thing))
+    except BaseException:
+        # Whatever comes out of a `__str__`, be it SystemExit, says nothing but that there is no text.
+        return f"<{type(thing).__name__} whose text cannot be made>"
 
 
 def format_exception(exception: BaseException) -> str:
     """The whole traceback of `exception` as text; never raises, though parts may be missing."""
     try:
         return "".join(traceback.format_exception(exception))
-    except Exception:
+    except BaseException:
         return f"{type(exception).__name__}: {describe(exception)}\n"
