@@ -119,9 +119,12 @@ class LineView(UIControl):
         return min(max(1, wanted), self._prefer_rows, max_available_height)
 
     def create_content(self, width: int, height: int) -> UIContent:
-        self._width, self._height = max(1, width - 1), height
+        size = (max(1, width - 1), height)
+        # Where the last line stood at the bottom it stands there after a change of size.
+        stays_at_end = size != (self._width, self._height) and (self._line, self._row) == self._end() != (0, 0)
+        self._width, self._height = size
         lines = self._lines()
-        if self._line >= len(lines):
+        if stays_at_end or self._line >= len(lines):
             self.scroll_end()
         self.scroll(0)
         rows: list[StyleAndTextTuples] = []
@@ -195,7 +198,7 @@ def _wrap(line: str, width: int) -> list[tuple[int, int]]:
     start = used = 0
     for position, char in enumerate(line):
         columns = get_cwidth(char)
-        if used + columns > width:
+        if used + columns > width and position > start:
             spans.append((start, position))
             start, used = position, 0
         used += columns
