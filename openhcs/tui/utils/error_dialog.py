@@ -232,7 +232,8 @@ async def show_error_pages(pages: ErrorPages, app_state: DialogHost) -> bool:
         return True
     finally:
         # Whatever the host still draws of it must not fail into a result that nobody looks at.
-        dialog.close()
+        if not result.get_loop().is_closed():
+            dialog.close()
 
 
 async def show_scrollable_error_dialog(

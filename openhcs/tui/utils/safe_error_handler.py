@@ -42,6 +42,8 @@ __all__ = [
 ]
 
 logger = logging.getLogger("openhcs.errors")
+# What has no handler goes to stderr by logging's last resort: twice what is told there, and on a live screen.
+logger.addHandler(logging.NullHandler())
 
 _WAITING_LIMIT = 200
 """Entries that wait to be shown, or are in one dialog; what comes beyond stays in the journal and the log."""
@@ -137,6 +139,8 @@ class SafeErrorHandler:
     # -- entering ------------------------------------------------------------------------------------------------
 
     def _enter_anyhow(self, exception: BaseException, context: str) -> ErrorEntry | None:
+        if more_room.is_owed:
+            more_room.repay()
         try:
             return self._enter(exception, context)
         except RecursionError:

@@ -24,29 +24,37 @@ def require_room(calls: int = 60) -> None:
 
 
 class _MoreRoom:
-    """Raises the recursion limit for the time of a block; re-entrant, one thread at a time."""
+    """Raises the recursion limit for the time of a block; raises RecursionError in a block within a block.
+
+    Were it to grant more and more, a recursion through it would end in a crash of the interpreter.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._depth = 0
+        self._is_granted = False
         self._limit = 0
-        self._left_at = 0
+        self.is_owed = False
 
     def __enter__(self) -> None:
         self._lock.acquire()
-        limit = sys.getrecursionlimit()
-        if self._depth == 0 and limit != self._left_at:
-            self._limit = limit
-        self._depth += 1
-        sys.setrecursionlimit(self._limit + self._depth * _ROOM)
+        if self._is_granted or self.is_owed:
+            self._lock.release()
+            raise RecursionError("more room on the stack was granted and used up")
+        self._is_granted = True
+        self._limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(self._limit + _ROOM)
 
     def __exit__(self, *_exc: object) -> None:
-        self._depth -= 1
-        # Python refuses a limit that the stack has reached already; it is lowered the next time then.
-        with contextlib.suppress(RecursionError):
-            sys.setrecursionlimit(self._limit + self._depth * _ROOM)
-        self._left_at = sys.getrecursionlimit()
+        self.is_owed = True
+        self.repay()
+        self._is_granted = False
         self._lock.release()
+
+    def repay(self) -> None:
+        """Lower the limit again; Python refuses that where the stack has grown past it, and then it `is_owed`."""
+        with contextlib.suppress(RecursionError):
+            sys.setrecursionlimit(self._limit)
+            self.is_owed = False
 
 
 more_room = _MoreRoom()

@@ -405,6 +405,7 @@ async def test_a_host_that_fails(make: Any, capsys: pytest.CaptureFixture[str], 
     assert handler.journal.ledger.received == 2
     assert len(log.errors()) == 2
     handler.handle_error_sync(raised(ValueError("the next")), "the job", make())
+    await turns(20)
     assert "the next" in capsys.readouterr().err
 
 
@@ -783,17 +784,9 @@ class TestAnywhere:
             thread.join()
         assert len(set(map(id, found))) == 1
 
-    def test_at_any_depth_of_the_stack(self, handler: SafeErrorHandler, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_at_any_depth_of_the_stack(self, handler: SafeErrorHandler) -> None:
         """Where there is room for the call itself the error is entered, whatever else there is no room for."""
         failures = []
-
-        def descend(room: int) -> None:
-            try:
-                descend(room)
-            except RecursionError:
-                raise
-            finally:
-                pass
 
         def report_at(depth: int) -> None:
             if depth:
@@ -805,7 +798,7 @@ class TestAnywhere:
         for limit in range(3, 140, 4):
             before = handler.journal.ledger.received
             try:
-                report_at(sys.getrecursionlimit() - base - limit)
+                report_at(_LIMIT - base - limit)
             except RecursionError:
                 # The call itself did not fit.
                 if limit > 20:
@@ -815,7 +808,6 @@ class TestAnywhere:
                 failures.append((limit, handler.journal.ledger.received - before))
         assert failures == []
         assert sys.getrecursionlimit() == _LIMIT
-        assert all(f"ValueError: at {limit}" in capsys.readouterr().err for limit in ())
 
     def test_a_recursion_reported_where_it_hit_the_limit(self, handler: SafeErrorHandler) -> None:
         """Reporting a RecursionError at the bottom of the recursion ends in an entry."""
@@ -828,6 +820,7 @@ class TestAnywhere:
 
         recurse()
         assert handler.journal.ledger.received >= 1
+        handler.handle_error_sync(RecursionError("one more"), "later")
         assert all(entry.type_name == "RecursionError" for entry in handler.journal.entries())
         assert sys.getrecursionlimit() == _LIMIT
 
@@ -841,7 +834,7 @@ class TestAnywhere:
             else:
                 await handler.handle_error(raised(ValueError("deep")), "a", host)
 
-        await descend(sys.getrecursionlimit() - len(_frames()) - 50)
+        await descend(_LIMIT - len(_frames()) - 50)
         await until(lambda: host.shown)
         assert not handler._circuit_breaker_active
 
