@@ -8,6 +8,7 @@ Checked by tests/tui/utils/test_dialog_host.py.
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import Any
 
 from prompt_toolkit.key_binding.key_bindings import KeyBindings
@@ -42,7 +43,8 @@ class FloatDialogHost:
     ) -> Any:
         """Show `dialog` until `result_future` is done and return its result.
 
-        The focus goes to `focus_target`, or to the dialog's first focusable window, in this tick.
+        The focus goes to `focus_target`, or to the dialog's first focusable window, in this tick; where there is none
+        to its first window, so that no key goes to what lies beneath.
         """
         focus = self._focus if self._focus is not None else get_focus_manager()
         frame = HSplit([to_container(dialog)], modal=True, key_bindings=KeyBindings())
@@ -51,7 +53,8 @@ class FloatDialogHost:
         self._root.floats.extend(opened.floats)
         self._open.append(opened)
         try:
-            claim.focus()
+            # For as long as it is open: its root may come onto the layout later, or come back onto it.
+            claim.focus(math.inf)
             return await result_future
         finally:
             self._open.remove(opened)

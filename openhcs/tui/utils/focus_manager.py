@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from functools import partial
 from types import coroutine
 from typing import Any, TypeVar
@@ -23,9 +23,11 @@ from prompt_toolkit.application import Application, get_app
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.layout.containers import Container, Window, to_container
 from prompt_toolkit.layout.controls import BufferControl, UIControl
-from prompt_toolkit.layout.layout import FocusableElement, Layout, walk
+from prompt_toolkit.layout.layout import FocusableElement, Layout
 
+from openhcs.tui.utils.layout_walk import visible_windows, walk_safely
 from openhcs.tui.utils.owned_coroutine import OwnedCoroutine
+from openhcs.tui.utils.safe_log import log_safely
 
 __all__ = ["FocusClaim", "FocusManager", "focus_after_delay", "get_focus_manager", "initialize_focus_manager"]
 
@@ -41,15 +43,28 @@ class FocusClaim:
     `area` is the container within which the owner's focus may move; without one it is the target alone.
     """
 
-    def __init__(self, manager: FocusManager, app: AnyApplication, target: FocusableElement, area: Container | None):
+    def __init__(
+        self,
+        manager: FocusManager,
+        app: AnyApplication,
+        target: FocusableElement,
+        area: Container | None,
+        beneath: Window,
+    ) -> None:
         self.app = app
         self.target = target
         self.area = area
+        self.beneath = beneath
         self.window: Window | None = None
         self._manager = manager
+        self._wait: _PendingFocus | None = None
+        self._asked = False
 
     def focus(self, delay: float = 0.1) -> None:
-        """Take the focus now, or as soon as the target is rendered within `delay` seconds."""
+        """Take the focus now, or as soon as the target is rendered within `delay` seconds of the first call.
+
+        Where the target is not on the layout but the area is, the focus goes to the area.
+        """
         self._manager._focus_claim(self, delay)
 
     def release(self) -> None:
@@ -60,7 +75,7 @@ class FocusClaim:
         """Whether `window` is where this owner's focus is, or may move."""
         if self.area is None:
             return window is self.window
-        return any(window is inner for inner in walk(self.area))
+        return any(window is inner for inner in walk_safely(self.area))
 
 
 class FocusManager:
@@ -68,42 +83,58 @@ class FocusManager:
 
     def __init__(self, app: AnyApplication | None = None) -> None:
         self._app = app
-        self._focusing_active = False
-        self._pending: _PendingFocus | None = None
         self._claims: list[FocusClaim] = []
-        self._base: Window | None = None
+        # The operation in flight is the last one; an older owner that waits for its target waits behind it.
+        self._waiting: list[_PendingFocus] = []
+        self._marked_active = False
 
     # -- the fixed names -----------------------------------------------------------------------------------------
+
+    @property
+    def _focusing_active(self) -> bool:
+        """Whether a focus operation is in flight; the fixed name of the plan."""
+        return self._marked_active or any(pending.is_alive for pending in self._waiting)
+
+    @_focusing_active.setter
+    def _focusing_active(self, active: bool) -> None:
+        self._marked_active = active
 
     async def set_focus_after_delay(self, target: Any, delay: float = 0.1) -> bool:
         """Focus `target` now, or when it is rendered within `delay` seconds; True when it has the focus.
 
-        Returns False, and logs it, while another focus operation is in flight or a dialog owns the keyboard.
+        Returns False, and logs it, while another focus operation is in flight or a dialog owns the keyboard, and when
+        a dialog takes the keyboard before the target appears.
         """
         if self._focusing_active:
-            logger.debug("focus on %r skipped: another focus operation is in flight", target)
+            log_safely(
+                logger, logging.DEBUG, "focus on %s skipped: another focus operation is in flight", _name(target)
+            )
             return False
         app = self._application()
-        if self._owned_elsewhere(app, target):
-            logger.debug("focus on %r skipped: a dialog owns the keyboard", target)
-            return False
-        if _focus(app, target):
+        window = _find_window(app.layout, target)
+        if window is not None:
+            if not self._may_focus(app, window):
+                log_safely(logger, logging.DEBUG, "focus on %s skipped: a dialog owns the keyboard", _name(target))
+                return False
+            _focus(app, window)
             return True
         arrived: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        pending = self._wait_for(app, target, delay, partial(_settle, arrived))
+        pending = self._wait_for(app, partial(self._take_directly, app, target), delay, partial(_settle, arrived))
         try:
             return await arrived
         finally:
             self._drop(pending)
 
     def managed_focus_during_dialog(
-        self, target: Any, dialog_coro: Coroutine[Any, Any, T], delay: float = 0.1
+        self, target: Any, dialog_coro: Awaitable[T], delay: float = 0.1
     ) -> Coroutine[Any, Any, T]:
         """Await `dialog_coro` with the focus on `target` while it runs; its result or failure is the caller's.
 
-        The target is focused at the dialog's first suspension, or when it is rendered within `delay` seconds after.
+        The target is focused at the suspension at which it is on the layout, or when it is rendered, within `delay`
+        seconds of the dialog's first suspension.
         """
-        return OwnedCoroutine(partial(self._run_dialog, target, delay), dialog_coro)
+        dialog = dialog_coro if isinstance(dialog_coro, Coroutine) else _awaiting(dialog_coro)
+        return OwnedCoroutine(partial(self._run_dialog, target, delay), dialog)
 
     # -- owners --------------------------------------------------------------------------------------------------
 
@@ -111,121 +142,165 @@ class FocusManager:
         """Become the newest owner; `focus` on the claim takes the keyboard."""
         app = self._application()
         current = app.layout.current_window
-        owner = self._newest(app)
-        if owner is None:
-            self._base = current
-        elif owner.holds(current):
-            owner.window = current
-        claim = FocusClaim(self, app, target, area)
+        holder = self._holder(app)
+        if holder is not None and (holder.area is None or holder.holds(current)):
+            holder.window = current
+        beneath = next((claim.beneath for claim in self._claims if claim.app is app), current)
+        claim = FocusClaim(self, app, target, area, beneath)
         self._claims.append(claim)
         return claim
 
     async def _run_dialog(self, target: Any, delay: float, dialog: Coroutine[Any, Any, T]) -> T:
         claim = self.claim(target)
         try:
-            return await _calling_at_first_suspension(dialog, partial(claim.focus, delay))
+            return await _calling_at_suspensions(dialog, partial(claim.focus, delay))
         finally:
             claim.release()
 
     def _focus_claim(self, claim: FocusClaim, delay: float) -> None:
-        if self._owned_elsewhere(claim.app, claim.target, but=claim) or self._take(claim):
+        if claim._asked:
+            if claim._wait is not None:
+                claim._wait.look()
             return
-        self._wait_for(claim.app, claim.target, delay, lambda found: self._arrived(claim, found))
+        claim._asked = True
+        for pending in [pending for pending in self._waiting if pending.yields_to_owners]:
+            pending.finish(False)
+        if not self._take(claim):
+            claim._wait = self._wait_for(
+                claim.app, partial(self._take, claim), delay, partial(self._waited, claim), yields_to_owners=False
+            )
 
     def _take(self, claim: FocusClaim) -> bool:
-        if not _focus(claim.app, claim.target):
+        """Focus the claim's target, or its area; False while neither is there, or a newer owner has the keyboard."""
+        window = _find_window(claim.app.layout, claim.target)
+        if window is None and claim.area is not None:
+            inside = {id(part) for part in walk_safely(claim.area)}
+            shown = [window for window in visible_windows(claim.app.layout.container) if id(window) in inside]
+            # A dialog of nothing but text has the keyboard too: its keys must not go to what lies beneath.
+            window = next((window for window in shown if _is_focusable(window)), next(iter(shown), None))
+        if window is None or not self._may_focus(claim.app, window, claim):
             return False
-        claim.window = claim.app.layout.current_window
+        _focus(claim.app, window)
+        claim.window = window
         return True
 
-    def _arrived(self, claim: FocusClaim, found: bool) -> None:
-        if found:
-            claim.window = claim.app.layout.current_window
-        else:
-            logger.debug("focus on %r given up: it was not rendered in time", claim.target)
+    def _take_directly(self, app: AnyApplication, target: FocusableElement) -> bool:
+        window = _find_window(app.layout, target)
+        if window is None or not self._may_focus(app, window):
+            return False
+        _focus(app, window)
+        return True
+
+    def _waited(self, claim: FocusClaim, found: bool) -> None:
+        claim._wait = None
+        if not found:
+            log_safely(logger, logging.DEBUG, "focus on %s given up: it was not rendered in time", _name(claim.target))
 
     def _release(self, claim: FocusClaim) -> None:
         if claim not in self._claims:
             return
         self._claims.remove(claim)
-        if self._pending is not None and self._pending.target is claim.target:
-            self._drop(self._pending)
-        layout = claim.app.layout
-        visible = _visible_windows(layout)
-        current = layout.current_window
-        if current in visible and not claim.holds(current):
-            return
-        self._restore(claim.app, visible)
+        if claim._wait is not None:
+            self._drop(claim._wait)
+        try:
+            shown = visible_windows(claim.app.layout.container)
+            current = claim.app.layout.current_window
+            if current not in shown or claim.holds(current):
+                self._restore(claim, shown)
+        except Exception as failure:
+            # The layout is broken; that must not take the place of what the dialog returns or raises.
+            log_safely(logger, logging.WARNING, "the focus was not given back", exc_info=failure)
 
-    def _restore(self, app: AnyApplication, visible: list[Window]) -> None:
+    def _restore(self, released: FocusClaim, shown: list[Window]) -> None:
         """Focus the newest owner that is on the layout, else where the focus was before there were owners."""
-        owners = [claim for claim in reversed(self._claims) if claim.app is app]
-        for owner in owners:
-            if owner.window in visible and _focus(app, owner.window):
-                return
-            if self._take(owner):
-                return
-        if self._base in visible and _focus(app, self._base):
-            return
-        for window in visible:
-            if window.content.is_focusable() and _focus(app, window):
-                return
+        app = released.app
+        for owner in reversed([claim for claim in self._claims if claim.app is app]):
+            if owner.window in shown:
+                return _focus(app, owner.window)
+            if owner._wait.look() if owner._wait is not None else owner._asked and self._take(owner):
+                return None
+        focusable = [released.beneath, *(window for window in shown if _is_focusable(window))]
+        for window in focusable:
+            if window in shown:
+                return _focus(app, window)
+        return None
 
-    def _newest(self, app: AnyApplication) -> FocusClaim | None:
-        return next((claim for claim in reversed(self._claims) if claim.app is app), None)
+    def _holder(self, app: AnyApplication) -> FocusClaim | None:
+        """The newest owner that has got the keyboard and is on the layout."""
+        claims = [claim for claim in reversed(self._claims) if claim.app is app and claim.window is not None]
+        if not claims:
+            return None
+        shown = visible_windows(app.layout.container)
+        return next((claim for claim in claims if claim.window in shown), None)
 
-    def _owned_elsewhere(self, app: AnyApplication, target: FocusableElement, but: FocusClaim | None = None) -> bool:
-        """Whether an owner newer than `but` has an area and `target` lies outside it."""
-        newest = self._newest(app)
-        if newest is None or newest is but or newest.area is None:
-            return False
-        window = _find_window(app.layout, target)
-        return window is not None and not newest.holds(window)
+    def _may_focus(self, app: AnyApplication, window: Window, claim: FocusClaim | None = None) -> bool:
+        """Whether the focus may go to `window`, for `claim` or for a direct call, without robbing a newer owner."""
+        holder = self._holder(app)
+        if holder is None or holder is claim:
+            return True
+        if holder.area is not None and holder.holds(window):
+            return True
+        if claim is None:
+            return holder.area is None
+        return self._claims.index(holder) < self._claims.index(claim)
 
     # -- waiting for a render ------------------------------------------------------------------------------------
 
     def _wait_for(
-        self, app: AnyApplication, target: FocusableElement, delay: float, then: Callable[[bool], None]
+        self,
+        app: AnyApplication,
+        attempt: Callable[[], bool],
+        delay: float,
+        then: Callable[[bool], None],
+        yields_to_owners: bool = True,
     ) -> _PendingFocus:
-        if self._pending is not None:
-            self._pending.finish(False)
-        pending = _PendingFocus(app, target, delay, then, self._drop)
-        self._pending = pending
-        self._focusing_active = True
+        for pending in [pending for pending in self._waiting if not pending.is_alive]:
+            self._drop(pending)
+        pending = _PendingFocus(app, attempt, delay, then, self._drop, yields_to_owners)
+        self._waiting.append(pending)
         return pending
 
     def _drop(self, pending: _PendingFocus) -> None:
         pending.stop()
-        if self._pending is pending:
-            self._pending = None
-            self._focusing_active = False
+        if pending in self._waiting:
+            self._waiting.remove(pending)
 
     def _application(self) -> AnyApplication:
         return self._app if self._app is not None else get_app()
 
 
 class _PendingFocus:
-    """One focus operation in flight: tries after each render, gives up after `delay` seconds."""
+    """A focus operation that waits: tries after each render, and once more when `delay` seconds are over."""
 
     def __init__(
         self,
         app: AnyApplication,
-        target: FocusableElement,
+        attempt: Callable[[], bool],
         delay: float,
         then: Callable[[bool], None],
         ended: Callable[[_PendingFocus], None],
+        yields_to_owners: bool,
     ) -> None:
-        self.target = target
+        self.yields_to_owners = yields_to_owners
         self._app = app
+        self._attempt = attempt
         self._then = then
         self._ended = ended
         self._stopped = False
-        self._timer = asyncio.get_running_loop().call_later(max(0.0, delay), self.finish, False)
+        self._loop = asyncio.get_running_loop()
+        self._timer = self._loop.call_later(max(0.0, delay), self._look_for_the_last_time)
         app.after_render += self._rendered
 
-    def _rendered(self, _sender: object) -> None:
-        if not self._stopped and _focus(self._app, self.target):
+    @property
+    def is_alive(self) -> bool:
+        """Whether there is a loop that will end this."""
+        return not self._loop.is_closed()
+
+    def look(self) -> bool:
+        """Try now; True when that has ended the wait, or it had ended before."""
+        if not self._stopped and self._try():
             self.finish(True)
+        return self._stopped
 
     def finish(self, found: bool) -> None:
         if not self._stopped:
@@ -238,22 +313,40 @@ class _PendingFocus:
             self._timer.cancel()
             self._app.after_render -= self._rendered
 
+    def _rendered(self, _sender: object) -> None:
+        self.look()
+
+    def _look_for_the_last_time(self) -> None:
+        if not self.look():
+            self.finish(False)
+
+    def _try(self) -> bool:
+        try:
+            return self._attempt()
+        except Exception as failure:
+            log_safely(logger, logging.DEBUG, "a focus target cannot be looked for", exc_info=failure)
+            return False
+
+
+async def _awaiting(awaitable: Awaitable[T]) -> T:
+    return await awaitable
+
 
 @coroutine
-def _calling_at_first_suspension(inner: Coroutine[Any, Any, T], call: Callable[[], None]) -> Generator[Any, Any, T]:
-    """Await `inner`; call `call` once, right after the step in which it first suspends, in the same tick."""
+def _calling_at_suspensions(inner: Coroutine[Any, Any, T], call: Callable[[], None]) -> Generator[Any, Any, T]:
+    """Await `inner`; call `call` right after each step in which it suspends, in the same tick.
+
+    What `call` raises is raised in `inner` where it is suspended, so that its clean-up may await.
+    """
     step: Callable[[], Any] = partial(inner.send, None)
-    suspended = False
     while True:
         try:
             yielded = step()
         except StopIteration as end:
             result: T = end.value
             return result
-        if not suspended:
-            suspended = True
-            call()
         try:
+            call()
             sent = yield yielded
         except GeneratorExit:
             inner.close()
@@ -264,44 +357,52 @@ def _calling_at_first_suspension(inner: Coroutine[Any, Any, T], call: Callable[[
             step = partial(inner.send, sent)
 
 
-def _focus(app: AnyApplication, target: FocusableElement) -> bool:
-    """Focus `target` if it is visible on the layout, with everything a key that comes next needs."""
-    window = _find_window(app.layout, target)
-    if window is None:
-        return False
+def _focus(app: AnyApplication, window: Window) -> None:
+    """Focus `window`, with everything a key that comes next needs."""
     app.layout.current_window = window
     # A key handled before the next render looks its bindings up through the parents; without this they are unknown.
     app.layout.update_parents_relations()
     app.invalidate()
-    return True
 
 
 def _find_window(layout: Layout, target: FocusableElement) -> Window | None:
-    """The visible, focusable window that `target` stands for, as `Layout.focus` would choose it."""
-    visible = _visible_windows(layout)
+    """The visible window that `target` stands for, as `Layout.focus` would choose it."""
+    shown = visible_windows(layout.container)
+    if isinstance(target, Window):
+        return target if target in shown else None
     if isinstance(target, str | Buffer):
         matches = [
             window
-            for window in visible
+            for window in shown
             if isinstance(window.content, BufferControl)
             and target in (window.content.buffer, window.content.buffer.name)
         ]
     elif isinstance(target, UIControl):
-        matches = [window for window in visible if window.content is target]
+        matches = [window for window in shown if window.content is target]
     else:
         try:
             container = to_container(target)
         except ValueError:
             return None
-        inside = {id(inner) for inner in walk(container, skip_hidden=True)}
-        matches = [window for window in visible if id(window) in inside]
-    matches = [window for window in matches if window.content.is_focusable()]
+        if isinstance(container, Window):
+            return container if container in shown else None
+        inside = {id(inner) for inner in walk_safely(container, skip_hidden=True)}
+        matches = [window for window in shown if id(window) in inside]
+    matches = [window for window in matches if _is_focusable(window)]
     recent = [window for window in reversed(layout._stack) if window in matches]
     return next(iter(recent or matches), None)
 
 
-def _visible_windows(layout: Layout) -> list[Window]:
-    return [part for part in walk(layout.container, skip_hidden=True) if isinstance(part, Window)]
+def _is_focusable(window: Window) -> bool:
+    try:
+        return window.content.is_focusable()
+    except Exception:
+        # Its drawing will raise the same, and is reported.
+        return False
+
+
+def _name(target: object) -> str:
+    return f"a {type(target).__name__}"
 
 
 def _settle(future: asyncio.Future[bool], found: bool) -> None:
