@@ -55,6 +55,10 @@ def supervise(
             failure: Exception | None = None
             try:
                 await service()
+            except asyncio.CancelledError:
+                if _is_being_cancelled():
+                    raise
+                # Something the service awaited was cancelled, and the service by that: it ended, and did not fail.
             except Exception as raised:
                 failure = raised
                 tasks.report(raised, name)
@@ -70,3 +74,8 @@ def supervise(
             await asyncio.sleep(0)
 
     return tasks.create_task(keep_running(), name)
+
+
+def _is_being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -10,6 +10,7 @@ Standard library only.
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 import threading
 import time
@@ -17,7 +18,11 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from openhcs.tui.utils.safe_log import log_safely
+
 __all__ = ["BlockedLoop", "Watchdog"]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,10 @@ class BlockedLoop:
 
 
 class Watchdog:
-    """Calls `on_blocked` in its own thread, once for each time the loop is blocked longer than `threshold_s`."""
+    """Calls `on_blocked` in its own thread, once for each time the loop is blocked longer than `threshold_s`.
+
+    What `on_blocked` raises goes to the log; the watch goes on.
+    """
 
     def __init__(self, on_blocked: Callable[[BlockedLoop], None], threshold_s: float = 0.5) -> None:
         self._on_blocked = on_blocked
@@ -46,20 +54,21 @@ class Watchdog:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Watch the loop that runs here, until `stop`."""
+        """Watch the loop that runs here, until `stop`; instead of the one it has watched so far, if any."""
+        self.stop()
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
-        self._stopping.clear()
+        self._stopping = threading.Event()
         self._beat()
-        self._thread = threading.Thread(target=self._listen, name="watchdog", daemon=True)
+        self._thread = threading.Thread(target=self._listen, args=(self._stopping,), name="watchdog", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop watching; call it in the loop."""
+        """Stop watching; call it in the loop, or when that is dead. May be called twice."""
         self._stopping.set()
         if self._timer is not None:
             self._timer.cancel()
-        if self._thread is not None:
+        if self._thread not in (None, threading.current_thread()):
             self._thread.join(timeout=1.0)
         self._loop = self._timer = self._thread = None
 
@@ -75,20 +84,28 @@ class Watchdog:
         if self._loop is not None and not self._stopping.is_set():
             self._timer = self._loop.call_later(self._threshold_s / 4, self._beat)
 
-    def _listen(self) -> None:
+    def _listen(self, stopping: threading.Event) -> None:
         told_of_beat_s = 0.0
         interval_s = self._threshold_s / 2
         while True:
-            asleep_s = time.monotonic()
-            if self._stopping.wait(interval_s):
+            asleep_s, used_s = time.monotonic(), time.process_time()
+            if stopping.wait(interval_s):
                 return
-            if time.monotonic() - asleep_s > interval_s + self._threshold_s:
-                # The whole process was stopped, not the loop alone: a suspended terminal, a sleeping laptop.
+            overslept_s = time.monotonic() - asleep_s - interval_s
+            if overslept_s > self._threshold_s and time.process_time() - used_s < overslept_s / 2:
+                # The whole process was stopped, not the loop alone: a suspended terminal, a sleeping laptop. Had it
+                # been at work all the while, then in native code that kept the interpreter from this thread too.
                 continue
             beat_s = self._beat_s
             if beat_s != told_of_beat_s and (blocked := self.blocked()) is not None:
                 told_of_beat_s = beat_s
-                self._on_blocked(blocked)
+                self._tell(blocked)
+
+    def _tell(self, blocked: BlockedLoop) -> None:
+        try:
+            self._on_blocked(blocked)
+        except Exception as failure:
+            log_safely(logger, logging.ERROR, "telling of a blocked event loop failed", exc_info=failure)
 
     def _stack(self) -> tuple[str, ...]:
         frame = sys._current_frames().get(self._loop_thread)

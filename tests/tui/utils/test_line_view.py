@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ from prompt_toolkit.mouse_events import MouseButton, MouseEvent, MouseEventType
 from prompt_toolkit.utils import get_cwidth
 
 from openhcs.tui.utils.line_view import LINE_LIMIT, LineView
-from tests.tui.utils.kit import stage, until
+from tests.tui.utils.kit import Stage, stage, until
 
 
 class Counted(Sequence[str]):
@@ -174,6 +175,10 @@ def test_it_asks_for_the_rows_it_needs() -> None:
     assert LineView(lambda: ["a"] * 1_000).preferred_height(40, 5, False, None) == 5
 
 
+def starts_with(here: Stage, text: str) -> bool:
+    return here.text.startswith(text)
+
+
 async def test_keys_scroll_it() -> None:
     """Arrows, pages, home, end and their letters move the view as they say."""
     view = LineView(lambda: [f"line {number:03}" for number in range(200)])
@@ -184,4 +189,4 @@ async def test_keys_scroll_it() -> None:
             ("\x1b[H", "line 000"), ("G", "line 190"), ("g", "line 000"),
         ]:  # fmt: skip
             here.press(keys)
-            await until(lambda top=top: here.text.startswith(top), f"{top} at the top")
+            await until(partial(starts_with, here, top), f"{top} at the top")
