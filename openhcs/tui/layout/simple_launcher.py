@@ -6,7 +6,6 @@ they were. The terminal is given back whichever way it ends.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import sys
@@ -28,6 +27,7 @@ from openhcs.tui.effects.preferences import Preferences
 from openhcs.tui.layout.canonical_layout import CanonicalTUILayout
 from openhcs.tui.state import AppState
 from openhcs.tui.utils.application import GuardedApplication, GuardedLayout
+from openhcs.tui.utils.bounded_run import run_bounded
 from openhcs.tui.utils.dialog_host import FloatDialogHost
 from openhcs.tui.utils.error_journal import ErrorJournal
 from openhcs.tui.utils.exception_hooks import hooks_installed
@@ -75,7 +75,7 @@ class SimpleOpenHCSTUILauncher:
         check_terminal()
         try:
             with _log_file(paths.logs_folder() / "workbench.log"), TerminalGuard() as guard:
-                return asyncio.run(self.run_async(guard))
+                return run_bounded(self.run_async(guard))
         finally:
             self.errors.tell_untold()
 
@@ -126,10 +126,11 @@ class SimpleOpenHCSTUILauncher:
             watchdog = Watchdog(lambda blocked: logger.warning("%s\n%s", blocked, "".join(blocked.stack)))
             watchdog.start()
             if guard is not None:
-                guard.catch_signals(lambda number: _leave(app, 128 + number))
+                guard.catch_signals(lambda number: _leave(app, 128 + number), app.suspend, app.take_terminal_again)
             try:
                 code: int = await app.run_async(
-                    pre_run=lambda: self.tasks.fire_and_forget(open_what_was_given(), "open the plates")
+                    pre_run=lambda: self.tasks.fire_and_forget(open_what_was_given(), "open the plates"),
+                    handle_sigint=False,
                 )
                 return code
             finally:

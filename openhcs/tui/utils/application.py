@@ -1,6 +1,7 @@
 """A prompt_toolkit Application in which one faulty part stays one fault.
 
-- G2 (its part). A failing key or mouse handler is reported; the keys typed behind it are still handled.
+- G2 (its part). A failing key or mouse handler is reported; the keys typed behind it are still handled. A failing
+  filter switches its own key off, a failing render or key event handler misses its event, and nothing else does.
 - G3 (its part). A failing frame is reported, the newest dialog is closed for it, and failing that the screen is
   replaced by a plain notice from which the user can try again or leave.
 - G5 (its part). Keys typed ahead are handled one in each turn of the loop, so that a dialog opened by the first gets
@@ -13,25 +14,33 @@ Checked by tests/tui/utils/test_application.py. Subclasses only; prompt_toolkit 
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
-from prompt_toolkit.application import Application, get_app
+from prompt_toolkit.application import Application, get_app, in_terminal
+from prompt_toolkit.filters import Filter
 from prompt_toolkit.formatted_text import StyleAndTextTuples
-from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent, merge_key_bindings
+from prompt_toolkit.key_binding.defaults import load_key_bindings
 from prompt_toolkit.key_binding.key_bindings import Binding, KeyBindingsBase
 from prompt_toolkit.key_binding.key_processor import KeyPress, KeyProcessor
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout.containers import AnyContainer, Window
 from prompt_toolkit.layout.controls import FormattedTextControl
 from prompt_toolkit.layout.layout import FocusableElement, Layout
+from prompt_toolkit.utils import Event
 
 from openhcs.tui.ports import ErrorSink
+from openhcs.tui.utils.faults import FAULTS, FaultLog, as_error
 from openhcs.tui.utils.safe_text import describe, visible
 
 __all__ = ["GuardedApplication", "GuardedLayout"]
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 _EXIT_S = 2.0
@@ -63,6 +72,12 @@ class GuardedApplication(Application[T]):
         self._report = on_error
         self._close_dialog = close_dialog
         self._failed_layout: Layout | None = None
+        self._stopping = False
+        faults = FaultLog(on_error)
+        self.on_reset = _GuardedEvent(self, faults, "on reset", options.get("on_reset"))
+        self.on_invalidate = _GuardedEvent(self, faults, "on invalidate", options.get("on_invalidate"))
+        self.before_render = _GuardedEvent(self, faults, "before a frame", options.get("before_render"))
+        self.after_render = _GuardedEvent(self, faults, "after a frame", options.get("after_render"))
         self.key_processor = _GuardedKeyProcessor(self.key_processor._bindings, on_error)
 
     async def run_async(
@@ -88,10 +103,36 @@ class GuardedApplication(Application[T]):
         if tasks:
             await asyncio.wait(tasks, timeout=_EXIT_S)
 
+    def suspend(self) -> None:
+        """Give the terminal back and stop this process group, as Ctrl-Z does; take the terminal again afterwards."""
+
+        async def stop() -> None:
+            self._stopping = True
+            try:
+                async with in_terminal():
+                    # Whoever catches SIGTSTP, such as our own signal handler, must not catch this one.
+                    handler = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+                    os.kill(0, signal.SIGTSTP)
+                    signal.signal(signal.SIGTSTP, handler)
+            finally:
+                self._stopping = False
+
+        if self.is_running and not self._stopping:
+            self.create_background_task(stop())
+
+    def take_terminal_again(self) -> None:
+        """Set the terminal's modes and draw everything anew: for SIGCONT, when a stop could not be seen coming."""
+        if self.is_running and not self._stopping:
+            self.input.raw_mode().__enter__()
+            self.renderer.reset()
+            self._request_absolute_cursor_position()
+            self._redraw()
+
     def _redraw(self, render_as_done: bool = False) -> None:
         try:
             super()._redraw(render_as_done)
-        except Exception as error:
+        except FAULTS as fault:
+            error = as_error(fault)
             self._report(error, "drawing the screen")
             if not render_as_done:
                 self._redraw_without_fault(error)
@@ -100,17 +141,17 @@ class GuardedApplication(Application[T]):
         while self._close_dialog is not None and self._close_dialog(error):
             try:
                 return super()._redraw()
-            except Exception as next_error:
-                error = next_error
+            except FAULTS as next_fault:
+                error = as_error(next_fault)
         if self._failed_layout is None:
             self._failed_layout = self.layout
             self.layout = GuardedLayout(self._notice(error))
         try:
             super()._redraw()
-        except Exception as last:
+        except FAULTS as last:
             # Not even two lines of text can be drawn: there is no screen left to go on with.
             if not self.is_done and self.is_running:
-                self.exit(exception=last)
+                self.exit(exception=as_error(last))
 
     def _notice(self, error: Exception) -> Window:
         keys = KeyBindings()
@@ -152,18 +193,36 @@ class GuardedLayout(Layout):
         self._stack.append(value)
 
 
+class _GuardedEvent(Event[S]):
+    """An event of which each handler gets its turn, whatever the one before did."""
+
+    def __init__(self, sender: S, faults: FaultLog, context: str, handler: Callable[[S], object] | None = None) -> None:
+        super().__init__(sender, handler)
+        self._faults = faults
+        self._context = context
+
+    def __call__(self) -> None:
+        for handler in list(self._handlers):
+            self._faults.run(handler, partial(handler, self.sender), None, self._context)
+
+
 class _GuardedKeyProcessor(KeyProcessor):
     """Handles one key in each turn of the loop; a handler that fails is reported and the next key goes on."""
 
     def __init__(self, key_bindings: KeyBindingsBase, report: ErrorSink) -> None:
         self._report = report
+        self._faults = FaultLog(report)
         self._typed_ahead: deque[KeyPress] = deque()
         self._turn_is_scheduled = False
         super().__init__(key_bindings)
+        self.before_key_press = _GuardedEvent(self, self._faults, "before a key")
+        self.after_key_press = _GuardedEvent(self, self._faults, "after a key")
 
     def reset(self) -> None:
         super().reset()
         self._typed_ahead.clear()
+        # One that a dead loop has still to take never comes.
+        self._turn_is_scheduled = False
 
     def process_keys(self) -> None:
         app = get_app()
@@ -176,7 +235,12 @@ class _GuardedKeyProcessor(KeyProcessor):
             # There will be no next turn: the keys before the end of the input count all the same.
             while self._typed_ahead and not app.is_done:
                 self._process_one()
-        elif not self._turn_is_scheduled:
+        elif self._turn_is_scheduled:
+            return
+        elif app.render_counter == 0:
+            # Before the first frame no container's keys are known.
+            self._schedule_turn()
+        else:
             self._take_turn()
 
     def empty_queue(self) -> list[KeyPress]:
@@ -192,8 +256,11 @@ class _GuardedKeyProcessor(KeyProcessor):
             self._process_one()
         finally:
             if self._typed_ahead:
-                self._turn_is_scheduled = True
-                asyncio.get_running_loop().call_soon(self._take_turn)
+                self._schedule_turn()
+
+    def _schedule_turn(self) -> None:
+        self._turn_is_scheduled = True
+        asyncio.get_running_loop().call_soon(self._take_turn)
 
     def _process_one(self) -> None:
         self._handle([self._typed_ahead.popleft()])
@@ -202,8 +269,38 @@ class _GuardedKeyProcessor(KeyProcessor):
         self.input_queue.extend(keys)
         super().process_keys()
 
+    def _get_matches(self, key_presses: list[KeyPress]) -> list[Binding]:
+        keys = tuple(press.key for press in key_presses)
+        found = self._look_up(lambda bindings: bindings.get_bindings_for_keys(keys))
+        return [binding for binding in found if self._holds(binding.filter) and self._answers(binding.eager)]
+
+    def _is_prefix_of_longer_match(self, key_presses: list[KeyPress]) -> bool:
+        keys = tuple(press.key for press in key_presses)
+        found = self._look_up(lambda bindings: bindings.get_bindings_starting_with_keys(keys))
+        return any(self._holds(condition) for condition in {binding.filter for binding in found})
+
+    def _look_up(self, ask: Callable[[KeyBindingsBase], list[Binding]]) -> list[Binding]:
+        found = self._faults.run(self, lambda: ask(self._bindings), None, "looking up keys")
+        if found is None:
+            # Some container cannot say what its keys are: those of the application are what is left to get away from it.
+            everywhere = get_app().key_bindings
+            found = ask(merge_key_bindings([load_key_bindings(), *([everywhere] if everywhere is not None else [])]))
+        return found
+
+    def _holds(self, condition: Filter) -> bool:
+        return self._faults.run(condition, condition, False, "asking whether a key is on")
+
+    def _answers(self, condition: Filter) -> bool:
+        return self._faults.run(condition, condition, None, "asking whether a key is eager") is not None
+
     def _call_handler(self, handler: Binding, key_sequence: list[KeyPress]) -> None:
         try:
             super()._call_handler(handler, key_sequence)
-        except Exception as error:
-            self._report(error, f"key {' '.join(str(press.key) for press in key_sequence)}")
+        except FAULTS as fault:
+            self._report(as_error(fault), _name(key_sequence))
+
+
+def _name(keys: Sequence[KeyPress]) -> str:
+    if any(press.key == Keys.Vt100MouseEvent for press in keys):
+        return "the mouse"
+    return f"key {' '.join(press.key.value if isinstance(press.key, Keys) else press.key for press in keys)}"

@@ -1,15 +1,17 @@
 """The terminal is given back as it was found (G10).
 
-While the block of `TerminalGuard` runs, a full-screen program may own the terminal; whichever way the block ends, the
-terminal's modes are restored, and the alternate screen, the mouse, bracketed paste and a hidden cursor are undone.
-SIGTERM, SIGHUP and SIGQUIT become an orderly exit through `on_signal`.
+While the block of `TerminalGuard` runs, a full-screen program may own the terminal. Whichever way the block ends, the
+terminal's modes are restored, and the alternate screen, the mouse, bracketed paste and a hidden cursor are undone; a
+guardian process does it should this one be killed. Signals that end programs become an orderly exit; a stop from
+outside gives the terminal back for as long as it lasts.
 
-Checked by tests/terminal/test_terminal_guard.py.
+Checked by tests/terminal/test_terminal_guard.py and tests/terminal/test_signals.py.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -18,34 +20,37 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from openhcs.tui.utils.guardian import Modes, TerminalGuardian, undo_full_screen
+
 __all__ = ["TerminalGuard"]
 
-_UNDO = (
-    "\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1015l"  # mouse reports
-    "\x1b[?2004l"  # bracketed paste
-    "\x1b[?1049l"  # alternate screen
-    "\x1b[0m\x1b[?25h"  # colours, cursor
-)
-
-_ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 class TerminalGuard:
-    """Restores the terminal behind `input_fd` and `output_fd` when its block ends. `is_live` while it runs."""
+    """Restores the terminal behind `input_fd` and `output_fd` when its block ends; `is_live` until then.
 
-    def __init__(self, input_fd: int | None = None, output_fd: int | None = None) -> None:
+    Without `guardian` no process watches over this one.
+    """
+
+    def __init__(self, input_fd: int | None = None, output_fd: int | None = None, *, guardian: bool = True) -> None:
         self._input_fd = sys.stdin.fileno() if input_fd is None else input_fd
         self._output_fd = sys.stdout.fileno() if output_fd is None else output_fd
-        self._modes: list[int | list[bytes | int]] | None = None
+        self._guardian = TerminalGuardian(self._output_fd) if guardian else None
+        self._modes: Modes | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._caught: list[signal.Signals] = []
         self.is_live = False
         self.received: signal.Signals | None = None
 
     def __enter__(self) -> Self:
-        try:
+        # Without a terminal there are no modes, and nothing to guard.
+        with contextlib.suppress(termios.error, OSError, ValueError):
             self._modes = termios.tcgetattr(self._input_fd)
-        except (termios.error, OSError, ValueError):
-            self._modes = None
+        if self._guardian is not None and self._modes is not None and os.isatty(self._output_fd):
+            # A machine that cannot start one more process still gets its workbench.
+            with contextlib.suppress(OSError):
+                self._guardian.start(self._modes)
         self.is_live = True
         return self
 
@@ -54,23 +59,40 @@ class TerminalGuard:
     ) -> None:
         self.restore()
 
-    def catch_signals(self, on_signal: Callable[[signal.Signals], None]) -> None:
-        """Call `on_signal` in the running loop for SIGTERM, SIGHUP and SIGQUIT, until the block ends."""
+    def catch_signals(
+        self,
+        on_ending: Callable[[signal.Signals], None],
+        on_stop: Callable[[], None] | None = None,
+        on_continue: Callable[[], None] | None = None,
+    ) -> None:
+        """Call these in the running loop, until the block ends or `release_signals`.
+
+        `on_ending` for SIGINT, SIGTERM, SIGHUP and SIGQUIT, `on_stop` for SIGTSTP, `on_continue` for SIGCONT.
+        """
         loop = self._loop = asyncio.get_running_loop()
 
-        def caught(number: signal.Signals) -> None:
+        def end(number: signal.Signals) -> None:
             self.received = self.received or number
-            on_signal(number)
+            on_ending(number)
+
+        def catch(number: signal.Signals, call: Callable[..., None], *args: object) -> None:
+            loop.add_signal_handler(number, call, *args)
+            self._caught.append(number)
 
         for number in _ENDING:
-            loop.add_signal_handler(number, caught, number)
+            catch(number, end, number)
+        if on_stop is not None:
+            catch(signal.SIGTSTP, on_stop)
+        if on_continue is not None:
+            catch(signal.SIGCONT, on_continue)
 
     def release_signals(self) -> None:
         """Stop catching signals; call it before the loop closes."""
         loop, self._loop = self._loop, None
         if loop is not None and not loop.is_closed():
-            for number in _ENDING:
+            for number in self._caught:
                 loop.remove_signal_handler(number)
+        self._caught.clear()
 
     def restore(self) -> None:
         """Give the terminal back. May be called twice, and with the terminal gone."""
@@ -78,11 +100,10 @@ class TerminalGuard:
             return
         self.is_live = False
         self.release_signals()
-        try:
-            if os.isatty(self._output_fd):
-                os.write(self._output_fd, _UNDO.encode())
-            if self._modes is not None:
+        # Where the terminal is gone there is nothing to give back.
+        with contextlib.suppress(OSError, termios.error):
+            if self._modes is not None and os.isatty(self._output_fd):
+                undo_full_screen(self._output_fd, None)
                 termios.tcsetattr(self._input_fd, termios.TCSADRAIN, self._modes)
-        except (OSError, termios.error):
-            # The terminal is gone: there is nothing to give back.
-            return
+        if self._guardian is not None:
+            self._guardian.dismiss()
