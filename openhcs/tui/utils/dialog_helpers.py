@@ -30,6 +30,7 @@ from openhcs.tui.utils.exception_hooks import ExceptionHooks
 from openhcs.tui.utils.focus_manager import focus_after_delay, get_focus_manager
 from openhcs.tui.utils.safe_error_handler import get_error_handler, safe_show_error, safe_show_error_sync
 from openhcs.tui.utils.safe_text import visible, visible_lines
+from openhcs.tui.utils.unified_task_manager import get_task_manager
 
 __all__ = [
     "choose",
@@ -69,13 +70,14 @@ _global_hooks: ExceptionHooks | None = None
 
 
 def setup_global_exception_handler(app_state: Any) -> ExceptionHooks:
-    """Show whatever nobody caught through `app_state`: the interpreter's hooks, and the running loop's, if one runs.
+    """Show whatever nobody caught through `app_state`: in managed tasks, by the interpreter's hooks, in the loop.
 
-    Call it inside the running loop, or again there. `restore()` on the result undoes it.
+    Call it inside the running loop, or again there. `restore()` on the result gives the hooks back.
     """
     global _global_hooks
     handler = get_error_handler()
     handler.app_state = app_state
+    get_task_manager().set_error_handler(handler.handle_error_sync)
     if _global_hooks is not None:
         _global_hooks.restore()
     _global_hooks = ExceptionHooks(handler)

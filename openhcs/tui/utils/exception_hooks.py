@@ -86,9 +86,8 @@ class ExceptionHooks:
             self._handler.handle_error_sync(exception, f"thread {name}")
 
     def _unraisable(self, unraisable: sys.UnraisableHookArgs) -> None:
-        if unraisable.exc_value is not None:
-            context = unraisable.err_msg or "a finaliser"
-            self._handler.handle_error_sync(unraisable.exc_value, context)
+        exception = unraisable.exc_value if unraisable.exc_value is not None else unraisable.exc_type()
+        self._handler.handle_error_sync(exception, unraisable.err_msg or "a finaliser")
 
     def _loop_complains(self, loop: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
         message = str(context.get("message", "event loop"))

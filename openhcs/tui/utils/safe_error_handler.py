@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import logging
 import sys
 import threading
@@ -29,7 +30,7 @@ from openhcs.tui.utils.circuit_breaker import BreakerState, CircuitBreaker
 from openhcs.tui.utils.error_dialog import ErrorPage, ErrorPages, show_error_pages
 from openhcs.tui.utils.error_journal import Arrival, ErrorEntry, ErrorJournal
 from openhcs.tui.utils.safe_log import log_safely
-from openhcs.tui.utils.safe_text import as_text, visible, visible_lines
+from openhcs.tui.utils.safe_text import as_text, format_exception, visible, visible_lines
 from openhcs.tui.utils.stack_room import more_room, require_room
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager, get_task_manager
 
@@ -116,11 +117,15 @@ class SafeErrorHandler:
 
     def handle_fatal(self, exception: BaseException, context: str) -> None:
         """Enter `exception`, which ends the program, and tell it on stderr although it may have been told before."""
-        entry = self._enter_anyhow(exception, context)
-        if entry is None:
-            entry = self.journal.receive(exception, context).entry
-        if entry is not None:
-            self._tell_on_stderr(entry)
+        entry = self._enter_anyhow(exception, context) or self.journal.receive(exception, as_text(context)).entry
+        if entry is None or self.screen_is_live():
+            if entry is not None:
+                self._tell_on_stderr(entry)
+            return
+        with contextlib.suppress(ValueError):
+            self._untold.remove(entry)
+        # Not the entry's traceback: since it was entered the exception has come all the way up.
+        _write_stderr(entry, format_exception(exception))
 
     def reset_circuit_breaker(self) -> None:
         """Close the breaker: the next error gets a dialog again."""
@@ -362,9 +367,10 @@ def _is_being_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def _write_stderr(entry: ErrorEntry) -> bool:
+def _write_stderr(entry: ErrorEntry, traceback: str | None = None) -> bool:
+    text = visible_lines(entry.traceback if traceback is None else traceback)
     try:
-        sys.stderr.write(f"{visible(entry.context, 200)} failed:\n{visible_lines(entry.traceback)}\n")
+        sys.stderr.write(f"{visible(entry.context, 200)} failed:\n{text}\n")
         sys.stderr.flush()
     except Exception:
         # stderr is closed or gone: the journal and the log have the error, and there is nobody left to tell.
