@@ -1,9 +1,9 @@
 """Gives the terminal back when this process cannot: killed by SIGKILL, or by a fault in native code (G10).
 
 `TerminalGuardian.start` starts a tiny process that knows the terminal's modes and waits on a pipe. `dismiss` lets it
-go. If the pipe ends without that, the program is dead: the guardian restores the terminal and ends. It has a session of
-its own, so neither the terminal's signals nor a killed process group take it along, and it holds nothing but the pipe
-and the terminal, so it never outlives either.
+go. If the pipe or the program ends without that, the program is dead: the guardian restores the terminal and ends. It
+has a session of its own, so neither the terminal's signals nor a killed process group take it along, and it holds
+nothing but the pipe and the terminal, so it never outlives either.
 
 Run as a script by a bare interpreter: this module may import nothing but the standard library.
 Checked by tests/terminal/test_guardian.py.
@@ -11,8 +11,10 @@ Checked by tests/terminal/test_guardian.py.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import select
 import subprocess
 import sys
 import termios
@@ -20,6 +22,9 @@ import termios
 __all__ = ["TerminalGuardian", "undo_full_screen"]
 
 _DISMISSED = b"."
+
+_DISMISSAL_S = 1.0
+"""How long a guardian is given to end by itself; it needs about a millisecond."""
 
 Modes = list[int | list[bytes | int]]
 
@@ -34,7 +39,7 @@ class TerminalGuardian:
     def start(self, modes: Modes) -> None:
         """Start the guardian process, which would restore `modes` (of `termios.tcgetattr`)."""
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-E", __file__, _dump(modes)],
+            [sys.executable, "-I", "-S", __file__, str(os.getpid()), _dump(modes)],
             stdin=subprocess.PIPE,
             stdout=self._terminal_fd,
             stderr=subprocess.DEVNULL,
@@ -53,14 +58,22 @@ class TerminalGuardian:
         except OSError:
             # It is dead already, which is all that was wanted of it.
             pass
-        process.wait()
+        try:
+            process.wait(_DISMISSAL_S)
+        except subprocess.TimeoutExpired:
+            # Stopped by somebody, or starved: leaving the program must not wait for it.
+            process.kill()
+            process.wait()
 
 
 def undo_full_screen(terminal_fd: int, modes: Modes | None) -> None:
-    """Undo the mouse, bracketed paste, the alternate screen, colours and a hidden cursor, and set `modes`.
+    """Set `modes`, and undo the mouse, bracketed paste, the alternate screen, colours and a hidden cursor.
 
     Raises OSError or termios.error when the terminal is gone.
     """
+    if modes is not None:
+        # First and at once: a terminal whose output is held takes nothing, perhaps for ever.
+        termios.tcsetattr(terminal_fd, termios.TCSANOW, modes)
     os.write(
         terminal_fd,
         b"\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1015l"  # mouse reports
@@ -68,8 +81,6 @@ def undo_full_screen(terminal_fd: int, modes: Modes | None) -> None:
         b"\x1b[?1049l"  # alternate screen
         b"\x1b[0m\x1b[?25h",  # colours, cursor
     )
-    if modes is not None:
-        termios.tcsetattr(terminal_fd, termios.TCSADRAIN, modes)
 
 
 def _dump(modes: Modes) -> str:
@@ -88,9 +99,30 @@ def _load(text: str) -> Modes:
 
 
 def _guard() -> None:
-    modes = _load(sys.argv[1])
-    if os.read(0, 1) != _DISMISSED:
+    program, modes = int(sys.argv[1]), _load(sys.argv[2])
+    _wait_for_end(program)
+    if _DISMISSED not in _read_all(0):
         undo_full_screen(1, modes)
+
+
+def _wait_for_end(program: int) -> None:
+    """Wait until the pipe has something to say or `program` is dead: its children may hold the pipe open."""
+    waited_for = [0]
+    if sys.platform == "linux":
+        # Where the kernel is older than 5.3 the pipe alone must do.
+        with contextlib.suppress(OSError):
+            waited_for.append(os.pidfd_open(program))
+    if os.getppid() == program:
+        select.select(waited_for, (), ())
+
+
+def _read_all(fd: int) -> bytes:
+    """What can be read from `fd` without waiting."""
+    os.set_blocking(fd, False)
+    try:
+        return os.read(fd, 100)
+    except BlockingIOError:
+        return b""
 
 
 if __name__ == "__main__":
