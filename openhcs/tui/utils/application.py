@@ -169,8 +169,8 @@ class GuardedApplication(Application[T]):
 
         text: StyleAndTextTuples = [
             ("bold", "The screen could not be drawn.\n"),
+            ("", "r  try again    q  quit\n\n"),
             ("", visible(f"{type(error).__name__}: {describe(error)}", 300)),
-            ("", "\n\nr  try again    q  quit"),
         ]
         return Window(FormattedTextControl(text, focusable=True, key_bindings=keys), wrap_lines=True)
 
@@ -196,7 +196,7 @@ class GuardedLayout(Layout):
 class _GuardedEvent(Event[S]):
     """An event of which each handler gets its turn, whatever the one before did."""
 
-    def __init__(self, sender: S, faults: FaultLog, context: str, handler: Callable[[S], object] | None = None) -> None:
+    def __init__(self, sender: S, faults: FaultLog, context: str, handler: Callable[[S], None] | None = None) -> None:
         super().__init__(sender, handler)
         self._faults = faults
         self._context = context
@@ -282,7 +282,7 @@ class _GuardedKeyProcessor(KeyProcessor):
     def _look_up(self, ask: Callable[[KeyBindingsBase], list[Binding]]) -> list[Binding]:
         found = self._faults.run(self, lambda: ask(self._bindings), None, "looking up keys")
         if found is None:
-            # Some container cannot say what its keys are: those of the application are what is left to get away from it.
+            # Some container cannot say what its keys are; the application's own are left to get away from it.
             everywhere = get_app().key_bindings
             found = ask(merge_key_bindings([load_key_bindings(), *([everywhere] if everywhere is not None else [])]))
         return found

@@ -1,0 +1,49 @@
+"""Synchronous parts that may fail without taking the whole down: handlers, filters, what is drawn.
+
+Anybody may import this. Checked by tests/tui/utils/test_faults.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar
+
+from openhcs.tui.ports import ErrorSink
+
+__all__ = ["FAULTS", "FaultLog", "as_error"]
+
+T = TypeVar("T")
+
+FAULTS = (Exception, asyncio.CancelledError)
+"""What a synchronous part may raise by its own fault: nobody can cancel it, it can only ask a cancelled future."""
+
+
+def as_error(fault: BaseException) -> Exception:
+    """`fault` as an error: asking a cancelled future for its result is one, and must not look like a cancellation."""
+    if isinstance(fault, Exception):
+        return fault
+    error = RuntimeError("the result of a cancelled task or future was asked for")
+    error.__cause__ = fault
+    return error
+
+
+class FaultLog:
+    """Runs parts that may fail; tells `on_error` when one begins to fail, not each time that it fails again."""
+
+    def __init__(self, on_error: ErrorSink) -> None:
+        self._on_error = on_error
+        self._failing: dict[int, object] = {}
+
+    def run(self, part: object, call: Callable[[], T], otherwise: T, context: str) -> T:
+        """What `call` returns, or `otherwise` where it fails; `part` is whose failure it is."""
+        try:
+            result = call()
+        except FAULTS as fault:
+            if id(part) not in self._failing:
+                # Kept, so that its id stays its own.
+                self._failing[id(part)] = part
+                self._on_error(as_error(fault), context)
+            return otherwise
+        self._failing.pop(id(part), None)
+        return result
