@@ -34,5 +34,5 @@ keys.add("q")(lambda event: program.exit(0))
 if __name__ == "__main__":
     window = Window(FormattedTextControl(draw, focusable=True))
     raise SystemExit(
-        program.run(ErrorBoundary(lambda: window, "pane", program.errors.handle_error_sync), key_bindings=keys)
+        program.show(ErrorBoundary(lambda: window, "pane", program.errors.handle_error_sync), key_bindings=keys)
     )

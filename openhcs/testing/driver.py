@@ -55,7 +55,7 @@ class WorkbenchDriver:
     # -- hands ---------------------------------------------------------------------------------------------------
 
     async def press(self, *keys: str) -> None:
-        """Press keys by prompt_toolkit's names ("a", "down", "s-tab", "escape f"); returns when each is handled and drawn."""
+        """Press keys by prompt_toolkit's names ("a", "s-tab", "escape f"); returns when each is handled and drawn."""
         for key in keys:
             parts = key.split() or [key]
             await self._send("".join(_bytes_of(part) for part in parts), len(parts))
@@ -110,7 +110,7 @@ class WorkbenchDriver:
 
     def take_errors(self) -> list[BaseException | None]:
         """The errors reported since the last call; the end of the block does not complain of them."""
-        entries = self.launcher.errors.journal.entries()[self._errors_taken :]
+        entries = self.launcher.program.errors.journal.entries()[self._errors_taken :]
         self._errors_taken += len(entries)
         return [entry.exception for entry in entries]
 
@@ -161,13 +161,13 @@ class WorkbenchDriver:
         """Start the workbench, and return once it has drawn its first frame."""
         self._running = asyncio.ensure_future(self.launcher.run_async())
         await self.wait_until(self._has_drawn, "the first frame")
-        app = self.launcher.app
+        app = self.launcher.program.app
         assert app is not None
         app.key_processor.after_key_press += self._count_key
 
     async def stop(self) -> None:
         """End the workbench if it still runs, and fail on errors that nobody took."""
-        app = self.launcher.app
+        app = self.launcher.program.app
         if app is not None and app.is_running and not app.is_done:
             app.exit(result=0)
         if self._running is not None:
@@ -180,7 +180,7 @@ class WorkbenchDriver:
         assert self._running is not None
         if self._running.done():
             self._running.result()
-        return self.launcher.app is not None and self.launcher.app.render_counter > 0
+        return self.launcher.program.app is not None and self.launcher.program.app.render_counter > 0
 
     async def _send(self, data: str, keys: int) -> None:
         expected = self._keys_handled + keys
@@ -194,25 +194,34 @@ class WorkbenchDriver:
         self._keys_handled += 1
 
     def _is_over(self) -> bool:
-        return self._running is None or self._running.done() or self.launcher.app is None or self.launcher.app.is_done
+        return (
+            self._running is None
+            or self._running.done()
+            or self.launcher.program.app is None
+            or self.launcher.program.app.is_done
+        )
 
     def _has_unhandled_keys(self) -> bool:
         if self._is_over():
             return False
-        assert self.launcher.app is not None
-        processor = self.launcher.app.key_processor
+        assert self.launcher.program.app is not None
+        processor = self.launcher.program.app.key_processor
         unread, _, _ = select.select([self._pipe.fileno()], [], [], 0)
         return bool(unread or processor.input_queue or processor.key_buffer)
 
     def _is_drawn(self) -> bool:
-        return not self._has_unhandled_keys() and self.launcher.app is not None and not self.launcher.app.invalidated
+        return (
+            not self._has_unhandled_keys()
+            and self.launcher.program.app is not None
+            and not self.launcher.program.app.invalidated
+        )
 
     def _is_busy(self) -> bool:
         if self._is_over():
             return False
-        dialogs = self.launcher.dialogs
+        dialogs = self.launcher.program.dialogs
         assert dialogs is not None
-        tasks = self.launcher.tasks.active_task_count if dialogs.depth == 0 else 0
+        tasks = self.launcher.program.tasks.active_task_count if dialogs.depth == 0 else 0
         return tasks > 0 or not self._is_drawn()
 
 

@@ -49,6 +49,9 @@ _EXIT_S = 2.0
 _ESCAPE_S = 0.1
 """How long a lone Escape waits for the rest of an escape sequence; prompt_toolkit's 0.5 s is felt."""
 
+_SEQUENCE_S = 0.3
+"""How long a key waits that may begin a longer binding."""
+
 _AT_ONCE = (Keys.SIGINT, Keys.CPRResponse)
 
 
@@ -68,7 +71,7 @@ class GuardedApplication(Application[T]):
         **options: Any,
     ) -> None:
         super().__init__(layout=layout, **options)
-        self.ttimeoutlen = _ESCAPE_S
+        self.ttimeoutlen, self.timeoutlen = _ESCAPE_S, _SEQUENCE_S
         self._report = on_error
         self._close_dialog = close_dialog
         self._failed_layout: Layout | None = None

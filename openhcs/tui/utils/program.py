@@ -3,7 +3,7 @@
     program = Program()
     program.tasks.fire_and_forget(...)      # owned, reported, ended in time
     await confirm("Sure?", "...", program)  # a Program is an `app_state`: it shows dialogs
-    exit_code = program.run(body)           # the terminal is given back whichever way this ends
+    exit_code = program.show(body)          # the terminal is given back whichever way this ends
 
 While it runs the accessors (`get_task_manager`, `get_focus_manager`, `get_error_handler`) return its parts, and what
 nobody catches leads to its error handler; afterwards all is as it was. Checked by tests/tui/utils/test_program.py and,
@@ -76,15 +76,25 @@ class Program:
         if self.app is not None and self.app.is_running and not self.app.is_done:
             self.app.exit(result=code)
 
-    def run(
-        self, body: AnyContainer, *, start: Callable[[], Coroutine[Any, Any, object]] | None = None, **options: Any
-    ) -> int:
-        """Show `body` on this terminal until `exit`; the exit code. Arguments as `run_async`."""
+    def invalidate(self) -> None:
+        """Have the screen drawn anew soon; from any thread, and without effect where there is none."""
+        if self.app is not None:
+            self.app.invalidate()
+
+    def run(self, main: Callable[[TerminalGuard], Coroutine[Any, Any, int]]) -> int:
+        """Run `main`, which awaits `run_async` with the guard it is given, on this terminal; the exit code.
+
+        The terminal is given back whichever way it ends; what could be shown nowhere is then on stderr.
+        """
         try:
             with TerminalGuard() as guard:
-                return run_bounded(self.run_async(body, start=start, guard=guard, **options))
+                return run_bounded(main(guard))
         finally:
             self.errors.tell_untold()
+
+    def show(self, body: AnyContainer, **options: Any) -> int:
+        """`run` on `body` alone; further arguments as `run_async`."""
+        return self.run(lambda guard: self.run_async(body, guard=guard, **options))
 
     async def run_async(
         self,

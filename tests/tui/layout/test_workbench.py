@@ -85,7 +85,7 @@ async def test_the_accessors_give_the_workbenchs_own_parts_while_it_runs() -> No
     """Task manager, focus manager and error handler are the launcher's inside, and others outside."""
     before = get_task_manager(), get_focus_manager(), get_error_handler()
     async with workbench() as wb:
-        mine = wb.launcher.tasks, wb.launcher.focus, wb.launcher.errors
+        mine = wb.launcher.program.tasks, wb.launcher.program.focus, wb.launcher.program.errors
         assert (get_task_manager(), get_focus_manager(), get_error_handler()) == mine
     assert (get_task_manager(), get_focus_manager(), get_error_handler()) == before
 
@@ -266,7 +266,7 @@ async def test_a_step_is_edited_and_an_editor_left_by_escape_changes_nothing() -
         await wb.press("enter")
         await wb.wait_for("radius")
         await wb.press("escape")
-        await wb.wait_until(lambda: wb.launcher.dialogs is not None and wb.launcher.dialogs.depth == 0)
+        await wb.wait_until(lambda: wb.launcher.program.dialogs is not None and wb.launcher.program.dialogs.depth == 0)
         assert wb.state.editing.pipeline == original
 
 
@@ -407,7 +407,7 @@ async def test_an_error_of_the_program_is_shown_and_the_workbench_goes_on(demo: 
         async def fail() -> None:
             raise ZeroDivisionError("a fault in a task")
 
-        wb.launcher.tasks.fire_and_forget(fail(), "do something")
+        wb.launcher.program.tasks.fire_and_forget(fail(), "do something")
         await wb.wait_for("a fault in a task")
         await wb.press("escape")
         await wb.wait_gone("a fault in a task")
