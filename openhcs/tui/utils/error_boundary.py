@@ -23,6 +23,8 @@ from prompt_toolkit.layout.mouse_handlers import MouseHandlers
 from prompt_toolkit.layout.screen import Screen, WritePosition
 
 from openhcs.tui.ports import ErrorSink
+from openhcs.tui.utils.faults import FAULTS, as_error
+from openhcs.tui.utils.layout_walk import is_focusable, visible_windows, walk_safely
 from openhcs.tui.utils.safe_text import describe, visible
 
 __all__ = ["ErrorBoundary"]
@@ -64,12 +66,9 @@ class ErrorBoundary(Container):
 
     def restart(self) -> bool:
         """Build the inside anew; False once it has been restarted too often."""
-        now = self._clock()
-        while self._restarted_s and now - self._restarted_s[0] > self._within_s:
-            self._restarted_s.popleft()
-        if len(self._restarted_s) >= self._restarts:
+        if self._is_exhausted():
             return False
-        self._restarted_s.append(now)
+        self._restarted_s.append(self._clock())
         had_focus = get_app().layout.has_focus(self._tile)
         self.failure = None
         self._guard("restarting", self._rebuild)
@@ -109,22 +108,24 @@ class ErrorBoundary(Container):
     ) -> None:
         """Draw the inside, or the tile where it fails."""
 
-        def draw(container: Container, onto: Screen) -> None:
-            container.write_to_screen(onto, mouse_handlers, write_position, parent_style, erase_bg, z_index)
+        def draw_tile(z_index: int | None) -> None:
+            # It erases what is there: half a frame of the broken control must not stay.
+            self._tile.write_to_screen(screen, mouse_handlers, write_position, parent_style, True, z_index)
 
-        def draw_tile() -> None:
-            # The tile is drawn again on top, at once: half a frame of the broken control must not stay.
-            self._tile.write_to_screen(screen, mouse_handlers, write_position, parent_style, True, None)
+        def draw_inside() -> None:
+            deferring: Any = _DeferringScreen(
+                screen, lambda late: self._contain("drawing", late, lambda: draw_tile(None))
+            )
+            self._inside.write_to_screen(deferring, mouse_handlers, write_position, parent_style, erase_bg, z_index)
 
         if self.failure is None:
-            deferring: Any = _DeferringScreen(screen, lambda late: self._contain("drawing", late, draw_tile))
-            self._guard("drawing", lambda: draw(self._inside, deferring))
+            self._guard("drawing", draw_inside)
         if self._is_broken():
-            draw(self._tile, screen)
+            draw_tile(z_index)
 
     def is_modal(self) -> bool:
         """As the inside."""
-        return self.failure is None and self._inside.is_modal()
+        return self.failure is None and bool(self._guard("looking inside", self._inside.is_modal))
 
     def get_key_bindings(self) -> KeyBindingsBase | None:
         """As the inside; the tile has its own."""
@@ -132,6 +133,9 @@ class ErrorBoundary(Container):
 
     def get_children(self) -> list[Container]:
         """The inside, or the tile."""
+        if self.failure is None:
+            # Asked here for all of them: whoever walks the layout stops at the first that raises.
+            self._guard("looking inside", lambda: deque(walk(self._inside), maxlen=0))
         return [self._tile if self.failure is not None else self._inside]
 
     # -- the tile ------------------------------------------------------------------------------------------------
@@ -145,8 +149,8 @@ class ErrorBoundary(Container):
     def _guard(self, doing: str, call: Callable[[], Any]) -> Any:
         try:
             return call()
-        except Exception as failure:
-            self._fail(failure, doing)
+        except FAULTS as fault:
+            self._fail(as_error(fault), doing)
             return None
 
     def _contain(self, doing: str, call: Callable[[], None], instead: Callable[[], None]) -> None:
@@ -157,32 +161,50 @@ class ErrorBoundary(Container):
 
     def _fail(self, failure: Exception, doing: str) -> None:
         self.failure = failure
-        had_focus = any(part is get_app().layout.current_window for part in walk(self._inside))
+        had_focus = self._holds_focus()
         self._report(failure, f"{doing} {self.name}")
         if had_focus:
             self._move_focus_to(self._tile)
+        # What fails after the drawing, or between two frames, is seen in the next one only.
+        get_app().invalidate()
+
+    def _holds_focus(self) -> bool:
+        layout = get_app().layout
+        part: Container | None = layout.current_window
+        if any(part is inner for inner in walk_safely(self._inside)):
+            return True
+        # What cannot name its children any more is asked as it was in the last frame.
+        while part is not None and part is not self:
+            part = layout.get_parent(part)
+        return part is self
 
     def _move_focus_to(self, container: Container) -> None:
         layout = get_app().layout
-        for part in walk(container):
-            if isinstance(part, Window) and part.content.is_focusable():
-                layout.current_window = part
+        for window in visible_windows(container):
+            if is_focusable(window):
+                layout.current_window = window
                 layout.update_parents_relations()
                 return
+
+    def _is_exhausted(self) -> bool:
+        now = self._clock()
+        while self._restarted_s and now - self._restarted_s[0] > self._within_s:
+            self._restarted_s.popleft()
+        return len(self._restarted_s) >= self._restarts
 
     def _tile_text(self) -> StyleAndTextTuples:
         failure = self.failure
         if failure is None:
             return []
         message = visible(describe(failure), 500)
-        exhausted = len(self._restarted_s) >= self._restarts
+        exhausted = self._is_exhausted()
         keys = "d details" if exhausted else "r restart   d details"
         return [
             ("class:tile.title", f" {visible(self.name)} stopped working \n"),
-            ("class:error", f" {type(failure).__name__}: "),
-            ("", f"{message}\n"),
-            ("class:key", f" {keys}"),
-            ("", f"\n It failed again after {self._restarts} restarts." if exhausted else ""),
+            ("class:key", f" {keys}\n"),
+            ("", f" It failed again after {self._restarts} restarts.\n" if exhausted else ""),
+            ("class:error", f" {visible(type(failure).__name__, 100)}: "),
+            ("", message),
         ]
 
     def _tile_keys(self) -> KeyBindings:

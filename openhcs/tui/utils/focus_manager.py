@@ -25,7 +25,7 @@ from prompt_toolkit.layout.containers import Container, Window, to_container
 from prompt_toolkit.layout.controls import BufferControl, UIControl
 from prompt_toolkit.layout.layout import FocusableElement, Layout
 
-from openhcs.tui.utils.layout_walk import visible_windows, walk_safely
+from openhcs.tui.utils.layout_walk import is_focusable, visible_windows, walk_safely
 from openhcs.tui.utils.owned_coroutine import OwnedCoroutine
 from openhcs.tui.utils.safe_log import log_safely
 
@@ -177,7 +177,7 @@ class FocusManager:
             inside = {id(part) for part in walk_safely(claim.area)}
             shown = [window for window in visible_windows(claim.app.layout.container) if id(window) in inside]
             # A dialog of nothing but text has the keyboard too: its keys must not go to what lies beneath.
-            window = next((window for window in shown if _is_focusable(window)), next(iter(shown), None))
+            window = next((window for window in shown if is_focusable(window)), next(iter(shown), None))
         if window is None or not self._may_focus(claim.app, window, claim):
             return False
         _focus(claim.app, window)
@@ -219,7 +219,7 @@ class FocusManager:
                 return _focus(app, owner.window)
             if owner._wait.look() if owner._wait is not None else owner._asked and self._take(owner):
                 return None
-        focusable = [released.beneath, *(window for window in shown if _is_focusable(window))]
+        focusable = [released.beneath, *(window for window in shown if is_focusable(window))]
         for window in focusable:
             if window in shown:
                 return _focus(app, window)
@@ -388,17 +388,9 @@ def _find_window(layout: Layout, target: FocusableElement) -> Window | None:
             return container if container in shown else None
         inside = {id(inner) for inner in walk_safely(container, skip_hidden=True)}
         matches = [window for window in shown if id(window) in inside]
-    matches = [window for window in matches if _is_focusable(window)]
+    matches = [window for window in matches if is_focusable(window)]
     recent = [window for window in reversed(layout._stack) if window in matches]
     return next(iter(recent or matches), None)
-
-
-def _is_focusable(window: Window) -> bool:
-    try:
-        return window.content.is_focusable()
-    except Exception:
-        # Its drawing will raise the same, and is reported.
-        return False
 
 
 def _name(target: object) -> str:

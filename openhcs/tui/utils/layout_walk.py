@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from prompt_toolkit.layout.containers import ConditionalContainer, Container, Window
 
-__all__ = ["visible_windows", "walk_safely"]
+__all__ = ["is_focusable", "visible_windows", "walk_safely"]
 
 
 def walk_safely(container: Container, skip_hidden: bool = False) -> Iterator[Container]:
@@ -32,6 +32,15 @@ def walk_safely(container: Container, skip_hidden: bool = False) -> Iterator[Con
     yield container
     for child in children:
         yield from walk_safely(child, skip_hidden)
+
+
+def is_focusable(window: Window) -> bool:
+    """Whether `window` takes the focus; one that cannot tell does not."""
+    try:
+        return window.content.is_focusable()
+    except Exception:
+        # Drawing it will raise the same, and is reported.
+        return False
 
 
 def visible_windows(container: Container) -> list[Window]:
