@@ -9,7 +9,7 @@ PYTHON ?= $(shell for candidate in python3.13 python3.12 python3.11 python3; do 
 VENV := .venv
 INSTALLED := $(VENV)/installed
 BIN := $(VENV)/bin
-CHECKED := openhcs tests scripts benchmarks
+CHECKED := openhcs tests scripts benchmarks examples
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -34,8 +34,9 @@ lint: $(INSTALLED) ## format, lint, types and import contracts, without the test
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-bench: $(INSTALLED) ## run the benchmarks
-	@for benchmark in benchmarks/*.py; do $(BIN)/python "$$benchmark" || exit; done
+bench: $(INSTALLED) ## run the benchmarks, side by side with the peers they measure against
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --group bench
+	@for benchmark in benchmarks/[!_]*.py; do $(BIN)/python "$$benchmark" || exit; done
 
 screenshots: $(INSTALLED) ## take the pictures of docs/images anew, from a real terminal
 	$(BIN)/python scripts/screenshots.py

@@ -18,7 +18,7 @@ from typing import Any
 
 from prompt_toolkit.application import Application
 from prompt_toolkit.application.dummy import DummyApplication
-from side_by_side import compare, print_ratios
+from _side_by_side import compare, print_ratios
 
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
 
