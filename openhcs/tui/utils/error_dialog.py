@@ -1,7 +1,8 @@
 """The dialog that shows errors: one dialog, any number of errors.
 
 `ErrorPages` are the errors to show, which may grow while they are on the screen; `ErrorDialog` shows one page at a
-time (`2 of 17`). It draws only the lines that are visible, so the length of a traceback costs nothing, and text from
+time (`2 of 17`). Beyond the message a page has details, the tree of causes and the traceback, and the local variables
+of the frames. It draws only the lines that are visible, so the length of a traceback costs nothing, and text from
 errors is made visible first, so it cannot drive the terminal (G12). A fault in drawing the dialog ends it with that
 fault, for whoever shows it to handle (G3).
 
@@ -11,31 +12,35 @@ Checked by tests/tui/utils/test_error_dialog.py.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
+import itertools
 import logging
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from prompt_toolkit.application import get_app
 from prompt_toolkit.clipboard import ClipboardData
+from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
-from prompt_toolkit.layout.containers import HSplit, Window
+from prompt_toolkit.layout.containers import ConditionalContainer, HSplit, Window
 from prompt_toolkit.layout.controls import FormattedTextControl
 from prompt_toolkit.layout.dimension import Dimension
 from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
 from prompt_toolkit.widgets import Frame
-from pygments.lexers.python import PythonLexer
-from pygments.token import Token
 
 from openhcs.tui.ports import DialogHost
 from openhcs.tui.utils.error_boundary import ErrorBoundary
+from openhcs.tui.utils.exception_tree import cause_tree, frame_locals
 from openhcs.tui.utils.line_view import LineView
 from openhcs.tui.utils.safe_log import log_safely
 from openhcs.tui.utils.safe_text import as_text, describe, format_exception, visible, visible_lines
+from openhcs.tui.utils.traceback_colours import highlight_traceback
 
 __all__ = ["ErrorDialog", "ErrorPage", "ErrorPages", "show_error_pages", "show_scrollable_error_dialog"]
 
@@ -44,11 +49,15 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ErrorPage:
-    """One error as the dialog shows it: a title, what happened, and the traceback under "details" (may be empty)."""
+    """One error as the dialog shows it: a title, what happened, and the traceback under "details" (may be empty).
+
+    `exception` is asked for when its causes and the locals of its frames are to be shown; None where it is not kept.
+    """
 
     title: str
     message: str
     details: str = ""
+    exception: Callable[[], BaseException | None] = lambda: None
     count: Callable[[], int] = lambda: 1
     on_seen: Callable[[], None] = lambda: None
 
@@ -86,6 +95,14 @@ class ErrorPages:
         return [page for number, page in enumerate(self._pages) if number not in seen]
 
 
+class _View(Enum):
+    """What of a page is before the user."""
+
+    MESSAGE = "message"
+    DETAILS = "details"
+    LOCALS = "locals"
+
+
 class ErrorDialog:
     """A dialog over `pages`; `result` is done when the user closes it, or has the fault that ended it."""
 
@@ -93,7 +110,7 @@ class ErrorDialog:
         self.pages = pages
         self.result = result
         self.seen: set[int] = set()
-        self._show_details = False
+        self._view = _View.MESSAGE
         self._notice = ""
         self._lines_of: tuple[object, list[str], int] = (None, [], 0)
         self.view = LineView(self._lines, self._draw_line, prefer_rows=14)
@@ -110,9 +127,26 @@ class ErrorDialog:
     # -- what is shown -------------------------------------------------------------------------------------------
 
     def _build(self) -> HSplit:
-        buttons = Window(FormattedTextControl(self._button_text), height=1, style="class:dialog.buttons")
+        buttons = Window(
+            FormattedTextControl(self._button_text),
+            wrap_lines=True,
+            height=Dimension(min=1, max=3),
+            dont_extend_height=True,
+            style="class:dialog.buttons",
+        )
+        # A row of its own, as long as it takes: the path of a saved file must be readable.
+        notice = ConditionalContainer(
+            Window(
+                FormattedTextControl(lambda: f" {self._notice}"),
+                wrap_lines=True,
+                height=Dimension(min=1, max=4),
+                dont_extend_height=True,
+                style="class:muted",
+            ),
+            Condition(lambda: bool(self._notice)),
+        )
         body = HSplit(
-            [self.view, Window(height=1, char="─", style="class:dialog.rule"), buttons],
+            [self.view, Window(height=1, char="─", style="class:dialog.rule"), buttons, notice],
             width=Dimension(min=40, preferred=100, max=140),
             key_bindings=self._keys(),
         )
@@ -131,17 +165,24 @@ class ErrorDialog:
             self.pages.current.on_seen()
 
     def _lines(self) -> list[str]:
-        page = self.pages.current
-        key = (self.pages.position, self._show_details)
+        key = (self.pages.position, self._view)
         if self._lines_of[0] != key:
-            message = visible_lines(page.message).split("\n")
-            details = ["", *visible_lines(page.details).rstrip("\n").split("\n")] if page.details else []
-            shown = [*message, *details] if self._show_details else message
-            self._lines_of = (key, shown, len(message))
+            message = _split(self.pages.current.message)
+            self._lines_of = (key, [*message, *self._further_lines()], len(message))
         return self._lines_of[1]
 
+    def _further_lines(self) -> list[str]:
+        page = self.pages.current
+        exception = page.exception()
+        if self._view is _View.LOCALS:
+            return ["", *_locals_of(exception)]
+        if self._view is _View.MESSAGE or not page.details:
+            return []
+        tree = cause_tree(exception) if exception is not None else []
+        return ["", *tree, *([""] if tree else []), *_split(page.details.rstrip("\n"))]
+
     def _draw_line(self, number: int, line: str) -> StyleAndTextTuples:
-        return _highlight(line) if number >= self._lines_of[2] else [("", line)]
+        return highlight_traceback(line) if number >= self._lines_of[2] else [("", line)]
 
     def _button_text(self) -> StyleAndTextTuples:
         several = len(self.pages) > 1
@@ -150,7 +191,8 @@ class ErrorDialog:
             ("Esc", "Close", self.close, True),
             ("←", "Previous", lambda: self._turn(-1), several),
             ("→", "Next", lambda: self._turn(1), several),
-            ("d", "Hide details" if self._show_details else "Details", self._toggle_details, details),
+            ("d", "Hide details" if self._view is _View.DETAILS else "Details", self._toggle_details, details),
+            ("l", "Hide locals" if self._view is _View.LOCALS else "Locals", self._toggle_locals, details),
             ("c", "Copy", self._copy, True),
             ("s", "Save", self._save, True),
         ]
@@ -159,7 +201,7 @@ class ErrorDialog:
             if offered:
                 click = _on_click(partial(self._attempt, run))
                 fragments += [("class:key", f" {key}", click), ("class:label", f" {label} ", click)]
-        return [*fragments, ("class:muted", f" {self._notice}")]
+        return fragments
 
     # -- what the user does --------------------------------------------------------------------------------------
 
@@ -177,6 +219,7 @@ class ErrorDialog:
         bind(("left", "p"), lambda: self._turn(-1))
         bind(("right", "n"), lambda: self._turn(1))
         bind(("d",), self._toggle_details)
+        bind(("l",), self._toggle_locals)
         bind(("c",), self._copy)
         bind(("s",), self._save)
         return keys
@@ -189,12 +232,20 @@ class ErrorDialog:
 
     def _turn(self, by: int) -> None:
         self.pages.move(by)
+        if self._view is _View.LOCALS:
+            self._view = _View.DETAILS
         self.view.scroll_home()
         self._notice = ""
 
     def _toggle_details(self) -> None:
+        self._toggle(_View.DETAILS)
+
+    def _toggle_locals(self) -> None:
+        self._toggle(_View.LOCALS)
+
+    def _toggle(self, view: _View) -> None:
         if self.pages.current.details:
-            self._show_details = not self._show_details
+            self._view = _View.MESSAGE if self._view is view else view
             self.view.scroll_home()
 
     def _copy(self) -> None:
@@ -203,12 +254,11 @@ class ErrorDialog:
 
     def _save(self) -> None:
         try:
-            path = _free_path(Path.cwd())
-            path.write_text(visible_lines(self.pages.current.text) + "\n", encoding="utf-8")
+            path = _save_beside_the_user(visible_lines(self.pages.current.text) + "\n")
         except OSError as error:
-            self._notice = visible(f"not saved: {error}", 200)
+            self._notice = visible(f"not saved: {error}", 400)
         else:
-            self._notice = visible(f"saved as {path}", 200)
+            self._notice = visible(f"saved as {path}", 400)
 
     def _failed(self, exception: BaseException, context: str) -> None:
         if not self.result.done():
@@ -252,47 +302,6 @@ async def show_scrollable_error_dialog(
     await show_error_pages(ErrorPages([page]), app_state)
 
 
-_FRAME = re.compile(r'( *[|+ ]*)(File )(".*?")(, line )(\d+)(?:(, in )(.*))?$')
-_HEADING = re.compile(r"[|+\- ]*(?:(?:Exception Group )?Traceback|During handling|The above exception|\[Previous line)")
-_MARKERS = re.compile(r"[|\s]*[~^]+[~^\s]*$")
-_ERROR = re.compile(r"((?: *\| )*)([A-Za-z_][\w.]*)(: .*)?$")
-
-_CODE_STYLES = {
-    Token.Keyword: "ansimagenta",
-    Token.Operator.Word: "ansimagenta",
-    Token.Name.Builtin: "ansicyan",
-    Token.Literal.Number: "ansicyan",
-    Token.Literal.String: "ansigreen",
-    Token.Comment: "class:muted",
-}
-
-
-def _highlight(line: str) -> StyleAndTextTuples:
-    """One line of a traceback in colour, whatever lines stand around it."""
-    if frame := _FRAME.match(line):
-        styles = ("", "class:muted", "ansigreen", "class:muted", "ansicyan", "class:muted", "bold")
-        return [(style, text) for style, text in zip(styles, frame.groups(), strict=True) if text]
-    if _HEADING.match(line):
-        return [("class:muted", line)]
-    if _MARKERS.match(line):
-        return [("class:error", line)]
-    if error := _ERROR.match(line):
-        return [("class:muted", error[1]), ("class:error", error[2]), ("", error[3] or "")]
-    return [*_highlight_code(line)] if len(line) <= 500 else [("", line)]
-
-
-@lru_cache(maxsize=512)
-def _highlight_code(line: str) -> tuple[tuple[str, str], ...]:
-    code = line.lstrip()
-    fragments = [("", line[: len(line) - len(code)])]
-    for token, text in PythonLexer(stripnl=False).get_tokens(code):
-        kind = token
-        while kind is not Token and kind not in _CODE_STYLES:
-            kind = kind.parent
-        fragments.append((_CODE_STYLES.get(kind, ""), text.rstrip("\n")))
-    return tuple(fragments)
-
-
 def _on_click(run: Callable[[], None]) -> Callable[[MouseEvent], object]:
     def handler(event: MouseEvent) -> object:
         if event.event_type != MouseEventType.MOUSE_UP:
@@ -303,8 +312,32 @@ def _on_click(run: Callable[[], None]) -> Callable[[MouseEvent], object]:
     return handler
 
 
-def _free_path(folder: Path) -> Path:
-    number = 1
-    while (path := folder / f"openhcs-error-{number}.txt").exists():
-        number += 1
-    return path
+def _split(text: str) -> list[str]:
+    return text.replace("\r\n", "\n").split("\n")
+
+
+def _locals_of(exception: BaseException | None) -> list[str]:
+    if exception is None:
+        return ["The variables of this error are not kept any more."]
+    return frame_locals(exception) or ["Nothing raised this error, so there are no variables."]
+
+
+def _save_beside_the_user(text: str) -> Path:
+    """Write `text` to a new file in the current folder, or at home where that is read-only."""
+    try:
+        return _save_new(Path.cwd(), text)
+    except PermissionError:
+        return _save_new(Path.home(), text)
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise
+        return _save_new(Path.home(), text)
+
+
+def _save_new(folder: Path, text: str) -> Path:
+    for number in itertools.count(1):
+        path = folder / f"openhcs-error-{number}.txt"
+        with contextlib.suppress(FileExistsError), path.open("x", encoding="utf-8") as file:
+            file.write(text)
+            return path
+    raise AssertionError("there is always another number")

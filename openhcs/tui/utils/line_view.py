@@ -1,8 +1,8 @@
 """A scrollable view of many lines that pays only for the lines on the screen.
 
 The control wraps and draws exactly the rows that fit, so a frame of a hundred thousand lines costs what a frame of
-twenty does. Keys (arrows, page, home, end, j, k, g, G) and the wheel scroll it. Text must have been made visible
-(`safe_text`); a line is shown up to `LINE_LIMIT` characters.
+twenty does. Keys (arrows, page, home, end, j, k, g, G) and the wheel scroll it. G12 (its part): lines may hold
+anything; each is made visible when it is drawn, up to `LINE_LIMIT` characters of it.
 
 Checked by tests/tui/utils/test_line_view.py.
 """
@@ -18,6 +18,8 @@ from prompt_toolkit.layout.controls import UIContent, UIControl
 from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
 from prompt_toolkit.utils import get_cwidth
 
+from openhcs.tui.utils.safe_text import visible_lines
+
 __all__ = ["LINE_LIMIT", "LineView"]
 
 LINE_LIMIT = 10_000
@@ -27,7 +29,7 @@ _WHEEL_ROWS = 3
 
 
 class LineView(UIControl):
-    """Shows `lines()`, each drawn by `draw(number, line)`, from the row that has been scrolled to.
+    """Shows `lines()`, each drawn by `draw(number, visible line)`, from the row that has been scrolled to.
 
     It asks for the rows its lines need, at most `prefer_rows`.
     """
@@ -101,7 +103,7 @@ class LineView(UIControl):
         return 0, 0
 
     def _rows_of(self, number: int) -> int:
-        return len(_wrap(_cut(self._lines()[number]), self._width))
+        return len(_wrap(_shown(self._lines()[number]), self._width))
 
     # -- UIControl -----------------------------------------------------------------------------------------------
 
@@ -113,7 +115,7 @@ class LineView(UIControl):
     ) -> int | None:
         wanted = 0
         for line in self._lines()[: self._prefer_rows]:
-            wanted += len(_wrap(_cut(line), max(1, width - 1)))
+            wanted += len(_wrap(_shown(line), max(1, width - 1)))
             if wanted >= self._prefer_rows:
                 break
         return min(max(1, wanted), self._prefer_rows, max_available_height)
@@ -130,7 +132,7 @@ class LineView(UIControl):
         rows: list[StyleAndTextTuples] = []
         number, skip = self._line, self._row
         while len(rows) < height and number < len(lines):
-            line = _cut(lines[number])
+            line = _shown(lines[number])
             spans = _wrap(line, self._width)
             drawn = self._draw(number, line) if line else []
             rows.extend(_slice(drawn, start, stop) for start, stop in spans[skip : skip + height - len(rows)])
@@ -182,10 +184,10 @@ class LineView(UIControl):
         return keys
 
 
-def _cut(line: str) -> str:
-    if len(line) <= LINE_LIMIT:
-        return line
-    return f"{line[:LINE_LIMIT]}… ({len(line) - LINE_LIMIT:,} more characters)"
+def _shown(line: str) -> str:
+    if len(line) > LINE_LIMIT:
+        line = f"{line[:LINE_LIMIT]}… ({len(line) - LINE_LIMIT:,} more characters)"
+    return line if line.isprintable() else visible_lines(line).replace("\n", "␊")
 
 
 def _wrap(line: str, width: int) -> list[tuple[int, int]]:

@@ -247,6 +247,7 @@ class SafeErrorHandler:
             title=f"Error in {entry.context}",
             message=f"{entry.type_name}: {entry.message}" if entry.message != entry.type_name else entry.message,
             details=entry.traceback,
+            exception=lambda: entry.exception,
             count=lambda: entry.count,
             on_seen=lambda: self.journal.mark_shown(entry),
         )
