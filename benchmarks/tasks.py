@@ -16,9 +16,9 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
+from _side_by_side import compare, print_ratios
 from prompt_toolkit.application import Application
 from prompt_toolkit.application.dummy import DummyApplication
-from _side_by_side import compare, print_ratios
 
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
 

@@ -1,0 +1,107 @@
+"""A program on the core: its parts are the accessors' while it runs, and nothing stays when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from prompt_toolkit.application import create_app_session
+from prompt_toolkit.input import PipeInput, create_pipe_input
+from prompt_toolkit.layout.containers import Window
+from prompt_toolkit.layout.controls import FormattedTextControl
+from prompt_toolkit.output import DummyOutput
+
+from openhcs.tui.utils.dialog_helpers import confirm
+from openhcs.tui.utils.focus_manager import get_focus_manager
+from openhcs.tui.utils.program import Program
+from openhcs.tui.utils.safe_error_handler import get_error_handler
+from openhcs.tui.utils.unified_task_manager import get_task_manager
+from tests.tui.utils.kit import until
+
+
+@asynccontextmanager
+async def running(program: Program, code: int = 0) -> AsyncIterator[PipeInput]:
+    """`program` with a screen of one line, until it leaves with `code`."""
+    with create_pipe_input() as keys, create_app_session(input=keys, output=DummyOutput()):
+        body = Window(FormattedTextControl("a screen", focusable=True))
+        ended = asyncio.get_running_loop().create_task(program.run_async(body))
+        await until(lambda: program.app is not None and program.app.render_counter > 0, "the first frame")
+        try:
+            yield keys
+        finally:
+            program.exit(code)
+            assert await ended == code
+
+
+async def test_the_accessors_return_its_parts_while_it_runs() -> None:
+    """What the accessors returned before is what they return afterwards, and the hooks are as they were."""
+    before = get_task_manager(), get_focus_manager(), get_error_handler(), sys.excepthook, threading.excepthook
+    program = Program()
+    async with running(program):
+        assert (get_task_manager(), get_focus_manager(), get_error_handler()) == (
+            program.tasks,
+            program.focus,
+            program.errors,
+        )
+        assert sys.excepthook != before[3]
+    assert (
+        get_task_manager(),
+        get_focus_manager(),
+        get_error_handler(),
+        sys.excepthook,
+        threading.excepthook,
+    ) == before
+
+
+async def test_it_leaves_with_the_code_it_was_given() -> None:
+    """`exit(code)` ends it with that code; once more is without effect."""
+    program = Program()
+    async with running(program, code=5):
+        program.exit(5)
+        program.exit(6)
+
+
+async def test_it_is_an_app_state() -> None:
+    """The dialog helpers show their dialogs through it."""
+    program = Program()
+    async with running(program) as keys:
+        asked = program.tasks.create_task(confirm("Sure?", "Delete all?", program))
+        await until(lambda: program.dialogs is not None and program.dialogs.depth == 1, "the dialog")
+        keys.send_text("y")
+        assert await asked is True
+
+
+async def test_a_dialog_is_refused_when_it_does_not_run() -> None:
+    """Showing a dialog before the start or after the end says what is wrong."""
+    program = Program()
+    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    with pytest.raises(RuntimeError, match="does not run"):
+        await program.show_dialog(Window(), future)
+
+
+async def test_an_error_of_a_thread_is_shown_before_any_task_was_started() -> None:
+    """A program that has started nothing yet shows what its threads raise."""
+    program = Program()
+    async with running(program) as keys:
+        threading.Thread(target=lambda: {}["missing"]).start()
+        await until(lambda: program.dialogs is not None and program.dialogs.depth == 1, "the error dialog")
+        keys.send_text("q")
+        await until(lambda: program.dialogs is not None and program.dialogs.depth == 0, "the error dialog to close")
+    assert program.errors.journal.ledger.shown == 1
+
+
+async def test_what_blocks_the_loop_is_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """The watchdog writes where the loop was blocked, and shows no dialog."""
+    program = Program()
+    with caplog.at_level(logging.WARNING):
+        async with running(program):
+            threading.Event().wait(1.2)
+            await until(lambda: "blocked" in caplog.text, "the watchdog's record")
+            assert program.dialogs is not None
+            assert program.dialogs.depth == 0
+    assert "test_program.py" in caplog.text
