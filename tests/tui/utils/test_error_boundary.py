@@ -72,20 +72,21 @@ class FaultyControl(FormattedTextControl):
 class FaultyContainer(HSplit):
     """A container that may fail in each of its methods."""
 
-    def __init__(self, children: list[Any], fault: Fault) -> None:
+    def __init__(self, children: list[Any], fault: Fault, where: str = "") -> None:
         super().__init__(children)
         self.fault = fault
+        self.where = where
 
     def get_children(self) -> list[Container]:
-        self.fault.at("children")
+        self.fault.at(f"{self.where}children")
         return super().get_children()
 
     def is_modal(self) -> bool:
-        self.fault.at("modal")
+        self.fault.at(f"{self.where}modal")
         return False
 
     def get_key_bindings(self) -> KeyBindingsBase | None:
-        self.fault.at("keys")
+        self.fault.at(f"{self.where}keys")
         return None
 
     def write_to_screen(
@@ -97,7 +98,7 @@ class FaultyContainer(HSplit):
         erase_bg: bool,
         z_index: int | None,
     ) -> None:
-        self.fault.at("writing")
+        self.fault.at(f"{self.where}writing")
         super().write_to_screen(screen, mouse_handlers, write_position, parent_style, erase_bg, z_index)
 
 
@@ -121,9 +122,8 @@ class Pane:
         self.built += 1
         self.fault.at("building")
         filtered = ConditionalContainer(Window(FormattedTextControl("filtered"), height=1), Condition(self._is_shown))
-        return FaultyContainer(
-            [FaultyContainer([Window(height=2, char="#"), filtered, self.window], Fault())], self.fault
-        )
+        inner = FaultyContainer([self.window], self.fault, "inner ")
+        return FaultyContainer([Window(height=2, char="#"), filtered, inner], self.fault)
 
     def _is_shown(self) -> bool:
         self.fault.at("filter")
@@ -138,13 +138,13 @@ async def beside_a_neighbour(fault: Fault, **options: Any) -> AsyncIterator[tupl
         yield here, faulty
 
 
-PLACES = ["content", "height", "writing", "children", "filter", "reset"]
+PLACES = ["content", "height", "writing", "children", "filter", "inner writing", "inner children"]
 
 
 class TestTile:
     """What is raised becomes a tile; reported once; the neighbour stays."""
 
-    @pytest.mark.parametrize("where", [*PLACES, "building"])
+    @pytest.mark.parametrize("where", [*PLACES, "building", "reset"])
     async def test_a_fault_in_the_first_frame_is_a_tile(self, where: str) -> None:
         """Or before it: while the pane is built or reset."""
         async with beside_a_neighbour(Fault(where)) as (here, faulty):
@@ -156,7 +156,7 @@ class TestTile:
             assert "could not be drawn" not in here.text
             assert faulty.failures.messages == ["it broke"]
 
-    @pytest.mark.parametrize("where", ["content", "height", "writing", "children", "filter"])
+    @pytest.mark.parametrize("where", PLACES)
     async def test_a_fault_in_a_later_frame_is_a_tile_that_has_the_focus(self, where: str) -> None:
         """`r` brings the pane back, with the focus."""
         fault = Fault()
@@ -301,13 +301,14 @@ class TestTile:
 class TestHandlers:
     """Keys and mouse of a pane: reported, the pane stays."""
 
-    async def test_keys_that_cannot_be_looked_up_leave_those_of_the_application(self) -> None:
+    @pytest.mark.parametrize("where", ["keys", "inner keys"])
+    async def test_keys_that_cannot_be_looked_up_leave_those_of_the_application(self, where: str) -> None:
         """The pane is drawn as before."""
         fault = Fault()
         async with beside_a_neighbour(fault) as (here, _):
             seen: list[str] = []
             here.keys.add("a")(lambda event: seen.append("a"))
-            fault.where = "keys"
+            fault.where = where
             here.press("a")
             await until(lambda: seen)
             assert here.handler.journal.ledger.received == 1
