@@ -99,7 +99,7 @@ async def choose(title: str, message: str, answers: Sequence[str], app_state: Di
             _bind(keys, text[0].lower(), _answering(answer, text))
     _bind_button_moves(keys)
     dialog = _framed(title, [Label(visible_lines(message), dont_extend_height=True), _button_row(buttons)], keys)
-    answered: str | None = await _ask(dialog, answer, buttons[0], app_state)
+    answered: str | None = await _show(dialog, answer, buttons[0], app_state)
     return answered
 
 
@@ -127,7 +127,7 @@ async def prompt_for_text_input(
     keys = _escape_keys(answer)
     prompt = Label(visible_lines(prompt_message), dont_extend_height=True)
     dialog = _framed(title, [prompt, field, _button_row(buttons)], keys)
-    answered: str | None = await _ask(dialog, answer, field, app_state)
+    answered: str | None = await _show(dialog, answer, field, app_state)
     return answered
 
 
@@ -191,10 +191,7 @@ async def _browse(
     prompt = [Label(visible_lines(message), dont_extend_height=True)] if message else []
     body = HSplit([*prompt, browser], width=Dimension(preferred=100), height=Dimension(preferred=30))
     dialog = Frame(body, title=visible(title), style="class:dialog")
-    showing = app_state.show_dialog(dialog, result_future=answer)
-    result: list[Path] | None = await get_focus_manager().managed_focus_during_dialog(
-        browser.item_list_control, showing
-    )
+    result: list[Path] | None = await _show(dialog, answer, browser.item_list_control, app_state)
     return result
 
 
@@ -203,9 +200,10 @@ _EDITORS = "openhcs.tui.editors.file_browser"
 # -- parts -------------------------------------------------------------------------------------------------------
 
 
-async def _ask(dialog: Any, answer: asyncio.Future[Any], focus: Any, app_state: DialogHost) -> Any:
-    showing = app_state.show_dialog(dialog, result_future=answer)
-    return await get_focus_manager().managed_focus_during_dialog(focus, showing)
+async def _show(dialog: Any, answer: asyncio.Future[Any], focus: Any, app_state: DialogHost) -> Any:
+    """The answer given to `dialog`; None where whoever shows it takes it away unanswered."""
+    await get_focus_manager().managed_focus_during_dialog(focus, app_state.show_dialog(dialog, answer))
+    return answer.result() if answer.done() else None
 
 
 def _framed(title: str, parts: Sequence[Any], keys: KeyBindings) -> Frame:
