@@ -82,7 +82,7 @@ class FocusManager:
     """Moves the focus of one application, `app`; None means prompt_toolkit's current one at the time of each call."""
 
     def __init__(self, app: AnyApplication | None = None) -> None:
-        self._app = app
+        self.app = app
         self._claims: list[FocusClaim] = []
         # The operation in flight is the last one; an older owner that waits for its target waits behind it.
         self._waiting: list[_PendingFocus] = []
@@ -266,7 +266,7 @@ class FocusManager:
             self._waiting.remove(pending)
 
     def _application(self) -> AnyApplication:
-        return self._app if self._app is not None else get_app()
+        return self.app if self.app is not None else get_app()
 
 
 class _PendingFocus:

@@ -125,6 +125,7 @@ class Program:
                 close_dialog=dialogs.close_newest,
                 **{"full_screen": True, "mouse_support": True, **options},
             )
+            self.focus.app = app
             self.errors.screen_is_live = lambda: app.is_running
             if guard is not None:
                 guard.catch_signals(self._end_by_signal, app.suspend, app.take_terminal_again)
