@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from types import CodeType, TracebackType
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from openhcs.tui.utils.safe_text import describe, format_exception
 from openhcs.tui.utils.stack_room import require_room
@@ -47,6 +47,9 @@ _RUN_LIMIT = 20
 _SHOW_LIMIT = 50
 _SAMPLE_LIMIT = 500
 """New kinds of error in one second up to which all, or one in ten, are entered."""
+
+_WRITE_REPEATS_S = 1.0
+"""How often the count of an error that keeps coming is brought to the file."""
 
 _COMPARED = 200
 """Characters of a message that tell it from another."""
@@ -96,8 +99,7 @@ class ErrorEntry:
     told: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Reception:
+class Reception(NamedTuple):
     """The answer to `ErrorJournal.receive`: what became of the error, and its entry if it has one."""
 
     arrival: Arrival
@@ -204,17 +206,20 @@ class ErrorJournal:
                 return Reception(Arrival.KNOWN, known.entry)
             # Marked at once: making its text may run code that reports the very same exception.
             mark = _SeenMark(self)
-            _set_mark(exception, mark)
+            marks = _attributes_of(exception)
+            marks[_SEEN_MARK] = mark
             try:
                 reception = self._receive(exception, context)
             except BaseException:
-                _set_mark(exception, known)
+                if known is not None:
+                    marks[_SEEN_MARK] = known
+                else:
+                    marks.pop(_SEEN_MARK, None)
                 raise
             mark.entry = reception.entry
             return reception
 
     def _receive(self, exception: BaseException, context: str) -> Reception:
-        require_room(15)
         now = self._clock()
         fingerprint = _fingerprint(exception, context)
         run = self._runs.get(fingerprint)
@@ -224,6 +229,8 @@ class ErrorJournal:
         entry = run.by_message.get(message) if run.entered < _RUN_LIMIT else run.last
         run.last_s = now
         if entry is not None and (run.entered >= _RUN_LIMIT or not entry.told):
+            if entry is not run.last or now - run.written_s >= _WRITE_REPEATS_S:
+                require_room(15)
             self._received += 1
             self._coalesced += 1
             self._repeat(run, entry, now)
@@ -300,7 +307,7 @@ class ErrorJournal:
             self._write_repeats(run, now)
             run.last = entry
         run.unwritten += 1
-        if now - run.written_s >= 1.0:
+        if now - run.written_s >= _WRITE_REPEATS_S:
             self._write_repeats(run, now)
 
     def _remember(self, fingerprint: Fingerprint, run: _Run) -> None:
@@ -470,21 +477,13 @@ def _fingerprint(exception: BaseException, context: str) -> Fingerprint:
     return type(exception), traceback.tb_frame.f_code, traceback.tb_lineno
 
 
-def _set_mark(exception: BaseException, mark: _SeenMark | None) -> None:
-    # An exception class may forbid attributes; its objects are then told apart by their fingerprints alone.
-    with contextlib.suppress(AttributeError, TypeError):
-        if mark is None:
-            BaseException.__delattr__(exception, _SEEN_MARK)
-        else:
-            BaseException.__setattr__(exception, _SEEN_MARK, mark)
-
-
 def _marked(exception: BaseException) -> _SeenMark | None:
-    try:
-        mark = BaseException.__getattribute__(exception, _SEEN_MARK)
-    except AttributeError:
-        return None
+    mark = _attributes_of(exception).get(_SEEN_MARK)
     return mark if isinstance(mark, _SeenMark) else None
+
+
+# Every exception has attributes of its own, whatever its class says of them or does when they are asked for.
+_attributes_of: Callable[[BaseException], dict[str, Any]] = vars(BaseException)["__dict__"].__get__
 
 
 def _shorten(text: str, limit: int) -> str:
