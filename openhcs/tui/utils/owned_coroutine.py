@@ -51,6 +51,11 @@ class OwnedCoroutine(Coroutine[Any, Any, T]):
         """Whether the body is running now."""
         return bool(getattr(self._outer, "cr_running", False))
 
+    @property
+    def cr_suspended(self) -> bool:
+        """Whether the body has begun and waits now."""
+        return bool(getattr(self._outer, "cr_suspended", False))
+
     def send(self, value: Any) -> Any:
         """Step the body."""
         try:

@@ -21,22 +21,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
-import inspect
 import logging
 import sys
 import threading
 import weakref
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
 from time import monotonic
 from typing import Any, NoReturn, TypeVar, cast
 
 from openhcs.tui.utils.owned_coroutine import OwnedCoroutine, close_coroutine, is_under_way
 from openhcs.tui.utils.safe_log import log_safely
+from openhcs.tui.utils.task_snapshot import TaskSnapshot, take_snapshot
 
 __all__ = [
     "Scope",
-    "Straggler",
     "StuckTask",
     "TaskRefused",
     "UnifiedTaskManager",
@@ -71,23 +69,10 @@ class TaskRefused(RuntimeError):
         super().__init__(f"task {name!r} refused: {reason}")
 
 
-@dataclass(frozen=True, slots=True)
-class Straggler:
-    """A task that did not end when it was cancelled: who, for how long it has lived, and where it stands."""
-
-    name: str
-    age_s: float
-    stack: tuple[str, ...]
-
-    def __str__(self) -> str:
-        where = self.stack[-1] if self.stack else "nowhere in Python code"
-        return f"{self.name!r}, {self.age_s:.1f} s old, at {where}"
-
-
 class StuckTask(RuntimeError):
     """Tasks outlived the time given to end them; `stragglers` tells which."""
 
-    def __init__(self, message: str, stragglers: tuple[Straggler, ...]) -> None:
+    def __init__(self, message: str, stragglers: tuple[TaskSnapshot, ...]) -> None:
         self.stragglers = stragglers
         super().__init__("\n".join([message, *(f"  {straggler}" for straggler in stragglers)]))
 
@@ -146,9 +131,11 @@ class UnifiedTaskManager:
         self.max_tasks = max_tasks
         self._error_handler: ErrorHandler | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop_thread = 0
         self._born_s: dict[asyncio.Task[Any], float] = {}
         self._spawner: dict[asyncio.Task[Any], asyncio.Task[Any]] = {}
         self._scope_of: dict[asyncio.Task[Any], Scope] = {}
+        self._cancelled_by: dict[asyncio.Task[Any], str] = {}
         self._unclaimed: dict[asyncio.Task[Any], None] = {}
         self._exclusive: dict[str, tuple[asyncio.Task[Any], ...]] = {}
         self._waiters: list[_GoneWaiter] = []
@@ -156,7 +143,7 @@ class UnifiedTaskManager:
         self._failed = 0
         self._refused = 0
         self._closing = False
-        self._shutdown: asyncio.Future[tuple[Straggler, ...]] | None = None
+        self._shutdown: asyncio.Future[tuple[TaskSnapshot, ...]] | None = None
         # One bound method for all tasks, in one context: a method object and a context copy for each task would cost
         # more than everything else the manager does. The context is the one in which the loop was first seen, so what
         # failures and threads start finds the application there.
@@ -219,7 +206,7 @@ class UnifiedTaskManager:
 
         task = self.create_task(OwnedCoroutine(after_previous, coro), name or group)
         for replaced in previous:
-            replaced.cancel(f"replaced in group {group!r}")
+            self.cancel(replaced, f"replaced in group {group!r}")
         self._exclusive[group] = (*previous, task)
         task.add_done_callback(lambda done: self._leave_group(group, done), context=self._context)
         return task
@@ -235,7 +222,7 @@ class UnifiedTaskManager:
             here = asyncio.current_task()
             members = [task for task in scope.tasks() if task is not here]
             for task in reversed(members):
-                task.cancel(f"scope {scope.path!r} was left")
+                self.cancel(task, f"scope {scope.path!r} was left")
             late = await _wait_through_cancel(members, _SCOPE_EXIT_S) if members else ()
             if late:
                 self._report_late(f"scope {scope.path!r} was left but tasks in it go on", late)
@@ -277,13 +264,36 @@ class UnifiedTaskManager:
         """The live tasks, oldest first."""
         return tuple(self._born_s)
 
+    def snapshot(self) -> tuple[TaskSnapshot, ...]:
+        """Every live task as it stands, oldest first; from any thread, also while the loop is blocked."""
+        loop = self._loop
+        return take_snapshot(
+            self._born_s.copy(),  # in one step: seen from another thread, it changes at any moment
+            spawner_of=self._spawner.get,
+            scope_of=lambda task: scope.path if (scope := self._scope_of.get(task)) is not None else "",
+            cancelled_by=self._cancelled_by.get,
+            running=asyncio.current_task(loop) if loop is not None else None,
+            loop_thread=self._loop_thread,
+        )
+
     def set_error_handler(self, callback: ErrorHandler | None) -> None:
         """Let `callback(exception, context)` have every unclaimed failure; None writes them to the log."""
         self._error_handler = callback
 
     # -- ending --------------------------------------------------------------------------------------------------
 
-    async def shutdown(self, timeout: float = 5.0) -> tuple[Straggler, ...]:
+    def cancel(self, task: asyncio.Task[Any], reason: str) -> None:
+        """Cancel `task`, from any thread, and let `snapshot` say why; one that has ended or is not ours is let be."""
+        loop = task.get_loop()
+        if loop is _running_loop():
+            if task in self._born_s:
+                self._cancelled_by[task] = reason
+                task.cancel(reason)
+        elif not loop.is_closed():
+            with contextlib.suppress(RuntimeError):  # the loop was closed since
+                loop.call_soon_threadsafe(self.cancel, task, reason)
+
+    async def shutdown(self, timeout: float = 5.0) -> tuple[TaskSnapshot, ...]:
         """Refuse new tasks, end all tasks within `timeout` seconds, and return those that would not end.
 
         Tasks that were spawned by tasks are cancelled and awaited before their spawners, newest first. The calling task
@@ -312,7 +322,7 @@ class UnifiedTaskManager:
             return await self.shutdown(timeout)
         return waited_for.result() if waited_for.done() else self._stragglers(self._born_s)
 
-    async def _end_all(self, timeout: float) -> tuple[Straggler, ...]:
+    async def _end_all(self, timeout: float) -> tuple[TaskSnapshot, ...]:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
         here = asyncio.current_task()
@@ -325,16 +335,17 @@ class UnifiedTaskManager:
                     # A second cancellation would cut its clean-up short; it comes only if the first is ignored.
                     cleaning_up.append(task)
                 elif task.get_loop() is loop:
+                    self._cancelled_by[task] = _SHUTS_DOWN
                     task.cancel(_SHUTS_DOWN)
                 else:
-                    _cancel_anywhere(task, _SHUTS_DOWN)
+                    self.cancel(task, _SHUTS_DOWN)
             # Each generation gets an equal share of what is left, so that a stubborn child cannot keep its
             # spawner from being cancelled in time.
             share = max(0.0, deadline - loop.time()) / (len(generations) + 1 + bool(cleaning_up))
             await self._wait_gone(generation, share)
         for task in cleaning_up:
             if task in self._born_s:
-                _cancel_anywhere(task, _SHUTS_DOWN)
+                self.cancel(task, _SHUTS_DOWN)
         others = [task for task in self._born_s if task is not here]
         await self._wait_gone(others, max(0.0, deadline - loop.time()))
         for task in list(self._unclaimed):
@@ -386,14 +397,11 @@ class UnifiedTaskManager:
             timer.cancel()
             self._waiters.remove(waiter)
 
-    def _stragglers(self, tasks: Iterable[asyncio.Task[Any]]) -> tuple[Straggler, ...]:
-        now = monotonic()
-        here = _current_task()
-        return tuple(
-            Straggler(task.get_name(), now - self._born_s.get(task, now), _stack_of(task))
-            for task in tasks
-            if task is not here
-        )
+    def _stragglers(self, tasks: Collection[asyncio.Task[Any]]) -> tuple[TaskSnapshot, ...]:
+        if not tasks:
+            return ()
+        late = set(tasks) - {_current_task()}
+        return tuple(snapshot for snapshot in self.snapshot() if snapshot.task() in late)
 
     def _report_late(self, message: str, tasks: Collection[asyncio.Task[Any]]) -> None:
         self.report(StuckTask(message, self._stragglers(tasks)), "ending tasks")
@@ -440,9 +448,11 @@ class UnifiedTaskManager:
             _abandon(self._born_s, self._unclaimed, self.report)
             self._spawner.clear()
             self._scope_of.clear()
+            self._cancelled_by.clear()
             self._exclusive.clear()
             self._shutdown = None
         self._loop = loop
+        self._loop_thread = threading.get_ident()
         self._context = contextvars.copy_context()
 
     def _hand_over(self, coro: AnyCoroutine, name: str | None) -> None:
@@ -474,7 +484,7 @@ class UnifiedTaskManager:
 
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._born_s.pop(task, None)
-        if self._spawner or self._scope_of or self._waiters:
+        if self._spawner or self._scope_of or self._waiters or self._cancelled_by:
             self._forget_relations(task)
         # Reading `exception()` would count as claiming it.
         if task._exception is not None:
@@ -489,7 +499,7 @@ class UnifiedTaskManager:
 
     def _forgotten_done(self, task: asyncio.Task[Any]) -> None:
         self._born_s.pop(task, None)
-        if self._spawner or self._scope_of or self._waiters:
+        if self._spawner or self._scope_of or self._waiters or self._cancelled_by:
             self._forget_relations(task)
         if task._exception is not None:
             self._failed += 1
@@ -498,6 +508,7 @@ class UnifiedTaskManager:
     def _forget_relations(self, task: asyncio.Task[Any]) -> None:
         self._spawner.pop(task, None)
         self._scope_of.pop(task, None)
+        self._cancelled_by.pop(task, None)
         for waiter in self._waiters:
             waiter.look()
 
@@ -612,14 +623,6 @@ async def _wait_through_cancel(tasks: Collection[asyncio.Task[Any]], timeout: fl
         raise
 
 
-def _cancel_anywhere(task: asyncio.Task[Any], reason: str) -> None:
-    loop = task.get_loop()
-    if loop is _running_loop():
-        task.cancel(reason)
-    elif not loop.is_closed():
-        loop.call_soon_threadsafe(task.cancel, reason)
-
-
 def _abandon(
     born_s: dict[asyncio.Task[Any], float], unclaimed: dict[asyncio.Task[Any], None], report: ErrorHandler
 ) -> None:
@@ -646,20 +649,6 @@ def _current_task() -> asyncio.Task[Any] | None:
 
 def _name_of(coro: object, name: str | None) -> str:
     return name or str(getattr(coro, "__qualname__", type(coro).__name__))
-
-
-def _stack_of(task: asyncio.Task[Any]) -> tuple[str, ...]:
-    """`file:line in function` of each frame of a suspended task, outermost first, down to what it awaits."""
-    frames: list[str] = []
-    awaited: Any = task.get_coro()
-    while awaited is not None and len(frames) < 100:
-        frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "gi_frame", None)
-        if frame is not None:
-            frames.append(f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}")
-        awaited = getattr(awaited, "cr_await", None) or getattr(awaited, "gi_yieldfrom", None)
-        if not (inspect.isawaitable(awaited) or inspect.isgenerator(awaited)):
-            break
-    return tuple(frames)
 
 
 def _nothing() -> None:
@@ -705,14 +694,15 @@ def get_task_manager() -> UnifiedTaskManager:
 
 
 def initialize_task_manager(manager: UnifiedTaskManager | None = None) -> UnifiedTaskManager:
-    """Make `manager`, or a new one, the program's task manager."""
+    """Make `manager`, or a new one, the program's task manager; it belongs to the loop that runs here, if one does."""
     global _global_task_manager
     with _global_lock:
         _global_task_manager = manager if manager is not None else UnifiedTaskManager()
+        _global_task_manager._use_running_loop()
         return _global_task_manager
 
 
-async def shutdown_task_manager(timeout: float = 5.0) -> tuple[Straggler, ...]:
+async def shutdown_task_manager(timeout: float = 5.0) -> tuple[TaskSnapshot, ...]:
     """Shut the program's task manager down and forget it; the next `get_task_manager` makes a new one."""
     global _global_task_manager
     with _global_lock:
