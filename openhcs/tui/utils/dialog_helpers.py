@@ -16,12 +16,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from prompt_toolkit.application import get_app
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
-from prompt_toolkit.layout.containers import HSplit, VSplit, Window
+from prompt_toolkit.layout.containers import DynamicContainer, HSplit, VSplit, Window
 from prompt_toolkit.layout.controls import FormattedTextControl
 from prompt_toolkit.layout.dimension import Dimension
+from prompt_toolkit.utils import get_cwidth
 from prompt_toolkit.widgets import Button, Frame, Label, TextArea
 
 from openhcs.tui.ports import DialogHost
@@ -94,10 +96,11 @@ async def choose(title: str, message: str, answers: Sequence[str], app_state: Di
     keys = _escape_keys(answer)
     buttons = []
     for text in answers:
-        buttons.append(Button(text, handler=_answering(answer, text), width=len(text) + 4))
+        buttons.append(Button(visible(text), handler=_answering(answer, text), width=get_cwidth(visible(text)) + 4))
         if text[0].lower() not in {other[0].lower() for other in answers if other is not text}:
             _bind(keys, text[0].lower(), _answering(answer, text))
-    _bind_button_moves(keys)
+    _bind_moves(keys, "tab", "s-tab")
+    _bind_moves(keys, "right", "left")
     dialog = _framed(title, [Label(visible_lines(message), dont_extend_height=True), _button_row(buttons)], keys)
     answered: str | None = await _show(dialog, answer, buttons[0], app_state)
     return answered
@@ -125,6 +128,7 @@ async def prompt_for_text_input(
         Button("Cancel", handler=_answering(answer, None)),
     ]
     keys = _escape_keys(answer)
+    _bind_moves(keys, "tab", "s-tab")
     prompt = Label(visible_lines(prompt_message), dont_extend_height=True)
     dialog = _framed(title, [prompt, field, _button_row(buttons)], keys)
     answered: str | None = await _show(dialog, answer, field, app_state)
@@ -208,21 +212,28 @@ async def _show(dialog: Any, answer: asyncio.Future[Any], focus: Any, app_state:
 
 def _framed(title: str, parts: Sequence[Any], keys: KeyBindings) -> Frame:
     inside: list[Any] = []
+    # The empty lines are the first to go on a small screen.
     for part in parts:
-        inside += [Window(height=1), part]
+        inside += [Window(height=Dimension(max=1, preferred=1)), part]
+    inside.append(Window(height=Dimension(max=1, preferred=1)))
+    margin = Dimension(max=2, preferred=2)
     body = VSplit(
-        [Window(width=2), HSplit([*inside, Window(height=1)], key_bindings=keys), Window(width=2)],
-        width=Dimension(min=30, preferred=74, max=100),
+        [Window(width=margin), HSplit(inside, key_bindings=keys), Window(width=margin)],
+        width=Dimension(preferred=74, max=100),
     )
     return Frame(body, title=visible(title), style="class:dialog")
 
 
-def _button_row(buttons: Sequence[Button]) -> VSplit:
+def _button_row(buttons: Sequence[Button]) -> DynamicContainer:
+    """The buttons side by side with a hint of the keys, or one below the other where the screen is too narrow."""
     hint: StyleAndTextTuples = [("class:muted", "  Tab  move   Enter  choose   Esc  cancel")]
-    row: list[Any] = []
+    parts: list[Any] = []
     for button in buttons:
-        row += [button, Window(width=1)]
-    return VSplit([*row, Window(FormattedTextControl(hint), height=1)], height=1)
+        parts += [button, Window(width=1)]
+    row = VSplit([*parts, Window(FormattedTextControl(hint), height=1)], height=1)
+    column = HSplit(list(buttons))
+    columns = sum(button.width + 1 for button in buttons) + 6
+    return DynamicContainer(lambda: row if columns <= get_app().output.get_size().columns else column)
 
 
 def _escape_keys(answer: asyncio.Future[Any]) -> KeyBindings:
@@ -232,14 +243,12 @@ def _escape_keys(answer: asyncio.Future[Any]) -> KeyBindings:
     return keys
 
 
-def _bind_button_moves(keys: KeyBindings) -> None:
-    @keys.add("right")
-    @keys.add("tab")
+def _bind_moves(keys: KeyBindings, following: str, preceding: str) -> None:
+    @keys.add(following)
     def _next(event: KeyPressEvent) -> None:
         event.app.layout.focus_next()
 
-    @keys.add("left")
-    @keys.add("s-tab")
+    @keys.add(preceding)
     def _previous(event: KeyPressEvent) -> None:
         event.app.layout.focus_previous()
 

@@ -37,6 +37,7 @@ from prompt_toolkit.widgets import Frame
 from openhcs.tui.ports import DialogHost
 from openhcs.tui.utils.error_boundary import ErrorBoundary
 from openhcs.tui.utils.exception_tree import cause_tree, frame_locals
+from openhcs.tui.utils.focus_manager import get_focus_manager
 from openhcs.tui.utils.line_view import LineView
 from openhcs.tui.utils.safe_log import log_safely
 from openhcs.tui.utils.safe_text import as_text, describe, format_exception, visible, visible_lines
@@ -147,7 +148,7 @@ class ErrorDialog:
         )
         body = HSplit(
             [self.view, Window(height=1, char="─", style="class:dialog.rule"), buttons, notice],
-            width=Dimension(min=40, preferred=100, max=140),
+            width=Dimension(preferred=100, max=140),
             key_bindings=self._keys(),
         )
         return HSplit([Frame(body, title=self._title, style="class:dialog.error")], style="class:dialog")
@@ -273,7 +274,9 @@ async def show_error_pages(pages: ErrorPages, app_state: DialogHost) -> bool:
     result: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     dialog = ErrorDialog(pages, result)
     try:
-        await app_state.show_dialog(dialog, result)
+        # Whoever shows it need not know of focus, nor that there is something new to draw.
+        showing = app_state.show_dialog(dialog, result)
+        await get_focus_manager().managed_focus_during_dialog(dialog.view, showing)
         if not result.done():
             return False
         if not result.cancelled():
