@@ -168,12 +168,15 @@ class UnifiedTaskManager:
 
         May be called from any thread, signal handler or finaliser; away from the loop the coroutine is handed over.
         """
+        loop = _running_loop()
         try:
-            if _running_loop() is None:
+            if loop is None:
                 self._hand_over(coro, name)
             else:
                 self._start(coro, name, self._on_forgotten_done)
-                self._wake_idle_loop()
+                if asyncio.current_task(loop) is None:
+                    # A signal handler may run while the loop sleeps in its selector: make it look at its queue.
+                    loop.call_soon_threadsafe(_nothing)
         except (TaskRefused, TypeError) as refusal:
             self.report(refusal, _name_of(coro, name))
 
@@ -477,11 +480,6 @@ class UnifiedTaskManager:
         except TaskRefused as refusal:
             self.report(refusal, refusal.name)
 
-    def _wake_idle_loop(self) -> None:
-        """A signal handler may run while the loop sleeps in its selector: make it look at its queue."""
-        if self._loop is not None and _current_task() is None:
-            self._loop.call_soon_threadsafe(_nothing)
-
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._born_s.pop(task, None)
         if self._spawner or self._scope_of or self._waiters or self._cancelled_by:
@@ -501,9 +499,11 @@ class UnifiedTaskManager:
         self._born_s.pop(task, None)
         if self._spawner or self._scope_of or self._waiters or self._cancelled_by:
             self._forget_relations(task)
-        if task._exception is not None:
+        exception = task._exception
+        if exception is not None:
             self._failed += 1
-            self._report_failure(task)
+            task._log_traceback = False  # claimed here, for nobody else will
+            self.report(exception, task.get_name())
 
     def _forget_relations(self, task: asyncio.Task[Any]) -> None:
         self._spawner.pop(task, None)
