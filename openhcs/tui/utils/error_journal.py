@@ -5,10 +5,10 @@
 - G7 (its part). A storm of any length uses bounded memory: repeats of one error are counted on its entry as long as
   somebody is still to be told of it; errors that come in great number from one line count as repeats whatever they
   say; of many different errors within a second one in ten is entered, then none, all counted; each change of mode is
-  itself a line of the journal.
+  itself a line of the journal. What was only counted is told to `on_note`, at most once a second for each.
 
-On disk the journal is JSON lines, appended and never changed, rotated by size. A line is written and flushed before the
-call returns, so what was entered survives the death of the process. Without a path it lives in memory only.
+With a path the journal is also a file (`journal_file`): what was entered is in it when the call returns, so it survives
+the death of the process. Without one, and where the file cannot be written, it lives in memory only.
 
 Standard library only; safe from any thread. Checked by tests/tui/utils/test_error_journal.py.
 """
@@ -16,19 +16,18 @@ Standard library only; safe from any thread. Checked by tests/tui/utils/test_err
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import threading
 import time
-import weakref
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from types import CodeType, TracebackType
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
+from openhcs.tui.utils.journal_file import START, JournalFile, read_lines
 from openhcs.tui.utils.safe_text import describe, format_exception
 from openhcs.tui.utils.stack_room import require_room
 
@@ -37,6 +36,9 @@ __all__ = ["Arrival", "ErrorEntry", "ErrorJournal", "Ledger", "Mode", "Reception
 _MESSAGE_LIMIT = 20_000
 _TRACEBACK_LIMIT = 200_000
 _KEPT_ENTRIES = 200
+_KEPT_EXCEPTIONS = 50
+"""Entries that keep their exception, and by that all that its frames hold."""
+
 _KEPT_FINGERPRINTS = 500
 _QUIET_S = 10.0
 """An error that has not come for so long is a new one when it comes again."""
@@ -48,13 +50,12 @@ _SHOW_LIMIT = 50
 _SAMPLE_LIMIT = 500
 """New kinds of error in one second up to which all, or one in ten, are entered."""
 
-_WRITE_REPEATS_S = 1.0
-"""How often the count of an error that keeps coming is brought to the file."""
+_NOTE_REPEATS_S = 1.0
+"""How often the count of an error that keeps coming is brought to the file and to `on_note`."""
 
 _COMPARED = 200
 """Characters of a message that tell it from another."""
 
-_CONTINUED = "continued"
 _SEEN_MARK = "__openhcs_journal_entry__"
 
 Fingerprint = tuple[type[BaseException], CodeType | str, int]
@@ -134,7 +135,7 @@ class _Run:
     entered: int = 0
     last: ErrorEntry | None = None
     unwritten: int = 0
-    written_s: float = float("-inf")
+    counting_since_s: float = 0.0
 
 
 class _SeenMark:
@@ -160,24 +161,28 @@ class ErrorJournal:
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        self.path = path
         self.on_write_error: Callable[[OSError], None] | None = None
-        self._max_bytes = max_bytes
-        self._keep = keep
+        self.on_note: Callable[[str], None] | None = None
+        self._file = JournalFile(path, max_bytes, keep) if path is not None else None
         self._clock = clock
         self._wall_clock = wall_clock
         # Re-entrant: a finaliser or a signal handler may report while this thread is in here.
         self._lock = threading.RLock()
-        self._file: BinaryIO | None = None
-        self._close_file: weakref.finalize[[], ErrorJournal] | None = None
-        self._size = 0
+        self._untold: deque[Callable[[], None]] = deque()
         self._next_id = 1
         self._received = self._shown = self._coalesced = self._logged_only = self._dropped = 0
+        self._noted_dropped = 0
         self._recent: deque[ErrorEntry] = deque()
+        self._with_exception: deque[ErrorEntry] = deque()
         self._runs: OrderedDict[Fingerprint, _Run] = OrderedDict()
         self._mode = Mode.SHOW
         self._second_began = float("-inf")
         self._new_this_second = 0
+
+    @property
+    def path(self) -> Path | None:
+        """The file, or None for a journal in memory, such as one whose file could not be written."""
+        return self._file.path if self._file is not None else None
 
     @property
     def ledger(self) -> Ledger:
@@ -200,55 +205,80 @@ class ErrorJournal:
 
         Raises RecursionError, and has received nothing, where the stack has no room for the work.
         """
+        marks = _attributes_of(exception)
         with self._lock:
-            known = _marked(exception)
+            known = _marked(marks)
             if known is not None and known.journal is self:
                 return Reception(Arrival.KNOWN, known.entry)
             # Marked at once: making its text may run code that reports the very same exception.
-            mark = _SeenMark(self)
-            marks = _attributes_of(exception)
-            marks[_SEEN_MARK] = mark
+            mark = marks[_SEEN_MARK] = _SeenMark(self)
             try:
-                reception = self._receive(exception, context)
+                reception = self._receive_known_kind(exception, context, mark)
             except BaseException:
-                if known is not None:
-                    marks[_SEEN_MARK] = known
-                else:
-                    marks.pop(_SEEN_MARK, None)
+                _put_back(marks, known)
                 raise
-            mark.entry = reception.entry
-            return reception
+        if reception is None:
+            try:
+                reception = self._receive_text(exception, context, mark)
+            except BaseException:
+                _put_back(marks, known)
+                raise
+        if self._untold:
+            self._tell()
+        return reception
 
-    def _receive(self, exception: BaseException, context: str) -> Reception:
-        now = self._clock()
+    def _receive_known_kind(self, exception: BaseException, context: str, mark: _SeenMark) -> Reception | None:
+        run, now = self._run_of(_fingerprint(exception, context))
+        if run.last is None or run.entered < _RUN_LIMIT:
+            return None
+        return self._coalesce(run, run.last, now, mark)
+
+    def _receive_text(self, exception: BaseException, context: str, mark: _SeenMark) -> Reception:
+        # Not under the lock: the exception's class may take its time, and wait for another thread that reports.
+        text = describe(exception)
+        message = text[:_COMPARED]
         fingerprint = _fingerprint(exception, context)
+        with self._lock:
+            run, now = self._run_of(fingerprint)
+            same = run.last if run.entered >= _RUN_LIMIT else run.by_message.get(message)
+            if same is not None and (run.entered >= _RUN_LIMIT or not same.told):
+                return self._coalesce(run, same, now, mark)
+            require_room()
+            if not self._admits(now):
+                self._received += 1
+                self._dropped += 1
+                return Reception(Arrival.DROPPED, None)
+            entry = mark.entry = self._new_entry(exception, context, text)
+            self._received += 1
+            self._logged_only += 1
+            self._note_repeats(run)
+            run.by_message[message] = run.last = entry
+            run.entered += 1
+            self._remember(fingerprint, run)
+        entry.traceback = _shorten(format_exception(exception), _TRACEBACK_LIMIT)
+        with self._lock:
+            self._write_entry(entry)
+        return Reception(Arrival.NEW, entry)
+
+    def _run_of(self, fingerprint: Fingerprint) -> tuple[_Run, float]:
+        """The run that an error of now belongs to, and now."""
+        now = self._clock()
         run = self._runs.get(fingerprint)
         if run is None or now - run.last_s > _QUIET_S:
+            if run is not None:
+                self._note_repeats(run)
             run = _Run(now)
-        message = describe(exception)[:_COMPARED] if run.entered < _RUN_LIMIT else ""
-        entry = run.by_message.get(message) if run.entered < _RUN_LIMIT else run.last
         run.last_s = now
-        if entry is not None and (run.entered >= _RUN_LIMIT or not entry.told):
-            if entry is not run.last or now - run.written_s >= _WRITE_REPEATS_S:
-                require_room(15)
-            self._received += 1
-            self._coalesced += 1
-            self._repeat(run, entry, now)
-            return Reception(Arrival.COALESCED, entry)
-        if not self._admits(now):
-            self._received += 1
-            self._dropped += 1
-            return Reception(Arrival.DROPPED, None)
-        require_room()
-        entry = self._make_entry(exception, context)
+        return run, now
+
+    def _coalesce(self, run: _Run, entry: ErrorEntry, now: float, mark: _SeenMark) -> Reception:
+        if entry is not run.last or now - run.counting_since_s >= _NOTE_REPEATS_S:
+            require_room(15)
+        mark.entry = entry
         self._received += 1
-        self._logged_only += 1
-        self._write_repeats(run, now)
-        run.by_message[message] = run.last = entry
-        run.entered += 1
-        self._remember(fingerprint, run)
-        self._write_entry(entry)
-        return Reception(Arrival.NEW, entry)
+        self._coalesced += 1
+        self._repeat(run, entry, now)
+        return Reception(Arrival.COALESCED, entry)
 
     def mark_told(self, entry: ErrorEntry) -> None:
         """Note that nobody will be shown `entry` any more; the next error like it gets an entry of its own."""
@@ -263,25 +293,38 @@ class ErrorJournal:
             self._logged_only -= 1
             self._shown += 1
             self._write({"event": "shown", "id": entry.id})
+        self._tell()
+
+    def note_repeats(self) -> None:
+        """Bring all that has only been counted so far to the file and to `on_note`."""
+        with self._lock:
+            for run in list(self._runs.values()):
+                self._note_repeats(run)
+            if missed := self._dropped - self._noted_dropped:
+                self._noted_dropped = self._dropped
+                self._note(f"{missed:,} errors of many kinds came too fast to be entered")
+        self._tell()
 
     def flush(self) -> None:
         """Bring the counts of all repeats to the file, and the file to the disk."""
+        self.note_repeats()
         with self._lock:
-            now = self._clock()
-            for run in list(self._runs.values()):
-                self._write_repeats(run, now)
             if self._file is not None:
                 try:
-                    os.fsync(self._file.fileno())
-                except OSError as error:
+                    self._file.sync()
+                except (OSError, ValueError) as error:
                     self._file_failed(error)
+        self._tell()
 
     def close(self) -> None:
         """Flush and close the file; a later entry opens it again."""
+        self.flush()
         with self._lock:
-            self.flush()
-            self._write({"event": "end"})
-            self._let_file_go()
+            if self._file is not None and self._file.is_open:
+                self._write({"event": "end"})
+            if self._file is not None:
+                self._file.close()
+        self._tell()
 
     # -- storms --------------------------------------------------------------------------------------------------
 
@@ -304,40 +347,43 @@ class ErrorJournal:
     def _repeat(self, run: _Run, entry: ErrorEntry, now: float) -> None:
         entry.count += 1
         if entry is not run.last:
-            self._write_repeats(run, now)
+            self._note_repeats(run)
             run.last = entry
+        if run.unwritten == 0:
+            run.counting_since_s = now
         run.unwritten += 1
-        if now - run.written_s >= _WRITE_REPEATS_S:
-            self._write_repeats(run, now)
+        if now - run.counting_since_s >= _NOTE_REPEATS_S:
+            self._note_repeats(run)
 
     def _remember(self, fingerprint: Fingerprint, run: _Run) -> None:
         self._runs[fingerprint] = run
         self._runs.move_to_end(fingerprint)
         if len(self._runs) > _KEPT_FINGERPRINTS:
             _, oldest = self._runs.popitem(last=False)
-            self._write_repeats(oldest, self._clock())
+            self._note_repeats(oldest)
 
     # -- entries and lines ---------------------------------------------------------------------------------------
 
-    def _make_entry(self, exception: BaseException, context: str) -> ErrorEntry:
-        entry = ErrorEntry(
-            id=0,
+    def _new_entry(self, exception: BaseException, context: str, text: str) -> ErrorEntry:
+        number, self._next_id = self._next_id, self._next_id + 1
+        return ErrorEntry(
+            id=number,
             time_s=self._wall_clock(),
             context=_shorten(context, _MESSAGE_LIMIT),
             type_name=type(exception).__qualname__,
-            message=_shorten(describe(exception), _MESSAGE_LIMIT),
-            traceback=_shorten(format_exception(exception), _TRACEBACK_LIMIT),
+            message=_shorten(text, _MESSAGE_LIMIT),
+            traceback="",
             thread=threading.current_thread().name,
             exception=exception,
         )
-        # Making the texts may have run code that entered other errors.
-        entry.id, self._next_id = self._next_id, self._next_id + 1
-        return entry
 
     def _write_entry(self, entry: ErrorEntry) -> None:
         self._recent.append(entry)
         if len(self._recent) > _KEPT_ENTRIES:
-            self._recent.popleft().exception = None
+            self._recent.popleft()
+        self._with_exception.append(entry)
+        if len(self._with_exception) > _KEPT_EXCEPTIONS:
+            self._with_exception.popleft().exception = None
         self._write(
             {
                 "event": "error",
@@ -351,75 +397,65 @@ class ErrorJournal:
             }
         )
 
-    def _write_repeats(self, run: _Run, now: float) -> None:
-        if run.unwritten and run.last is not None:
-            self._write({"event": "repeated", "id": run.last.id, "times": run.unwritten})
-            run.unwritten = 0
-            run.written_s = now
+    def _note_repeats(self, run: _Run) -> None:
+        entry = run.last
+        if run.unwritten == 0 or entry is None:
+            return
+        self._write({"event": "repeated", "id": entry.id, "times": run.unwritten})
+        self._note(
+            f"{entry.context} failed {run.unwritten:,} more times, {entry.count:,} in all: "
+            f"{entry.type_name}: {entry.message}"
+        )
+        run.unwritten = 0
 
     def _write(self, line: Mapping[str, Any]) -> None:
-        if self.path is None:
-            return
-        try:
-            if self._file is None:
-                self._open(self.path, "start")
-            if self._size > self._max_bytes:
-                self._rotate(self.path)
-            assert self._file is not None
-            data = json.dumps(line, ensure_ascii=True).encode() + b"\n"
-            self._file.write(data)
-            self._size += len(data)
-        except OSError as error:
-            self._file_failed(error)
-        except ValueError as error:
-            # A path that no file can have, such as one with a null character.
-            self._file_failed(OSError(None, str(error)))
+        if self._file is not None:
+            try:
+                self._file.append(line, self._wall_clock())
+            except (OSError, ValueError) as error:
+                self._file_failed(error)
 
-    def _open(self, path: Path, event: str) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Unbuffered: a line is with the kernel when write returns, so it outlives this process.
-        self._file = path.open("ab", buffering=0)
-        self._close_file = weakref.finalize(self, self._file.close)
-        self._size = path.stat().st_size
-        start = {"event": event, "pid": os.getpid(), "time_s": self._wall_clock()}
-        self._file.write(json.dumps(start).encode() + b"\n")
-
-    def _rotate(self, path: Path) -> None:
-        self._let_file_go()
-        for number in range(self._keep - 1, 0, -1):
-            older = path.with_name(f"{path.name}.{number}")
-            if older.exists():
-                older.replace(path.with_name(f"{path.name}.{number + 1}"))
-        path.replace(path.with_name(f"{path.name}.1"))
-        self._open(path, _CONTINUED)
-
-    def _let_file_go(self) -> None:
-        close, self._close_file, self._file = self._close_file, None, None
-        if close is not None:
-            close()
-
-    def _file_failed(self, error: OSError) -> None:
+    def _file_failed(self, error: OSError | ValueError) -> None:
         # A journal that cannot be written goes on in memory; who asked to know is told once.
-        self.path, failed = None, self.path
-        with contextlib.suppress(OSError):
-            self._let_file_go()
-        told, self.on_write_error = self.on_write_error, None
-        if told is not None:
-            told(OSError(error.errno, f"error journal: {error.strerror}", str(failed)))
+        file, self._file = self._file, None
+        if file is not None:
+            with contextlib.suppress(OSError):
+                file.close()
+        tell, self.on_write_error = self.on_write_error, None
+        if tell is not None and file is not None:
+            number, reason = (error.errno, error.strerror) if isinstance(error, OSError) else (None, str(error))
+            self._untold.append(partial(tell, OSError(number, f"error journal: {reason}", str(file.path))))
+
+    def _note(self, text: str) -> None:
+        if self.on_note is not None:
+            self._untold.append(partial(self.on_note, text))
+
+    def _tell(self) -> None:
+        """Call those who wait for news; not under the lock, for they may do anything."""
+        while self._untold:
+            try:
+                tell = self._untold.popleft()
+            except IndexError:
+                # Another thread was faster.
+                return
+            # News that cannot be told is in the file all the same; whoever hands over an error is not to blame.
+            with contextlib.suppress(Exception):
+                tell()
 
 
 def read_unseen(path: Path) -> tuple[ErrorEntry, ...]:
-    """The errors that the last process to write `path` entered and never showed, oldest first.
+    """The errors entered since the last process began to write `path`, and never shown, oldest first.
 
     Lines that cannot be read, such as one torn by a crash, are passed over.
     """
-    unseen: dict[int, ErrorEntry] = {}
-    for line in _lines_of_session(path):
+    unseen: dict[tuple[object, int], ErrorEntry] = {}
+    for line in read_lines(path):
+        session = str(line.get("session"))
         match line:
-            case {"event": "start"}:
+            case {"event": str(event)} if event == START:
                 unseen = {}
             case {"event": "error", "id": int(number)}:
-                unseen[number] = ErrorEntry(
+                unseen[session, number] = ErrorEntry(
                     id=number,
                     time_s=_number(line.get("time_s")),
                     context=str(line.get("context", "")),
@@ -429,42 +465,15 @@ def read_unseen(path: Path) -> tuple[ErrorEntry, ...]:
                     thread=str(line.get("thread", "")),
                     exception=None,
                 )
-            case {"event": "repeated", "id": int(number), "times": int(times)} if number in unseen:
-                unseen[number].count += times
+            case {"event": "repeated", "id": int(number), "times": int(times)} if (session, number) in unseen:
+                unseen[session, number].count += times
             case {"event": "shown", "id": int(number)}:
-                unseen.pop(number, None)
+                unseen.pop((session, number), None)
     return tuple(unseen.values())
-
-
-def _lines_of_session(path: Path) -> list[Mapping[str, Any]]:
-    """The lines of `path`, after those of the older files from which its session goes on."""
-    lines: list[Mapping[str, Any]] = list(_lines(path))
-    number = 1
-    while lines and lines[0].get("event") == _CONTINUED:
-        older = list(_lines(path.with_name(f"{path.name}.{number}")))
-        if not older:
-            break
-        lines = older + lines
-        number += 1
-    return lines
 
 
 def _number(value: object) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
-
-
-def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
-    try:
-        with path.open("rb") as file:
-            for raw in file:
-                try:
-                    line = json.loads(raw)
-                except ValueError:
-                    continue
-                if isinstance(line, dict):
-                    yield line
-    except OSError:
-        return
 
 
 def _fingerprint(exception: BaseException, context: str) -> Fingerprint:
@@ -477,9 +486,16 @@ def _fingerprint(exception: BaseException, context: str) -> Fingerprint:
     return type(exception), traceback.tb_frame.f_code, traceback.tb_lineno
 
 
-def _marked(exception: BaseException) -> _SeenMark | None:
-    mark = _attributes_of(exception).get(_SEEN_MARK)
+def _marked(marks: Mapping[str, Any]) -> _SeenMark | None:
+    mark = marks.get(_SEEN_MARK)
     return mark if isinstance(mark, _SeenMark) else None
+
+
+def _put_back(marks: dict[str, Any], known: _SeenMark | None) -> None:
+    if known is not None:
+        marks[_SEEN_MARK] = known
+    else:
+        marks.pop(_SEEN_MARK, None)
 
 
 # Every exception has attributes of its own, whatever its class says of them or does when they are asked for.

@@ -1,6 +1,7 @@
 """Errors are entered first, shown second, and showing them cannot make new ones.
 
-- G2 (its part). Every error handed over is in the journal and in the log, once, before it is shown.
+- G2 (its part). Every error handed over is in the journal and in the log, once, before it is shown; of those that were
+  only counted the log gets the count, at most once a second.
 - G3. At most one error dialog; an error that comes while it is up joins it. What fails while showing opens the breaker
   and is itself only entered: dialog -> status line -> log -> stderr once the screen is restored -> silence. Nothing
   here raises, whatever the exception, the logging handlers, stderr or `app_state` do.
@@ -22,7 +23,8 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import Any, cast
+from functools import partial
+from typing import Any
 
 from prompt_toolkit.application import get_app_or_none
 
@@ -48,6 +50,10 @@ logger.addHandler(logging.NullHandler())
 
 _WAITING_LIMIT = 200
 """Entries that wait to be shown, or are in one dialog; what comes beyond stays in the journal and the log."""
+
+
+_NOTES_S = 1.0
+"""How long after an error that is only counted the log gets the count."""
 
 
 def _an_application_runs() -> bool:
@@ -84,6 +90,12 @@ class SafeErrorHandler:
         self._drain: weakref.ref[_Drain] | None = None
         self._untold: deque[ErrorEntry] = deque(maxlen=_WAITING_LIMIT)
         self._tells_at_exit = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._notes_due_on: asyncio.AbstractEventLoop | None = None
+        if self.journal.on_write_error is None:
+            self.journal.on_write_error = partial(self.handle_error_sync, context="the error journal")
+        if self.journal.on_note is None:
+            self.journal.on_note = _log_note
 
     @property
     def _circuit_breaker_active(self) -> bool:
@@ -139,7 +151,8 @@ class SafeErrorHandler:
         while self._untold:
             entry = self._untold.popleft()
             if not entry.shown and not _write_stderr(entry):
-                return
+                break
+        self.journal.note_repeats()
 
     # -- entering ------------------------------------------------------------------------------------------------
 
@@ -157,13 +170,18 @@ class SafeErrorHandler:
 
     def _enter(self, exception: BaseException, context: str) -> ErrorEntry | None:
         """Enter and log `exception`; the entry if it has yet to be shown."""
-        if isinstance(exception, asyncio.CancelledError):
+        # Its type and not `isinstance`, which asks the object and may be lied to.
+        kind: type = type(exception)
+        if issubclass(kind, asyncio.CancelledError):
             return None
-        if not isinstance(cast(object, exception), BaseException):
-            exception = TypeError(f"error to handle: a {type(exception).__name__}; expected an exception")
+        if not issubclass(kind, BaseException):
+            exception = TypeError(f"error to handle: a {kind.__name__}; expected an exception")
         reception = self.journal.receive(exception, as_text(context))
         if reception.arrival is not Arrival.NEW or reception.entry is None:
+            if reception.arrival is not Arrival.KNOWN:
+                self._note_repeats_soon()
             return None
+        self._loop = asyncio._get_running_loop() or self._loop
         failure = log_safely(
             logger, logging.ERROR, "%s failed", visible(reception.entry.context, 200), exc_info=exception
         )
@@ -171,6 +189,24 @@ class SafeErrorHandler:
             # The journal has the error; that the log has not is worth one entry, but no second attempt to log.
             self.journal.receive(failure, "logging an error")
         return reception.entry
+
+    def _note_repeats_soon(self) -> None:
+        if self._notes_due_on is not None and not self._notes_due_on.is_closed():
+            return
+        loop = asyncio._get_running_loop() or self._loop
+        if loop is None or loop.is_closed():
+            self._tell_at_exit()
+            return
+        self._notes_due_on = loop
+        try:
+            loop.call_soon_threadsafe(loop.call_later, _NOTES_S, self._note_repeats)
+        except RuntimeError:
+            # It was closed in this very moment.
+            self._tell_at_exit()
+
+    def _note_repeats(self) -> None:
+        self._notes_due_on = None
+        self.journal.note_repeats()
 
     # -- showing -------------------------------------------------------------------------------------------------
 
@@ -276,6 +312,7 @@ class SafeErrorHandler:
 
     async def _show_waiting(self) -> None:
         self._drain = None
+        self._loop = asyncio.get_running_loop()
         while self._waiting:
             entry, host = self._waiting.popleft()
             if self._open is None and self._waiting:
@@ -304,6 +341,9 @@ class SafeErrorHandler:
             _write_stderr(entry)
             return
         self._untold.append(entry)
+        self._tell_at_exit()
+
+    def _tell_at_exit(self) -> None:
         if not self._tells_at_exit:
             self._tells_at_exit = True
             atexit.register(_tell_untold, weakref.ref(self))
@@ -361,6 +401,10 @@ class _OpenDialog:
 
     def unshown(self) -> list[ErrorEntry]:
         return [entry for entry in self.entries if not entry.shown]
+
+
+def _log_note(text: str) -> None:
+    log_safely(logger, logging.WARNING, "%s", visible(text, 500))
 
 
 def _is_being_cancelled() -> bool:

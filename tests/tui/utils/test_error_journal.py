@@ -9,6 +9,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import tracemalloc
@@ -16,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from openhcs.tui.utils.error_journal import Arrival, ErrorJournal, Mode, read_unseen
+from openhcs.tui.utils.error_journal import Arrival, ErrorEntry, ErrorJournal, Mode, read_unseen
 from tests.tui.utils.kit import raised
 
 
@@ -212,6 +214,76 @@ def test_the_ledger_balances_after_anything(steps: list[tuple[int, int, bool, fl
     assert sum(entry.count for entry in journal.entries()) == len(steps) - journal.ledger.dropped
 
 
+class AnyUse(RuleBasedStateMachine):
+    """Every public method in any order, over a file and at any pace; what ever was true of the ledger stays true."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = Clock()
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = Path(self.folder.name) / "errors.jsonl"
+        self.journal = ErrorJournal(self.path, max_bytes=2_000, keep=50, clock=self.clock)
+        self.exceptions: list[BaseException] = []
+        self.entries: list[ErrorEntry] = []
+        self.shown = 0
+
+    @rule(kind=st.integers(0, 3), message=st.integers(0, 40), times=st.integers(1, 60), was_raised=st.booleans())
+    def receive(self, kind: int, message: int, times: int, was_raised: bool) -> None:
+        for number in range(times):
+            error: BaseException = [ValueError, KeyError, OSError, RuntimeError][kind](message + number % 3)
+            error = raised(error) if was_raised else error
+            self.exceptions.append(error)
+            entry = self.journal.receive(error, f"context {number % (message + 1)}").entry
+            if entry is not None:
+                self.entries.append(entry)
+
+    @precondition(lambda self: self.exceptions)
+    @rule(data=st.data())
+    def receive_again(self, data: st.DataObject) -> None:
+        before = self.journal.ledger
+        again = self.journal.receive(data.draw(st.sampled_from(self.exceptions)), "by another way")
+        assert again.arrival is Arrival.KNOWN
+        assert self.journal.ledger == before
+
+    @precondition(lambda self: self.entries)
+    @rule(data=st.data(), told=st.booleans())
+    def show(self, data: st.DataObject, told: bool) -> None:
+        entry = data.draw(st.sampled_from(self.entries))
+        self.shown += not entry.shown
+        self.journal.mark_shown(entry)
+        if told:
+            self.journal.mark_told(entry)
+
+    @rule(seconds=st.sampled_from([0.1, 1.0, 5.0, 20.0]))
+    def wait(self, seconds: float) -> None:
+        self.clock.now_s += seconds
+
+    @rule(how=st.sampled_from(["flush", "note_repeats", "close"]))
+    def tidy(self, how: str) -> None:
+        getattr(self.journal, how)()
+
+    @invariant()
+    def it_balances(self) -> None:
+        ledger = self.journal.ledger
+        assert ledger.balances
+        assert ledger.received == len(self.exceptions)
+        assert ledger.shown == self.shown
+        assert min(ledger.shown, ledger.coalesced, ledger.logged_only, ledger.dropped) >= 0
+
+    def teardown(self) -> None:
+        self.journal.close()
+        unseen = read_unseen(self.path)
+        entries = {entry.id: entry for entry in self.entries}
+        assert {entry.id: entry.count for entry in unseen} == {
+            entry.id: entry.count for entry in entries.values() if not entry.shown
+        }
+        self.folder.cleanup()
+
+
+TestAnyUse = AnyUse.TestCase
+TestAnyUse.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+
+
 def test_the_file_accounts_for_every_repeat(journal: ErrorJournal, path: Path, clock: Clock) -> None:
     """After a flush the counts on disk are those in memory."""
     choice = random.Random(1)
@@ -338,8 +410,8 @@ def test_a_file_that_cannot_be_written(where: str) -> None:
     assert journal.ledger.balances
 
 
-def test_a_folder_that_vanishes_at_rotation(path: Path) -> None:
-    """Losing the folder of the file loses the file and no error."""
+def test_a_folder_that_vanishes(path: Path) -> None:
+    """The file and its folder are made again; what comes then is in it."""
     journal = ErrorJournal(path, max_bytes=100)
     journal.receive(ValueError("x" * 200), "a")
     for file in path.parent.iterdir():
@@ -347,7 +419,160 @@ def test_a_folder_that_vanishes_at_rotation(path: Path) -> None:
     path.parent.rmdir()
     journal.receive(ValueError("y" * 200), "b")
     assert journal.ledger.received == 2
-    assert [entry.message for entry in journal.entries()] == ["x" * 200, "y" * 200]
+    assert [line["context"] for line in lines(path, "error")] == ["b"]
+    journal.close()
+
+
+def test_a_file_that_somebody_closed(path: Path) -> None:
+    """The journal goes on in memory, and says so once."""
+    journal = ErrorJournal(path)
+    told: list[OSError] = []
+    journal.on_write_error = told.append
+    journal.receive(ValueError(1), "a")
+    assert journal._file is not None
+    assert journal._file._file is not None
+    journal._file._file.close()
+    journal.receive(ValueError(2), "b")
+    journal.flush()
+    journal.receive(ValueError(3), "c")
+    journal.close()
+    assert len(told) == 1
+    assert len(journal.entries()) == 3
+
+
+def test_who_is_told_may_do_anything() -> None:
+    """A listener that raises, or waits for another thread that reports, is nobody else's concern."""
+    journal = ErrorJournal(Path("/dev/full"))
+
+    def report_from_a_thread_and_fail(error: OSError) -> None:
+        thread = threading.Thread(target=journal.receive, args=(KeyError(), "listener"), daemon=True)
+        thread.start()
+        thread.join(10)
+        assert not thread.is_alive(), "the journal kept its lock"
+        raise error
+
+    journal.on_write_error = report_from_a_thread_and_fail
+    assert journal.receive(ValueError(), "a").arrival is Arrival.NEW
+    assert journal.ledger.received == 2
+
+
+def test_two_processes_share_a_file(path: Path) -> None:
+    """Both write, both rotate, no line is torn or lost among the files that are kept, and the files are bounded."""
+    script = f"""
+import sys
+from pathlib import Path
+from openhcs.tui.utils.error_journal import ErrorJournal
+now_s = 0
+def clock():
+    global now_s
+    now_s += 1
+    return now_s
+journal = ErrorJournal(Path({str(path)!r}), max_bytes=20_000, keep=50, clock=clock)
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(300):
+    journal.receive(ValueError("x" * 100), f"{{sys.argv[1]}} {{number}}")
+journal.close()
+"""
+    writers = [
+        subprocess.Popen([sys.executable, "-c", script, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for name in "ab"
+    ]
+    for writer in writers:
+        assert writer.stdout is not None
+        writer.stdout.readline()
+    for writer in writers:
+        writer.communicate("go\n", timeout=60)
+        assert writer.returncode == 0
+    contexts = [line["context"] for file in path.parent.iterdir() for line in lines(file, "error")]
+    assert sorted(contexts) == sorted(f"{name} {number}" for name in "ab" for number in range(300))
+    assert len(list(path.parent.iterdir())) > 4
+    assert all(file.stat().st_size < 30_000 for file in path.parent.iterdir())
+
+
+def test_two_sessions_have_their_own_numbers(path: Path) -> None:
+    """What one process has shown is not taken for the other's entry of the same number."""
+    one, other = ErrorJournal(path), ErrorJournal(path)
+    for journal, name in ((one, "one"), (other, "other")):
+        entry = journal.receive(ValueError(name), "first").entry
+        assert entry is not None
+        journal.receive(ValueError(name), "second")
+        if journal is other:
+            journal.mark_shown(entry)
+    one.receive(ValueError("late"), "third")
+    one.close()
+    other.close()
+    assert [(entry.context, entry.message) for entry in read_unseen(path)] == [("second", "other"), ("third", "late")]
+
+
+class Waiting(Exception):
+    """Has its text made by another thread, which reports an error of its own."""
+
+    journal: ErrorJournal
+
+    def __str__(self) -> str:
+        thread = threading.Thread(target=self.journal.receive, args=(KeyError(), "another thread"), daemon=True)
+        thread.start()
+        thread.join(10)
+        return "in time" if not thread.is_alive() else "the journal kept its lock"
+
+
+def test_making_a_text_keeps_nobody_waiting(journal: ErrorJournal) -> None:
+    """While an exception is described other threads can report."""
+    exception = Waiting()
+    exception.journal = journal
+    entry = journal.receive(raised(exception), "a").entry
+    assert entry is not None
+    assert entry.message == "in time"
+
+
+def test_counts_are_told(journal: ErrorJournal, clock: Clock) -> None:
+    """What was only counted is noted once a second while it goes on, and the rest when asked for."""
+    notes: list[str] = []
+    journal.on_note = notes.append
+    for _ in range(100):
+        journal.receive(raised(ValueError("again")), "the job")
+    assert notes == []
+    clock.now_s += 1
+    journal.receive(raised(ValueError("again")), "the job")
+    assert len(notes) == 1
+    assert notes[0].startswith("the job failed 100 more times, 101 in all: ValueError: again")
+    journal.receive(raised(ValueError("again")), "the job")
+    journal.note_repeats()
+    journal.note_repeats()
+    assert len(notes) == 2
+    assert "102 in all" in notes[1]
+    for number in range(600):
+        journal.receive(ValueError(number), f"context {number}")
+    journal.note_repeats()
+    assert len(notes) == 3
+    assert notes[2].startswith(f"{journal.ledger.dropped} errors")
+
+
+def test_the_count_of_a_run_that_ended_is_not_lost(journal: ErrorJournal, path: Path, clock: Clock) -> None:
+    """When an error comes again after a while the file has the count of its run before."""
+    for _ in range(5):
+        journal.receive(raised(ValueError("x")), "a")
+    clock.now_s += 60
+    journal.receive(raised(ValueError("x")), "a")
+    assert [entry.count for entry in read_unseen(path)] == [5, 1]
+
+
+def test_few_exceptions_are_kept(journal: ErrorJournal, clock: Clock) -> None:
+    """What the frames of an exception hold is let go long before its entry is."""
+    for number in range(100):
+        clock.now_s += 1
+        journal.receive(ValueError(), f"context {number}")
+    kept = [entry for entry in journal.entries() if entry.exception is not None]
+    assert kept == list(journal.entries()[-50:])
+
+
+def test_an_unused_journal_leaves_no_file(path: Path) -> None:
+    """A session without errors writes nothing at all."""
+    journal = ErrorJournal(path)
+    journal.flush()
+    journal.close()
+    assert not path.parent.exists()
 
 
 class Confiding(Exception):
