@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import random
 from typing import Any
 
 import pytest
 from prompt_toolkit.key_binding import KeyBindings
-from prompt_toolkit.layout.containers import AnyContainer, FloatContainer, HSplit, Window
+from prompt_toolkit.layout.containers import AnyContainer, Float, FloatContainer, HSplit, Window
 from prompt_toolkit.layout.controls import FormattedTextControl
 from prompt_toolkit.mouse_events import MouseEvent
 from prompt_toolkit.widgets import Frame, Label, TextArea
@@ -200,6 +201,64 @@ class TestFocus:
                 async with asyncio.timeout(0.01):
                     await here.host.show_dialog(pane("a dialog"), answer)
             await here.shows_no("a dialog")
+
+
+class TestAnything:
+    """Whatever happens in whatever order."""
+
+    @pytest.mark.parametrize("seed", range(12))
+    async def test_the_focus_is_in_the_newest_dialog_whatever_happened(self, seed: int) -> None:
+        """Dialogs of this host, of a foreign one, late ones, Tab, direct calls and frames; ended in every way."""
+        chance = random.Random(seed)
+        async with stage() as here:
+            before = here.app.layout.current_window
+            shown: list[tuple[Shown | Foreign, tuple[Window, Window]]] = []
+            direct: list[asyncio.Task[bool]] = []
+            for number in range(60):
+                match chance.choice(["own", "foreign", "late", "end", "end", "tab", "direct", "frame"]):
+                    case "own":
+                        fields = (pane(f"own {number}"), pane())
+                        shown.append((Shown(here, HSplit(list(fields))), fields))
+                    case "foreign" | "late" as kind:
+                        fields = (pane(f"{kind} {number}"), pane())
+                        shown.append((Foreign(here, fields, turns_before=3 if kind == "late" else 0), fields))
+                    case "end" if shown:
+                        ending, _ = shown.pop(chance.randrange(len(shown)))
+                        await ending.end(chance.choice(["answered", "failed", "cancelled", "unanswered"]))
+                    case "tab" if shown:
+                        here.app.layout.focus(chance.choice(shown[-1][1]))
+                    case "direct":
+                        direct.append(asyncio.ensure_future(here.focus.set_focus_after_delay(pane(), 0.001)))
+                    case "frame":
+                        await here.frame()
+                await turns(6)
+                current = here.app.layout.current_window
+                assert current in shown[-1][1] if shown else current is before
+            for ending, _ in shown:
+                await ending.end("cancelled")
+            assert not any(await asyncio.gather(*direct))
+            assert here.app.layout.current_window is before
+            assert here.root.floats == []
+            assert not here.focus._claims
+            assert not here.focus._focusing_active
+
+
+class Foreign(Shown):
+    """A dialog shown by a host that knows nothing of focus, around which only the focus is managed."""
+
+    def __init__(self, here: Stage, fields: tuple[Window, Window], turns_before: int) -> None:
+        self.answer = asyncio.get_running_loop().create_future()
+
+        async def show() -> Any:
+            await turns(turns_before)
+            floating = Float(HSplit(list(fields)))
+            here.root.floats.append(floating)
+            try:
+                return await self.answer
+            finally:
+                here.root.floats.remove(floating)
+
+        self.task = asyncio.ensure_future(here.focus.managed_focus_during_dialog(fields[0], show(), 10))
 
 
 class TestMouse:
