@@ -212,37 +212,35 @@ class ErrorJournal:
                 return Reception(Arrival.KNOWN, known.entry)
             # Marked at once: making its text may run code that reports the very same exception.
             mark = marks[_SEEN_MARK] = _SeenMark(self)
-            try:
-                reception = self._receive_known_kind(exception, context, mark)
-            except BaseException:
-                _put_back(marks, known)
-                raise
-        if reception is None:
-            try:
-                reception = self._receive_text(exception, context, mark)
-            except BaseException:
-                _put_back(marks, known)
-                raise
+            fingerprint = _fingerprint(exception, context)
+            now = self._clock()
+            run = self._runs.get(fingerprint)
+            counts = run is not None and run.entered >= _RUN_LIMIT and now - run.last_s <= _QUIET_S
+        try:
+            # Not under the lock: the exception's class may take its time, and wait for another thread that reports.
+            text = describe(exception) if not counts else ""
+            reception = self._receive(exception, context, fingerprint, now, text, mark)
+        except BaseException:
+            if known is not None:
+                marks[_SEEN_MARK] = known
+            else:
+                marks.pop(_SEEN_MARK, None)
+            raise
         if self._untold:
             self._tell()
         return reception
 
-    def _receive_known_kind(self, exception: BaseException, context: str, mark: _SeenMark) -> Reception | None:
-        run, now = self._run_of(_fingerprint(exception, context))
-        if run.last is None or run.entered < _RUN_LIMIT:
-            return None
-        return self._coalesce(run, run.last, now, mark)
-
-    def _receive_text(self, exception: BaseException, context: str, mark: _SeenMark) -> Reception:
-        # Not under the lock: the exception's class may take its time, and wait for another thread that reports.
-        text = describe(exception)
+    def _receive(
+        self, exception: BaseException, context: str, fingerprint: Fingerprint, now: float, text: str, mark: _SeenMark
+    ) -> Reception:
         message = text[:_COMPARED]
-        fingerprint = _fingerprint(exception, context)
         with self._lock:
-            run, now = self._run_of(fingerprint)
+            run = self._run_of(fingerprint, now)
             same = run.last if run.entered >= _RUN_LIMIT else run.by_message.get(message)
             if same is not None and (run.entered >= _RUN_LIMIT or not same.told):
                 return self._coalesce(run, same, now, mark)
+            # Without a text the run was forgotten in the meantime, for newer ones.
+            text = text or describe(exception)
             require_room()
             if not self._admits(now):
                 self._received += 1
@@ -260,16 +258,14 @@ class ErrorJournal:
             self._write_entry(entry)
         return Reception(Arrival.NEW, entry)
 
-    def _run_of(self, fingerprint: Fingerprint) -> tuple[_Run, float]:
-        """The run that an error of now belongs to, and now."""
-        now = self._clock()
+    def _run_of(self, fingerprint: Fingerprint, now: float) -> _Run:
         run = self._runs.get(fingerprint)
         if run is None or now - run.last_s > _QUIET_S:
             if run is not None:
                 self._note_repeats(run)
             run = _Run(now)
         run.last_s = now
-        return run, now
+        return run
 
     def _coalesce(self, run: _Run, entry: ErrorEntry, now: float, mark: _SeenMark) -> Reception:
         if entry is not run.last or now - run.counting_since_s >= _NOTE_REPEATS_S:
@@ -489,13 +485,6 @@ def _fingerprint(exception: BaseException, context: str) -> Fingerprint:
 def _marked(marks: Mapping[str, Any]) -> _SeenMark | None:
     mark = marks.get(_SEEN_MARK)
     return mark if isinstance(mark, _SeenMark) else None
-
-
-def _put_back(marks: dict[str, Any], known: _SeenMark | None) -> None:
-    if known is not None:
-        marks[_SEEN_MARK] = known
-    else:
-        marks.pop(_SEEN_MARK, None)
 
 
 # Every exception has attributes of its own, whatever its class says of them or does when they are asked for.

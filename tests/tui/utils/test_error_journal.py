@@ -130,7 +130,10 @@ def test_after_a_while_of_quiet_it_is_new_again(journal: ErrorJournal, clock: Cl
     clock.now_s += 9
     assert journal.receive(raised(ValueError("late")), "a").arrival is Arrival.COALESCED
     clock.now_s += 11
-    assert journal.receive(raised(ValueError("later")), "a").arrival is Arrival.NEW
+    later = journal.receive(raised(ValueError("later")), "a")
+    assert later.arrival is Arrival.NEW
+    assert later.entry is not None
+    assert later.entry.message == "later"
 
 
 def test_of_many_kinds_some_are_entered_then_none(journal: ErrorJournal, clock: Clock, path: Path) -> None:
