@@ -23,6 +23,7 @@ from prompt_toolkit.layout.containers import AnyContainer, Float, FloatContainer
 from prompt_toolkit.layout.layout import FocusableElement
 
 from openhcs.tui.utils.application import GuardedApplication, GuardedLayout
+from openhcs.tui.utils.blocked_notice import write_blocked_notice
 from openhcs.tui.utils.bounded_run import run_bounded
 from openhcs.tui.utils.dialog_host import FloatDialogHost
 from openhcs.tui.utils.error_journal import ErrorJournal
@@ -45,7 +46,8 @@ class Program:
     """Owns the tasks, the focus, the errors and the dialogs of one full-screen application. May be run once.
 
     `journal` keeps errors (in memory, if none is given), `show_status` is where they go when no dialog can be shown,
-    `on_blocked` hears, in a thread, what blocks the event loop (the log, if none is given).
+    `on_blocked` hears, in a thread, what blocks the event loop (the log, if none is given); past a second the screen's
+    last row tells as well.
     """
 
     def __init__(
@@ -58,7 +60,9 @@ class Program:
         self.tasks = UnifiedTaskManager()
         self.focus = FocusManager()
         self.errors = SafeErrorHandler(journal, app_state=self, show_status=show_status, tasks=self.tasks)
-        self.watchdog = Watchdog(on_blocked if on_blocked is not None else _log_blocked, _BLOCKED_S)
+        self.watchdog = Watchdog(
+            on_blocked if on_blocked is not None else _log_blocked, _BLOCKED_S, on_second=self._show_blocked
+        )
         self.app: GuardedApplication[int] | None = None
         self.dialogs: FloatDialogHost | None = None
         self.tasks.set_error_handler(self.errors.handle_error_sync)
@@ -141,6 +145,10 @@ class Program:
     def _start(self, start: Callable[[], Coroutine[Any, Any, object]] | None) -> None:
         if start is not None:
             self.tasks.fire_and_forget(start(), "start")
+
+    def _show_blocked(self, blocked: BlockedLoop) -> None:
+        if self.app is not None:
+            write_blocked_notice(self.app, blocked)
 
     def _end_by_signal(self, number: signal.Signals) -> None:
         self.exit(128 + number)

@@ -11,40 +11,62 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
+import os
 import threading
 import time
-import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from openhcs.tui.utils.safe_log import log_safely
+from openhcs.tui.utils.task_snapshot import thread_stack
 
 __all__ = ["BlockedLoop", "Watchdog"]
 
 logger = logging.getLogger(__name__)
 
+Listener = Callable[["BlockedLoop"], None]
+
+_LIBRARY = os.path.dirname(os.__file__)  # noqa: PTH120 - compared with what code objects call their files, which is text
+
 
 @dataclass(frozen=True, slots=True)
 class BlockedLoop:
-    """The loop has not run for `seconds`; `stack` is where its thread stood, outermost call first."""
+    """The loop has not run for `seconds`, since `since_s` on the monotonic clock.
+
+    `stack` is where its thread stood, `file:line in function`, outermost call first.
+    """
 
     seconds: float
     stack: tuple[str, ...]
+    since_s: float
+
+    @property
+    def where(self) -> str:
+        """The innermost place outside the standard library of what the loop had called."""
+        for place in reversed(self.stack):
+            if place.startswith(_LIBRARY) and place.endswith(" in _run"):
+                break  # what is further out called the loop
+            if not _is_in_library(place):
+                return place
+        return self.stack[-1] if self.stack else "unknown code"
 
     def __str__(self) -> str:
-        where = self.stack[-1].strip() if self.stack else "unknown code"
-        return f"the event loop has been blocked for {self.seconds:.1f} s by {where}"
+        return f"the event loop has been blocked for {self.seconds:.1f} s by {self.where}"
 
 
 class Watchdog:
-    """Calls `on_blocked` in its own thread, once for each time the loop is blocked longer than `threshold_s`.
+    """Watches a loop from a thread of its own, in which it calls back; what a callback raises goes to the log.
 
-    What `on_blocked` raises goes to the log; the watch goes on.
+    Args:
+        on_blocked: called once for each time the loop is blocked longer than `threshold_s`.
+        on_second: called then with each whole second that the same goes on.
     """
 
-    def __init__(self, on_blocked: Callable[[BlockedLoop], None], threshold_s: float = 0.5) -> None:
+    def __init__(self, on_blocked: Listener, threshold_s: float = 0.5, *, on_second: Listener | None = None) -> None:
+        self.last: BlockedLoop | None = None
+        """What blocked the loop last and for how long in all, or what blocks it now and for how long so far."""
         self._on_blocked = on_blocked
+        self._on_second = on_second
         self._threshold_s = threshold_s
         self._beat_s = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -74,18 +96,22 @@ class Watchdog:
 
     def blocked(self) -> BlockedLoop | None:
         """What blocks the loop at this moment, from any thread; None while it runs."""
-        late_s = time.monotonic() - self._beat_s
+        since_s = self._beat_s
+        late_s = time.monotonic() - since_s
         if self._loop is None or late_s <= self._threshold_s:
             return None
-        return BlockedLoop(late_s, self._stack())
+        return BlockedLoop(late_s, thread_stack(self._loop_thread), since_s)
 
     def _beat(self) -> None:
-        self._beat_s = time.monotonic()
+        now_s, last = time.monotonic(), self.last
+        if last is not None and last.since_s == self._beat_s:
+            self.last = replace(last, seconds=now_s - last.since_s)
+        self._beat_s = now_s
         if self._loop is not None and not self._stopping.is_set():
             self._timer = self._loop.call_later(self._threshold_s / 4, self._beat)
 
     def _listen(self, stopping: threading.Event) -> None:
-        told_of_beat_s = 0.0
+        told_since_s, told_seconds = 0.0, 0
         interval_s = self._threshold_s / 2
         while True:
             asleep_s, used_s = time.monotonic(), time.process_time()
@@ -96,19 +122,23 @@ class Watchdog:
                 # The whole process was stopped, not the loop alone: a suspended terminal, a sleeping laptop. Had it
                 # been at work all the while, then in native code that kept the interpreter from this thread too.
                 continue
-            beat_s = self._beat_s
-            if beat_s != told_of_beat_s and (blocked := self.blocked()) is not None:
-                told_of_beat_s = beat_s
-                self._tell(blocked)
+            blocked = self.blocked()
+            if blocked is None:
+                continue
+            self.last = blocked
+            if blocked.since_s != told_since_s:
+                told_since_s, told_seconds = blocked.since_s, 0
+                self._tell(self._on_blocked, blocked)
+            if self._on_second is not None and int(blocked.seconds) > told_seconds:
+                told_seconds = int(blocked.seconds)
+                self._tell(self._on_second, blocked)
 
-    def _tell(self, blocked: BlockedLoop) -> None:
+    def _tell(self, listener: Listener, blocked: BlockedLoop) -> None:
         try:
-            self._on_blocked(blocked)
+            listener(blocked)
         except Exception as failure:
             log_safely(logger, logging.ERROR, "telling of a blocked event loop failed", exc_info=failure)
 
-    def _stack(self) -> tuple[str, ...]:
-        frame = sys._current_frames().get(self._loop_thread)
-        if frame is None:
-            return ()
-        return tuple(f"{entry.filename}:{entry.lineno} in {entry.name}" for entry in traceback.extract_stack(frame))
+
+def _is_in_library(place: str) -> bool:
+    return place.startswith("<frozen ") or (place.startswith(_LIBRARY) and "-packages" not in place)

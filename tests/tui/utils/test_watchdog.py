@@ -170,3 +170,38 @@ def test_it_needs_a_running_loop() -> None:
     with pytest.raises(RuntimeError):
         Watchdog(Ear()).start()
     assert watchdogs() == []
+
+
+async def test_what_goes_on_is_told_every_second_and_kept() -> None:
+    """`on_second` hears each whole second of one blockade; `last` keeps it, in the end with its whole length."""
+    seconds: list[int] = []
+    told = threading.Semaphore(0)
+
+    def on_second(blocked: BlockedLoop) -> None:
+        seconds.append(int(blocked.seconds))
+        told.release()
+
+    watchdog = Watchdog(Ear(), THRESHOLD_S, on_second=on_second)
+    watchdog.start()
+    began_s, beat = time.monotonic(), watchdog._beat_s
+    for _ in range(2):
+        assert told.acquire(timeout=10)
+    assert watchdog.last is not None
+    await until(lambda: watchdog._beat_s != beat, "the loop to beat again")
+    watchdog.stop()
+    assert seconds == [1, 2]
+    assert watchdog.last.since_s == beat
+    assert 2.0 <= watchdog.last.seconds <= time.monotonic() - began_s + THRESHOLD_S
+    assert watchdog.blocked() is None
+
+
+def test_the_place_told_is_the_programs_own() -> None:
+    """`where` is the innermost place outside the standard library, but not that which runs the loop."""
+    library = re.sub(r"asyncio/__init__\.py$", "", asyncio.__file__)
+    loop = ("app.py:90 in main", f"{library}asyncio/events.py:84 in _run")
+    called = ("app.py:12 in read", f"{library}subprocess.py:500 in run", "<frozen os>:3 in wait")
+    installed = f"{library}site-packages/numpy/core.py:7 in sort"
+    assert BlockedLoop(1.0, loop + called, 0.0).where == "app.py:12 in read"
+    assert BlockedLoop(1.0, (*loop, *called, installed), 0.0).where == installed
+    assert BlockedLoop(1.0, loop + called[1:], 0.0).where == called[-1]
+    assert BlockedLoop(1.0, (), 0.0).where == "unknown code"
