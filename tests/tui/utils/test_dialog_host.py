@@ -136,6 +136,19 @@ class TestFocus:
             assert here.app.layout.has_focus(second)
             await outer.end("answered")
 
+    async def test_the_end_of_an_older_dialog_leaves_the_newest_as_it_is(self) -> None:
+        """The user stays where Tab has brought them."""
+        async with stage() as here:
+            first, second = pane("first field"), pane("second field")
+            older = Shown(here, pane("older"))
+            await asyncio.sleep(0)
+            newer = Shown(here, HSplit([first, second]))
+            await asyncio.sleep(0)
+            here.app.layout.focus(second)
+            await older.end("answered")
+            assert here.app.layout.has_focus(second)
+            await newer.end("answered")
+
     async def test_nobody_takes_the_focus_from_a_dialog(self) -> None:
         """A call for a window beneath it is refused; one for a window in it is not."""
         async with stage() as here:
