@@ -382,7 +382,8 @@ def _find_window(layout: Layout, target: FocusableElement) -> Window | None:
     else:
         try:
             container = to_container(target)
-        except ValueError:
+        except Exception:
+            # What cannot say what it consists of is not on the layout; a dialog with such a target goes on without.
             return None
         if isinstance(container, Window):
             return container if container in shown else None
