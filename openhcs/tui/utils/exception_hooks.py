@@ -45,8 +45,10 @@ class ExceptionHooks:
             sys.excepthook = self._uncaught
             sys.unraisablehook = self._unraisable
             threading.excepthook = self._uncaught_in_thread
-            # Without any handler configured, logging would write on the terminal the workbench draws on.
+            # Without any handler configured, and where one of them fails, logging would write on the terminal the
+            # workbench draws on.
             logging.lastResort = self._silence
+            self._logging_tells_failures, logging.raiseExceptions = logging.raiseExceptions, False
         loop = asyncio._get_running_loop()
         if loop is not None and loop is not self._loop:
             self._restore_loop()
@@ -66,6 +68,7 @@ class ExceptionHooks:
                 threading.excepthook = self._thread_hook
             if logging.lastResort is self._silence:
                 logging.lastResort = self._last_resort
+            logging.raiseExceptions = logging.raiseExceptions or self._logging_tells_failures
         self._restore_loop()
 
     def _restore_loop(self) -> None:

@@ -182,8 +182,14 @@ class SafeErrorHandler:
                 self._note_repeats_soon()
             return None
         self._loop = asyncio._get_running_loop() or self._loop
+        entry = reception.entry
         failure = log_safely(
-            logger, logging.ERROR, "%s failed", visible(reception.entry.context, 200), exc_info=exception
+            logger,
+            logging.ERROR,
+            "%s failed",
+            visible(entry.context, 200),
+            exc_info=exception,
+            traceback=entry.traceback,
         )
         if failure is not None:
             # The journal has the error; that the log has not is worth one entry, but no second attempt to log.

@@ -9,6 +9,8 @@ Checked by tests/tui/utils/test_safe_text.py.
 from __future__ import annotations
 
 import traceback
+from collections.abc import Iterator
+from typing import Any
 
 __all__ = ["as_text", "describe", "format_exception", "visible", "visible_lines"]
 
@@ -54,8 +56,64 @@ def as_text(thing: object) -> str:
 
 
 def format_exception(exception: BaseException) -> str:
-    """The whole traceback of `exception` as text; never raises, though parts may be missing."""
+    """The whole traceback of `exception` as text; never raises, though parts may be missing or cut."""
     try:
-        return "".join(traceback.format_exception(exception))
+        if all(len(describe(part)) <= _LONG for part in _parts(exception)):
+            return "".join(traceback.format_exception(exception))
     except BaseException:
-        return f"{type(exception).__name__}: {describe(exception)}\n"
+        # Something in it raises when it is asked; what remains is said below.
+        pass
+    return _format_plainly(exception)
+
+
+_LONG = 100_000
+"""Characters of a message past which Python's own formatting, which takes it apart line by line, would be felt."""
+
+_PARTS = 200
+_CHAIN = 20
+
+
+def _parts(exception: BaseException) -> Iterator[BaseException]:
+    """The exception, its members, causes and contexts, and theirs; not more than can matter."""
+    parts, seen = [exception], {id(exception)}
+    for part in parts:
+        yield part
+        further = [_attribute(part, "__cause__"), _attribute(part, "__context__")]
+        if issubclass(type(part), BaseExceptionGroup):
+            further += BaseExceptionGroup.exceptions.__get__(part)
+        new = [one for one in further if one is not None and id(one) not in seen]
+        seen.update(map(id, new))
+        parts += new[: _PARTS - len(parts)]
+
+
+def _format_plainly(exception: BaseException) -> str:
+    """As Python does it, with long messages cut, members of groups left out, and nothing asked of the class."""
+    sections: list[str] = []
+    part: BaseException | None = exception
+    while part is not None and len(sections) < 2 * _CHAIN:
+        if sections:
+            sections.append(_RAISED_FROM)
+        sections.append(_section(part))
+        part = _attribute(part, "__cause__")
+    return "".join(reversed(sections))
+
+
+_RAISED_FROM = "\nThe above exception was the direct cause of the following exception:\n\n"
+
+
+def _section(exception: BaseException) -> str:
+    frames = "".join(traceback.format_tb(_attribute(exception, "__traceback__"), _FRAMES))
+    heading = "Traceback (most recent call last):\n" if frames else ""
+    message = describe(exception)
+    if len(message) > _LONG:
+        left_out = len(message) - _LONG
+        message = f"{message[: _LONG // 2]}\n… {left_out:,} characters left out …\n{message[-_LONG // 2 :]}"
+    return f"{heading}{frames}{type(exception).__name__}: {message}\n"
+
+
+_FRAMES = 100
+
+
+def _attribute(exception: BaseException, name: str) -> Any:
+    # Past whatever the exception's class says of its attributes.
+    return BaseException.__getattribute__(exception, name)

@@ -204,6 +204,26 @@ logging.getLogger("anybody").error("afterwards")
     assert done.stderr == "afterwards\n"
 
 
+def test_a_log_handler_that_fails_writes_nothing_on_the_screen() -> None:
+    """With the hooks installed a failing handler is silent; afterwards logging tells of it as before."""
+    script = """
+import io, logging
+from openhcs.tui.utils.exception_hooks import hooks_installed
+from openhcs.tui.utils.safe_error_handler import SafeErrorHandler
+stream = io.StringIO()
+stream.close()
+logging.getLogger().addHandler(logging.StreamHandler(stream))
+with hooks_installed(SafeErrorHandler()):
+    logging.getLogger("anybody").error("on the screen")
+assert logging.raiseExceptions
+logging.getLogger("anybody").error("afterwards")
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith("--- Logging error ---")
+    assert "on the screen" not in done.stderr
+
+
 PROGRAM = """
 import asyncio, sys
 from pathlib import Path

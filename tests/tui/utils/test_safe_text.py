@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 
 import pytest
 from hypothesis import given
@@ -138,6 +139,58 @@ def test_causes_that_run_in_a_circle() -> None:
     assert "second" in format_exception(first)
 
 
+class Touchy(Exception):
+    """Raises when anything is asked of it."""
+
+    def __getattribute__(self, name: str) -> object:
+        raise OSError(name)
+
+
+def test_a_class_that_stands_in_the_way_of_its_traceback() -> None:
+    """Where Python's own formatting fails the frames and the causes are there all the same."""
+
+    def fail() -> None:
+        try:
+            raise ValueError("the cause")
+        except ValueError as cause:
+            raise Touchy("touchy") from cause
+
+    try:
+        fail()
+    except Exception as error:
+        text = format_exception(error)
+    assert text.index("ValueError: the cause") < text.index("direct cause") < text.index("Touchy")
+    assert text.count("in fail") == 2
+
+
+@pytest.mark.parametrize("text", ["x" * 50_000_000, "line\n" * 10_000_000], ids=["one line", "many lines"])
+def test_a_message_of_megabytes_is_formatted_in_no_time(text: str) -> None:
+    """Both its ends are there, and what was raised from it; formatting takes a moment."""
+    error = raised(ValueError(f"begin {text} end"))
+    try:
+        raise KeyError("k") from error
+    except KeyError as outer:
+        begun = time.process_time()
+        formatted = format_exception(outer)
+        assert time.process_time() - begun < 1
+    assert len(formatted) < 110_000
+    for part in ("begin", "characters left out", " end\n", "direct cause", "KeyError: 'k'", "in raised"):
+        assert part in formatted
+
+
+def test_a_group_of_many_and_a_chain_of_many() -> None:
+    """Ten thousand members or causes are no obstacle."""
+    group = ExceptionGroup("many", [ValueError(number) for number in range(10_000)])
+    assert "many" in format_exception(raised(group))
+    chain: BaseException = ValueError("x" * 200_000)
+    for number in range(10_000):
+        link = ValueError(number)
+        link.__cause__, chain = chain, link
+    assert "9999" in format_exception(chain)
+    while (cause := chain.__cause__) is not None:  # taken apart by hand: freeing it would recurse as deeply
+        chain.__cause__, chain = None, cause
+
+
 def test_groups_nested_past_the_stack() -> None:
     """A group too deep to format is named at least."""
     group: BaseException = ValueError("innermost")
@@ -157,3 +210,24 @@ def test_logging_gives_back_what_a_handler_raises() -> None:
         assert log_safely(logger, logging.ERROR, "a %s", "b", exc_info=ValueError()) is None
     assert records.records[0].getMessage() == "a b"
     assert records.records[0].funcName == "test_logging_gives_back_what_a_handler_raises"
+
+
+def test_a_record_brings_its_traceback() -> None:
+    """A formatter is spared the exception: hostile or endless, the record has its text, safe to look at."""
+    logger = logging.getLogger("openhcs.test")
+    errors = [raised(Touchy("touchy")), raised(ValueError("line\n" * 10_000_000)), raised(ValueError("\x1b[2J"))]
+    begun = time.process_time()
+    with logged() as records:
+        for error in errors:
+            assert log_safely(logger, logging.ERROR, "failed", exc_info=error) is None
+        texts = [logging.Formatter().format(record) for record in records.errors()]
+    assert time.process_time() - begun < 1
+    assert [type(error).__name__ in text for error, text in zip(errors, texts, strict=True)] == [True] * 3
+    assert [
+        record.exc_info[1] is error for record, error in zip(records.errors(), errors, strict=True) if record.exc_info
+    ]
+    assert "\x1b" not in texts[2]
+    with logged() as records:
+        logger.setLevel(logging.CRITICAL)
+        assert log_safely(logger, logging.ERROR, "failed", exc_info=errors[0]) is None
+    assert records.records == []
