@@ -121,18 +121,18 @@ def follow(run: Run, interrupts: Interrupts, *, cancel_on_interrupt: bool) -> Ru
         interrupts: Entered by the caller before the run was started, so that none is lost.
         cancel_on_interrupt: Whether Ctrl-C cancels the run, and a second one kills it; otherwise it goes on without us.
     """
-    cancelling = False
+    asked_after = 0
     with _view() as view:
         while True:
             progress = run.poll()
             view.show(progress)
             if progress.state.has_ended or (interrupts.count and not cancel_on_interrupt):
                 return progress
-            if interrupts.count > 1:
+            if asked_after and interrupts.count > asked_after:
                 _kill(run)
-            elif interrupts.count and not cancelling and progress.state is not RunState.STARTING:
-                # Before it has started, which takes 0.3 s, a runner cannot put the cancelling into its journal.
-                cancelling = True
+            elif interrupts.count and not asked_after:
+                # One that came while nobody looked counts for one: it asks, what comes after the answer insists.
+                asked_after = interrupts.count
                 view.say("Cancelling: the wells under way are being stopped. Ctrl-C again kills the run.")
                 run.cancel()
             run.wait(POLL_S)
@@ -236,7 +236,7 @@ def _view() -> Iterator[View]:
 
 
 def _kill(run: Run) -> None:
-    """End the runner and its workers, which are a process group, at once; `Run.poll` then says that it vanished."""
+    """End the runner and its workers, which are a process group, at once; `Run.poll` then says so."""
     if run.pid:
         with suppress(ProcessLookupError):
             os.killpg(run.pid, signal.SIGKILL)
@@ -277,6 +277,8 @@ def _ending(progress: RunProgress) -> str:
     seconds = _seconds(progress)
     took = "" if seconds is None else f" in {duration_text(seconds)}"
     counts = f"{progress.finished} of {progress.total} wells finished, {progress.failed} failed"
+    if progress.cancelled:
+        counts += f", {progress.cancelled} cancelled"
     reason = f" ({visible(progress.message)})" if progress.message else ""
     return f"Run {progress.state.value}{took}: {counts}{reason}"
 

@@ -68,11 +68,21 @@ class JournalWriter:
     def append(self, event: Event) -> None:
         """Write `event`; raises `StoreError`."""
         try:
-            self._file.write(_encode(event))
+            self._write(_encode(event))
             if event.kind.is_milestone:
                 os.fsync(self._file.fileno())
         except OSError as error:
             raise _cannot_write(self._path, error) from error
+
+    def _write(self, line: bytes) -> None:
+        """Write `line` as a whole or not at all: a disk that fills up takes a part of it first."""
+        end = self._file.seek(0, os.SEEK_END)
+        try:
+            while line:
+                line = line[self._file.write(line) :]
+        except OSError:
+            self._file.truncate(end)
+            raise
 
     def close(self) -> None:
         """Write no more."""
@@ -147,4 +157,4 @@ def _decode(line: bytes, path: Path, number: int) -> Event:
 
 
 def _cannot_write(path: Path, error: OSError) -> StoreError:
-    return StoreError(f"run journal: {path} ({error.strerror}); expected a new file. Check space and permissions.")
+    return StoreError(f"run journal: {path} ({error.strerror}); expected to write there. Check space and permissions.")

@@ -158,16 +158,17 @@ class RunProgress:
         return (now_s - self.started_s) * (len(fractions) - done) / done if done else None
 
     def _ended(self, state: RunState, event: Event) -> RunProgress:
-        """The run at its end: a well that was still running failed with it, one that had not begun was cancelled."""
+        """The run at its end: a well that was still running shares its fate, one that had not begun was cancelled."""
         message = _text(event.data, "message")
-        wells = {
-            name: replace(well, state=WellState.FAILED, failure=Failure(message or "the run ended"))
-            if well.state is WellState.RUNNING
-            else replace(well, state=WellState.CANCELLED)
-            if well.state is WellState.PENDING
-            else well
-            for name, well in self.wells.items()
-        }
+
+        def end(well: WellProgress) -> WellProgress:
+            if well.state.has_ended:
+                return well
+            if well.state is WellState.PENDING or state is RunState.CANCELLED:
+                return replace(well, state=WellState.CANCELLED)
+            return replace(well, state=WellState.FAILED, failure=Failure(message or "the run ended"))
+
+        wells = {name: end(well) for name, well in self.wells.items()}
         return replace(self, state=state, ended_s=event.time_s, wells=wells, message=message)
 
 

@@ -84,8 +84,7 @@ class Run:
                 self._note_pid(event)
                 self._progress = self._progress.apply(event)
             if not alive and not self._progress.state.has_ended:
-                vanished = Event(time.time(), EventKind.RUN_FAILED, data={"message": self._last_words()})
-                self._progress = self._progress.apply(vanished)
+                self._progress = self._progress.apply(self._vanished())
             return self._progress
 
     def wait(self, timeout_s: float | None = None) -> RunProgress:
@@ -101,19 +100,26 @@ class Run:
         """Ask the runner to cancel the run; it ends within about 2 s. A run that has ended is left alone.
 
         Raises:
-            StoreError: the run's folder cannot be written, which asking needs.
+            StoreError: the runner is only starting, and the file that is to tell it cannot be written.
         """
         if self.poll().state.has_ended:
             return
-        with explained(self._folder.cancel_asked):
+        unwritten: OSError | None = None
+        try:
             self._folder.cancel_asked.touch()
+        except OSError as error:  # a full disk, which may be why the run is to end
+            unwritten = error
         try:
             request(self._folder.path, {"do": "cancel"})
         except RunError:
             # Before its first event the runner sees the file; after it, a runner without a socket heeds the signal.
             # The lock says that this very process lives.
-            if self.poll().state is RunState.RUNNING and self._folder.is_alive():
+            state = self.poll().state
+            if state is RunState.RUNNING and self._folder.is_alive():
                 os.kill(self._pid, signal.SIGTERM)
+            elif state is RunState.STARTING and unwritten is not None:
+                with explained(self._folder.cancel_asked):
+                    raise unwritten from None
 
     def cancel_well(self, well: str) -> None:
         """Ask the runner to cancel one well that is running or pending.
@@ -128,10 +134,20 @@ class Run:
         if event.kind is EventKind.RUN_STARTED and isinstance(pid, int):
             self._pid = pid
 
+    def _vanished(self) -> Event:
+        """The last event of a run whose runner is gone without having written it."""
+        if self._folder.cancel_asked.exists():
+            message = "the runner was killed before it had cancelled every well."
+            return Event(time.time(), EventKind.RUN_CANCELLED, data={"message": message})
+        return Event(time.time(), EventKind.RUN_FAILED, data={"message": f"the runner process {self._last_words()}"})
+
     def _last_words(self) -> str:
+        if not self._folder.path.exists():
+            return f"vanished, and its folder {self._folder.path} is gone. Run the plate again."
         tail = self._folder.log_tail()
-        words = f"the runner process vanished. Its log {self._folder.log} ends with:\n{tail}" if tail else ""
-        return words or f"the runner process vanished; its log {self._folder.log} is empty."
+        log = f"Its log {self._folder.log} ends with:\n{tail}" if tail else f"Its log {self._folder.log} is empty."
+        full = " The disk is full: free some space and run again." if self._folder.disk_is_full() else ""
+        return f"vanished.{full} {log}"
 
 
 def start_run(out: Path, plans: Sequence[WellPlan], pipeline: str, workers: int, memory_limit_bytes: int | None) -> Run:

@@ -24,6 +24,7 @@ from openhcs.errors import RunError, StoreError
 __all__ = ["RunFolder", "RunRequest"]
 
 _LOG_TAIL_BYTES = 2000
+_ROOM_BYTES = 1 << 16
 _LOCK_TRIES = 20
 _LOCK_RETRY_S = 0.01
 
@@ -120,6 +121,14 @@ class RunFolder:
         finally:
             os.close(descriptor)
         return False
+
+    def disk_is_full(self) -> bool:
+        """Whether there is no room left for what a runner writes, as far as the system tells."""
+        try:
+            space = os.statvfs(self.path)
+        except OSError:
+            return False
+        return space.f_bavail * space.f_frsize < _ROOM_BYTES or (space.f_files > 0 and space.f_favail == 0)
 
     def log_tail(self) -> str:
         """The last lines of the log, as far as it can be read."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,19 @@ def test_a_journal_has_one_writer(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="File exists"):
         JournalWriter(tmp_path / "journal")
     assert replay(tmp_path / "journal") == EVENTS[:1]
+
+
+def test_an_event_is_written_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+    """Where the disk takes a part of a line only, the part is taken back, and what follows is not damaged by it."""
+    path = tmp_path / "journal"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with JournalWriter(path) as journal:
+        journal.append(EVENTS[0])
+        resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 10, hard))
+        try:
+            with pytest.raises(StoreError, match="Check space"):
+                journal.append(EVENTS[1])
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        journal.append(EVENTS[2])
+    assert replay(path) == (EVENTS[0], EVENTS[2])

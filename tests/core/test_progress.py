@@ -77,6 +77,14 @@ def test_a_run_that_fails_takes_its_wells_with_it() -> None:
     assert progress.counts == {WellState.FAILED: 1, WellState.CANCELLED: 3}
 
 
+def test_a_run_that_is_cancelled_leaves_no_well_failed() -> None:
+    """A well that was running when its run was cancelled, or killed while cancelling, is cancelled as well."""
+    progress = after(
+        STARTED, well(101.0, EventKind.WELL_STARTED, "A01"), Event(102.0, EventKind.RUN_CANCELLED, data={"message": ""})
+    )
+    assert progress.counts == {WellState.CANCELLED: 4}
+
+
 def test_events_of_unknown_wells_change_nothing() -> None:
     """An event of a well that the run does not have is ignored."""
     assert after(STARTED, well(101.0, EventKind.WELL_STARTED, "H12")) == after(STARTED)
