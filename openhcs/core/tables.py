@@ -33,7 +33,8 @@ def write_well_table(parts: Sequence[Rows], path: Path) -> int:
 def combine_tables(folder: ResultsFolder, wells: Sequence[str]) -> Mapping[str, int]:
     """Write `<table>.parquet` and `<table>.csv` with the rows of all these wells; return the rows by table.
 
-    Each file is put in place as one. A table that none of the wells has is left alone.
+    Each file is put in place as one. A table that none of these wells has is left alone while another well has it; one
+    that no well has any more, since another pipeline has replaced them all, is removed.
 
     Raises:
         StoreError: a table cannot be read or written.
@@ -44,6 +45,7 @@ def combine_tables(folder: ResultsFolder, wells: Sequence[str]) -> Mapping[str, 
         for table in tables:
             files = [file for well in wells if (file := folder.well_table(table, well)).exists()]
             if not files:
+                _remove_if_empty(folder.tables / table)
                 continue
             together = pl.concat([pl.read_parquet(file) for file in files], how="diagonal_relaxed")
             for suffix in ("parquet", "csv"):
@@ -55,3 +57,12 @@ def combine_tables(folder: ResultsFolder, wells: Sequence[str]) -> Mapping[str, 
                 temporary.replace(folder.tables / f"{table}.{suffix}")
             rows[table] = together.height
     return rows
+
+
+def _remove_if_empty(table: Path) -> None:
+    """Remove the files of all wells together where no well has this table."""
+    if any(table.iterdir()):
+        return
+    for suffix in ("parquet", "csv"):
+        table.with_name(f"{table.name}.{suffix}").unlink(missing_ok=True)
+    table.rmdir()

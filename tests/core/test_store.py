@@ -262,6 +262,20 @@ def test_combined_tables_hold_wells_of_one_recipe(folder: ResultsFolder) -> None
     assert pl.read_csv(folder.tables / "counts.csv").rows() == [("C02", 2.0), ("C10", 5.0)]
 
 
+def test_a_table_that_no_well_has_any_more_is_removed(folder: ResultsFolder) -> None:
+    """When another pipeline has replaced every well, the combined tables of the earlier one are gone."""
+    write(folder, plan_of("B02"), 2)
+    write(folder, plan_of("B03"), 3)
+    combine_tables(folder, ["B02", "B03"])
+    others = [replace(plan_of(well, step="Other")) for well in ("B02", "B03")]
+    write(folder, others[0], 4, tables=("spots",))
+    combine_tables(folder, ["B02"])
+    assert (folder.tables / "counts.csv").exists()  # B03 still has it
+    write(folder, others[1], 5, tables=("spots",))
+    assert combine_tables(folder, ["B02", "B03"]) == {"spots": 2}
+    assert sorted(path.name for path in folder.tables.iterdir()) == ["spots", "spots.csv", "spots.parquet"]
+
+
 def test_planes_of_different_sizes_cannot_be_one_image(folder: ResultsFolder) -> None:
     """A site whose channels differ in size is refused, saying so."""
     images = {
