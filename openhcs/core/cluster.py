@@ -18,6 +18,7 @@ from pathlib import Path
 
 import dask
 from distributed import Client, LocalCluster
+from distributed.process import AsyncProcess
 from distributed.scheduler import KilledWorker
 from distributed.system import MEMORY_LIMIT
 
@@ -35,6 +36,9 @@ _SHARE_OF_MEMORY = 0.9
 _WORKER_RETURNS_WITHIN_S = 60.0
 _LOOK_AGAIN_S = 0.02
 _LOST_AFTER_S = 1.0
+_EXIT_CODE_WITHIN_S = 0.5
+_UNKNOWN_EXIT = 255  # Dask's word for an exit code that somebody else has taken
+_CRASHES = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL})
 
 _CONFIG = {
     "distributed.worker.multiprocessing-method": "forkserver",
@@ -124,21 +128,24 @@ class WellCluster:
         Raises:
             WorkerDied: the process was killed, by us or by the system.
         """
-        address, pid = self._cluster.workers[slot].worker_address, self.pid(slot)
+        nanny, pid = self._cluster.workers[slot], self.pid(slot)
+        address, process = nanny.worker_address, nanny.process.process
         future = self._client.submit(
             run_well, plan, out, key=f"{plan.well}-{plan.hash[:12]}", workers=[address], retries=0, pure=False
         )
         outcome = asyncio.ensure_future(future.result())
+        ended = asyncio.ensure_future(process.join())
         try:
             while not outcome.done():
                 await asyncio.wait({outcome}, timeout=_LOST_AFTER_S)
                 # A task that reaches the scheduler after its worker died would wait for ever.
                 if not outcome.done() and address not in self._cluster.scheduler.workers:
-                    raise WorkerDied(self._death(pid))
+                    raise WorkerDied(await self._death(pid, process, ended))
             result: WellDone | Failure = outcome.result()
         except KilledWorker as error:
-            raise WorkerDied(self._death(pid)) from error
+            raise WorkerDied(await self._death(pid, process, ended)) from error
         finally:
+            ended.cancel()
             outcome.cancel()
             future.release()
         return result
@@ -160,9 +167,21 @@ class WellCluster:
         address = self._cluster.workers[slot].worker_address
         return self.pid(slot) not in (0, self._killed.get(slot)) and address in self._cluster.scheduler.workers
 
-    def _death(self, pid: int) -> str:
+    async def _death(self, pid: int, process: AsyncProcess, ended: asyncio.Future[None]) -> str:
+        """How a worker's process ended, and what to do about it."""
+        await asyncio.wait({ended}, timeout=_EXIT_CODE_WITHIN_S)  # the scheduler may be the first to know
+        code = process.exitcode
+        if code is not None and 0 <= code != _UNKNOWN_EXIT:
+            return (
+                f"the worker process {pid} ended itself with exit code {code}; expected functions that return or "
+                "raise. Look for exit calls in the step's functions."
+            )
+        if code is not None and -code in _CRASHES:
+            return (
+                f"the worker process {pid} crashed ({signal.Signals(-code).name}): a library of the step's functions "
+                "is at fault, or its input. The run's log says where."
+            )
         return (
-            f"the worker process {pid} died: it was probably out of memory (a worker may use "
-            f"{self._memory_limit_bytes / 2**30:.1f} GiB), or a library crashed. Use fewer workers or give each more "
-            "memory, or see the run's log."
+            f"the worker process {pid} was killed: it was probably out of memory (a worker may use "
+            f"{self._memory_limit_bytes / 2**30:.1f} GiB). Use fewer workers, or give each more memory."
         )

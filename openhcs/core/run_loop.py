@@ -43,6 +43,7 @@ class RunLoop:
         self._scratch = scratch
         self._pending: deque[WellPlan] = deque()
         self._running: dict[str, int] = {}
+        self._steps: dict[str, str] = {}
         self._cancelled: set[str] = set()
         self._cancelling = asyncio.Event()
         self._cluster: WellCluster | None = None
@@ -156,7 +157,8 @@ class RunLoop:
         try:
             return await cluster.run_well(slot, plan, self._request.out)
         except WorkerDied as error:
-            return None if plan.well in self._cancelled else Failure(str(error), kind=type(error).__name__)
+            step = self._steps.get(plan.well)
+            return None if plan.well in self._cancelled else Failure(str(error), kind=type(error).__name__, step=step)
 
     def _cancel_well(self, well: str) -> None:
         if well in self._running and self._cluster is not None:
@@ -171,6 +173,7 @@ class RunLoop:
 
     def _step_started(self, well: str, step: int, steps: int, name: str) -> None:
         if well in self._running:
+            self._steps[well] = name
             self._say(EventKind.STEP_STARTED, well, step=step, steps=steps, name=name)
 
     def _combine_tables(self) -> str:

@@ -269,7 +269,7 @@ def _call(function: Function, call: FunctionCall, image: FloatArray, part: _Part
         arguments["pixel_size_um"] = plan.pixel_size_um
     try:
         result: object = function.callable(image, **arguments)
-    except Exception as error:  # a function of the catalogue or of the user's, which may raise anything
+    except (Exception, SystemExit) as error:  # a function of the catalogue or of the user's may raise anything
         raise at.error(f"{type(error).__name__}: {error}") from error
     return result
 

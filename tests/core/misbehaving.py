@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 import threading
 import warnings
 
@@ -11,6 +14,9 @@ from openhcs.processing.types import Image, Labels, Table
 
 __all__ = [
     "count_halves",
+    "crash_process",
+    "exit_politely",
+    "exit_process",
     "halve",
     "hold_or_fail",
     "measure_without_plane",
@@ -30,6 +36,22 @@ def hold_or_fail(image: Image) -> Image:
         threading.Event().wait()
     if np.all(image == 9):
         raise ZeroDivisionError("a plane of nines")
+    return image
+
+
+def exit_process(image: Image) -> Image:
+    """End the process at once."""
+    os._exit(3)
+
+
+def exit_politely(image: Image) -> Image:
+    """Ask the interpreter to end."""
+    sys.exit(3)
+
+
+def crash_process(image: Image) -> Image:
+    """End the process as a library with a fault in it does."""
+    os.kill(os.getpid(), signal.SIGSEGV)
     return image
 
 

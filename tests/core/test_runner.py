@@ -238,6 +238,58 @@ def test_a_runner_that_is_killed_takes_its_workers_with_it(plate: Path, tmp_path
     assert again.wait(timeout_s=120).state is RunState.FINISHED
 
 
+def test_a_run_killed_while_it_cancels_is_cancelled(plate: Path, tmp_path: Path, runs: list[Run]) -> None:
+    """Whoever asked for the end is not told of a failure when the runner had to be killed."""
+    fill(plate, "B02", HOLD)
+    run = compiled(plate).run(tmp_path / "out", workers=1)
+    runs.append(run)
+    wait_until(run, lambda now: states(now).get("B02") is WellState.RUNNING)
+    os.kill(run.pid, signal.SIGSTOP)  # a runner that does not answer
+    (run.log.parent / "cancel").touch()
+    for process in processes_of(run.pid):
+        process.kill()
+    progress = run.wait(timeout_s=10)
+    assert (progress.state, set(states(progress).values())) == (RunState.CANCELLED, {WellState.CANCELLED})
+    assert "killed" in progress.message
+
+
+def test_a_run_whose_folder_is_gone_says_so(plate: Path, tmp_path: Path, runs: list[Run]) -> None:
+    """Results deleted under a run end it with words about the folder, not about an empty log."""
+    fill(plate, "B02", HOLD)
+    run = compiled(plate).run(tmp_path / "out", workers=1)
+    runs.append(run)
+    wait_until(run, lambda now: states(now).get("B02") is WellState.RUNNING)
+    shutil.rmtree(tmp_path / "out", ignore_errors=True)
+    for process in processes_of(run.pid):
+        process.kill()
+    progress = run.wait(timeout_s=10)
+    assert progress.state is RunState.FAILED
+    assert "is gone" in progress.message
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        ("exit_process", "ended itself with exit code 3"),
+        ("crash_process", "crashed (SIGSEGV)"),
+        ("exit_politely", "exit_politely: SystemExit: 3"),
+    ],
+)
+def test_a_function_that_ends_its_process_is_told_from_want_of_memory(
+    plate: Path, tmp_path: Path, runs: list[Run], function: str, words: str
+) -> None:
+    """A worker that leaves or crashes fails its well with how it ended, and the step it was at."""
+    orchestrator = Orchestrator(plate, modules=(MODULE,))
+    orchestrator.initialise()
+    orchestrator.compile(Pipeline("leave", (Step("Leave", (FunctionCall(function),), (Component.Z,)),)), ["B02"])
+    run = orchestrator.run(tmp_path / "out", workers=1)
+    runs.append(run)
+    failure = run.wait(timeout_s=60).wells["B02"].failure
+    assert failure is not None
+    assert words in failure.message
+    assert failure.step == "Leave"
+
+
 def test_every_event_of_a_run_is_in_its_journal(plate: Path, tmp_path: Path, runs: list[Run]) -> None:
     """The journal tells each well's steps in order, and SIGTERM ends a run as cancelled."""
     fill(plate, "B03", HOLD)
