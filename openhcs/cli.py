@@ -8,12 +8,14 @@ completion and `version` need neither.
 | 0 | done |
 | 1 | some wells failed, or `doctor` found something broken |
 | 2 | what was given cannot be used |
+| 74 | standard output cannot be written, on a full disk say |
 | 130 | Ctrl-C |
 | 141 | the reader of our output went away |
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shlex
@@ -27,10 +29,12 @@ from typer.core import TyperGroup
 
 from openhcs import __version__
 from openhcs.errors import InputError, OpenHCSError, PipelineError
+from openhcs.tui.utils.safe_text import visible_lines
 
 __all__ = ["main"]
 
 BROKEN_PIPE = 141
+OUTPUT_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 DEMO_PIPELINE = "nuclei"
 
 
@@ -47,14 +51,19 @@ class Commands(TyperGroup):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(BROKEN_PIPE) from None
         except OpenHCSError as error:
-            typer.echo(f"error: {error}", err=True)
+            typer.echo(f"error: {visible_lines(str(error))}", err=True)
             raise typer.Exit(2) from None
+        except OSError as error:
+            if error.filename is not None or error.errno not in OUTPUT_ERRORS:
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            typer.echo(f"error: standard output cannot be written: {error.strerror}. Write it elsewhere.", err=True)
+            raise typer.Exit(os.EX_IOERR) from None
 
 
 app = typer.Typer(
     name="openhcs",
     cls=Commands,
-    help="Run image-processing pipelines over high-content screening plates.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -164,6 +173,20 @@ def version() -> int:
     """Print the version."""
     typer.echo(f"openhcs {__version__}")
     return 0
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        raise typer.Exit(version())
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Run image-processing pipelines over high-content screening plates."""
 
 
 def _run(

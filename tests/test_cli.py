@@ -56,8 +56,9 @@ def test_without_arguments_it_says_what_it_can_do() -> None:
 
 
 def test_version_is_the_packages() -> None:
-    """`openhcs version` prints the version of the package."""
+    """`openhcs version` and `openhcs --version` print the version of the package."""
     assert openhcs_says("version").stdout == f"openhcs {openhcs.__version__}\n"
+    assert openhcs_says("--version").stdout == f"openhcs {openhcs.__version__}\n"
 
 
 @pytest.mark.parametrize(
@@ -100,6 +101,31 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
         os.close(writer)
     assert done.returncode == 128 + signal.SIGPIPE
     assert done.stderr == ""
+
+
+def test_output_that_cannot_be_written_is_one_message() -> None:
+    """A full disk under standard output is told without a traceback, with an exit code of its own."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([*OPENHCS, "version"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == os.EX_IOERR
+    assert done.stderr == "error: standard output cannot be written: No space left on device. Write it elsewhere.\n"
+
+
+def test_what_a_file_says_cannot_drive_the_terminal(tmp_path: Path) -> None:
+    """Control characters in a pipeline are shown in the error, not sent."""
+    (tmp_path / "odd.yaml").write_text('name: odd\nsteps:\n- {name: "ring\\a", function: blur}\n')
+    refused = openhcs_says("run", ".", "--pipeline", str(tmp_path / "odd.yaml"), code=2)
+    assert "ring\N{SYMBOL FOR BELL}" in refused.stderr
+    assert "\a" not in refused.stderr
+
+
+def test_names_that_are_not_text_are_refused(plate: Path, tmp_path: Path) -> None:
+    """A folder whose name is not UTF-8 is named with what to do, as plate and as results folder."""
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/odd\xff"))
+    shutil.copytree(plate, odd)
+    assert "Rename the folder" in openhcs_says("run", str(odd), "--pipeline", "nuclei", code=2).stderr
+    refused = openhcs_says("run", str(plate), "--pipeline", "nuclei", "--out", f"{odd}-out", code=2)
+    assert "Choose another results folder" in refused.stderr
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +214,7 @@ def test_a_second_ctrl_c_kills_the_run(plate: Path, tmp_path: Path) -> None:
     _, told = started.communicate(timeout=60)
     assert started.returncode == 130, told
     attached = Run.attach(out)
-    attached.poll()
+    assert attached.poll().state is RunState.CANCELLED
     assert not attached.pid or not psutil.pid_exists(attached.pid)
 
 

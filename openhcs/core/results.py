@@ -28,6 +28,7 @@ from pydantic import TypeAdapter
 
 from openhcs.core.journal import Json
 from openhcs.core.model import WellPlan, well_position
+from openhcs.core.wording import is_text
 from openhcs.errors import StoreError
 
 __all__ = ["Provenance", "ResultsFolder", "explained", "is_done", "recipe_of", "write_text"]
@@ -44,6 +45,8 @@ _NEXT_STEPS = {
     errno.EACCES: "Choose a results folder that you may write to.",
     errno.EPERM: "Choose a results folder that you may write to.",
     errno.EROFS: "The file system is read-only: choose a results folder elsewhere.",
+    errno.ENOTDIR: "A file is where a folder is needed: choose another results folder.",
+    errno.EEXIST: "A file is where a folder is needed: choose another results folder.",
     errno.ENAMETOOLONG: "Choose a results folder with a shorter path.",
 }
 
@@ -133,6 +136,11 @@ class ResultsFolder:
             StoreError: the folder holds something else or another plate's results, lies in the plate's folder, or
                 cannot be written.
         """
+        if not is_text(str(self.path)):
+            raise StoreError(
+                f"results folder: {self.path} is not UTF-8; expected a name that is, since it is written into the "
+                "results. Choose another results folder."
+            )
         if self.path.resolve().is_relative_to(root.resolve()):
             raise StoreError(
                 f"results folder: {self.path} is inside the plate {root}; expected one outside of it, "

@@ -9,6 +9,7 @@ Importing this imports no numpy; the first file read does.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from openhcs.core.formats.discrepancies import name_some
 from openhcs.core.formats.imagexpress import ImageXpress
 from openhcs.core.formats.listing import Listing, list_folder
 from openhcs.core.model import PlateIndex
+from openhcs.core.wording import is_text
 from openhcs.errors import PlateError
 
 if TYPE_CHECKING:
@@ -70,13 +72,20 @@ def detect_format(folder: Path) -> PlateFormat:
     looked_for = "; ".join(f"{known.name} (looked for {known.looked_for})" for known in FORMATS)
     raise PlateError(
         f"{_name_stranger(folder, listing)}: {folder}; expected {looked_for}. Found here: {_describe(listing)}. "
-        "Choose the plate's own folder."
+        f"{_name_unreadable(folder, listing)}Choose the plate's own folder."
     )
 
 
 def index_plate(folder: Path) -> PlateIndex:
     """Every plane of the plate in `folder`, of whichever format it is; raises `PlateError`."""
-    return detect_format(folder).index(folder)
+    index = detect_format(folder).index(folder)
+    for name in (str(folder.resolve()), *index.planes.values()):
+        if not is_text(name):
+            raise PlateError(
+                f"name that is not UTF-8: {name}; expected one that is, since plans and results name their files. "
+                "Rename the folder or the file."
+            )
+    return index
 
 
 def format_named(name: str) -> PlateFormat:
@@ -109,6 +118,12 @@ def _name_stranger(folder: Path, listing: Listing) -> str:
     if not names.isdisjoint({"index.xml", "index.idx.xml", "index.ref.xml"}):
         return "Opera Phenix or Operetta plate, which cannot be read yet"
     return "no plate recognised in"
+
+
+def _name_unreadable(folder: Path, listing: Listing) -> str:
+    """The folders in `folder` that cannot be listed, as a sentence: the plate may well be in them."""
+    unreadable = [name for name in listing.folders if not os.access(folder / name, os.R_OK | os.X_OK)]
+    return f"Not readable: {name_some(unreadable)}; check the permissions. " if unreadable else ""
 
 
 def _describe(listing: Listing) -> str:

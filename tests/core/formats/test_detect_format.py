@@ -77,6 +77,14 @@ def test_plates_of_other_makes_are_refused_by_name(tmp_path: Path, file: str, ma
         detect_format(tmp_path)
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read anything")
+def test_a_folder_within_that_may_not_be_read_is_named(tmp_path: Path) -> None:
+    """Where the images may be in a folder without permission, the message says so."""
+    (tmp_path / "TimePoint_1").mkdir(mode=0)
+    with pytest.raises(PlateError, match="Not readable: TimePoint_1; check the permissions"):
+        detect_format(tmp_path)
+
+
 def test_an_unknown_format_name_lists_the_known(tmp_path: Path) -> None:
     """A name from a newer or damaged file is answered with the names there are."""
     with pytest.raises(PlateError, match="unknown plate format: Kodak; expected one of ImageXpress"):
