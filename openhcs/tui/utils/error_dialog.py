@@ -316,7 +316,8 @@ def _on_click(run: Callable[[], None]) -> Callable[[MouseEvent], object]:
 
 
 def _split(text: str) -> list[str]:
-    return text.replace("\r\n", "\n").split("\n")
+    # Looking for what is hardly ever there is ten times as quick as replacing it.
+    return (text.replace("\r\n", "\n") if "\r" in text else text).split("\n")
 
 
 def _locals_of(exception: BaseException | None) -> list[str]:
