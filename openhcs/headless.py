@@ -243,8 +243,8 @@ def _kill(run: Run) -> None:
 
 
 def _place(well: WellProgress) -> str:
-    step = f" {well.step}/{well.steps}" if well.steps else ""
-    return f"{visible(well.well)}{step} {visible(well.step_name)}".rstrip()
+    share = f" {well.fraction:.0%}" if well.steps else ""
+    return f"{visible(well.well)}{share} {visible(well.step_name)}".rstrip()
 
 
 def _sentence(well: WellProgress) -> str:

@@ -7,7 +7,7 @@ No key waits for the disk, and what goes wrong is told in place. The rows are ke
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from prompt_toolkit.application import Application, get_app
@@ -379,8 +379,15 @@ class FileManagerBrowser:
         return _named("  Select takes  ", visible(str(chosen[0])), self._reader.description(chosen[0]) or "", width)
 
     def _footer(self, width: int) -> StyleAndTextTuples:
-        keys = footer_fragments(self.rows, max(0, width - 2), tasks=self._tasks, refuse=self._tell)
+        keys = footer_fragments(self._footer_rows(), max(0, width - 2), tasks=self._tasks, refuse=self._tell)
         return [("", "  "), *keys]
+
+    def _footer_rows(self) -> Sequence[Binding]:
+        """The keys that work where the focus is: in the name to save, Enter saves and the list's own are letters."""
+        if not get_app().layout.has_focus(self._name.control):
+            return self.rows
+        save = Binding(("enter",), self.select, "Save", "Save under this name.")
+        return (save, *self._rows_of("escape", "c-l", "c-o", "c-t"))
 
 
 def _named(label: str, name: str, remark: str, width: int) -> StyleAndTextTuples:

@@ -30,7 +30,7 @@ class ErrorHistory:
 
     def why_empty(self) -> str | None:
         """Why there is nothing to show, or None."""
-        return None if self._left or self._journal.entries() else "There have been no errors"
+        return None if self._left or self._journal.entries() else "The program itself has had no errors"
 
     async def offer_what_was_left(self, file: Path) -> None:
         """Tell of errors that the last session entered in `file` and could not show."""

@@ -87,6 +87,9 @@ class PlateEffects:
     def restore(self) -> None:
         """Put the plate removed last back."""
         self._state.dispatch(actions.PlateRestored())
+        row = self._state.workbench.selected
+        if row is not None:
+            self._tell(f"{visible(row.name)} is back on the list.")
 
     # -- jobs ----------------------------------------------------------------------------------------------------
 

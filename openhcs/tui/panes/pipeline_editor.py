@@ -25,7 +25,7 @@ from openhcs.tui.widgets.bindings import Binding
 from openhcs.tui.widgets.drawn_text import drawn_window
 from openhcs.tui.widgets.pane_frame import PaneFrame
 from openhcs.tui.widgets.selectable_list import SelectableList
-from openhcs.tui.workbench import EditedPipeline
+from openhcs.tui.workbench import EditedPipeline, Severity
 
 __all__ = ["PipelineEditor"]
 
@@ -91,7 +91,8 @@ class PipelineEditor:
         selected = self._editing.selected
         if selected is None:
             return [("class:muted", "No step is selected")]
-        return pipeline_text.step_detail(selected, width)
+        source = self._editing.pipeline.planes if self._editing.step == 0 else None
+        return pipeline_text.step_detail(selected, width, source)
 
     # -- keys ----------------------------------------------------------------------------------------------------
 
@@ -167,7 +168,7 @@ class PipelineEditor:
             Binding(("t",), effects.rename, "Rename", "Give the pipeline another title.", on_footer=False),
             Binding(
                 ("p",),
-                effects.switch_planes,
+                self._switch_planes,
                 "Planes",
                 "Start from every z plane, or from the projections that the microscope stored.",
                 on_footer=False,
@@ -175,10 +176,21 @@ class PipelineEditor:
         )
 
     def _on_step(self, action: Callable[[int], Action]) -> Callable[[], None]:
-        return lambda: self._state.dispatch(action(self._editing.step))
+        return lambda: self._dispatch(action(self._editing.step))
 
     def _dispatching(self, action: Action) -> Callable[[], None]:
-        return lambda: self._state.dispatch(action)
+        return lambda: self._dispatch(action)
+
+    def _dispatch(self, action: Action) -> None:
+        """Dispatch `action`, and take back what an earlier key was refused for, which no longer holds."""
+        self._state.dispatch(action)
+        if self._state.workbench.message.severity is Severity.WARNING:
+            self._state.dispatch(actions.MessageShown("", Severity.INFO))
+
+    def _switch_planes(self) -> None:
+        self._effects.switch_planes()
+        source = pipeline_text.source_text(self._editing.pipeline.planes)
+        self._state.dispatch(actions.MessageShown(f"The pipeline starts from {source}.", Severity.INFO))
 
     def _why_no_step(self) -> str | None:
         return None if self._editing.selected else "The pipeline has no steps: a adds one"

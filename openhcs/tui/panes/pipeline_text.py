@@ -36,8 +36,8 @@ def function_summary(pattern: Pattern) -> str:
 
 
 def pipeline_title(editing: EditedPipeline) -> str:
-    """The pipeline's name, marked while a change of it is not saved."""
-    return f"Pipeline {visible(editing.pipeline.name)}{' (unsaved)' if editing.unsaved else ''}"
+    """The pipeline's name, with a mark in front, where it is never cut off, while a change of it is not saved."""
+    return f"{'Unsaved pipeline' if editing.unsaved else 'Pipeline'} {visible(editing.pipeline.name)}"
 
 
 def source_text(planes: PlaneSource) -> str:
@@ -71,8 +71,11 @@ def step_fragments(number: int, step: Step, width: int, name_width: int) -> Styl
     ]
 
 
-def step_detail(step: Step, width: int) -> StyleAndTextTuples:
-    """What the selected step does, over several lines: its functions with their parameters, and how planes are fed."""
+def step_detail(step: Step, width: int, source: PlaneSource | None = None) -> StyleAndTextTuples:
+    """What the selected step does, over several lines: its functions with their parameters, and how planes are fed.
+
+    `source` is where the planes of the pipeline's first step come from, None for the others.
+    """
     lines: list[StyleAndTextTuples] = []
     if not step.enabled:
         lines.append([("class:warning", cut("Disabled: a run passes it over (Space enables it).", width))])
@@ -86,6 +89,8 @@ def step_detail(step: Step, width: int) -> StyleAndTextTuples:
                 lines.append([("", cut(f"{'  ' if group is None else '    '}{text}", width))])
     stacked = ", ".join(step.variable_components) or "nothing"
     lines.append([("class:muted", cut(f"stacks {stacked}; groups by {step.group_by or 'nothing'}", width))])
+    if source is not None:
+        lines.append([("class:muted", cut(f"starts from {source_text(source)}", width))])
     if step.output is not None:
         lines.append([("class:muted", cut(f"writes {visible(step.output)}", width))])
     fragments: StyleAndTextTuples = []

@@ -32,10 +32,14 @@ from openhcs.tui.workbench import PlateRow
 __all__ = ["PlateManager"]
 
 SUMMARY_LINES: Final = 5
+_JOBS: Final = frozenset({"Init", "Compile", "Run", "Results"})
 
 
 class PlateManager:
-    """Plates and wells; `plates` and `wells` are its two places for the focus."""
+    """Plates and wells; `plates` and `wells` are its two places for the focus.
+
+    `job_rows` are those of `plate_rows` that concern the selected plate and whose keys are free in the other panes.
+    """
 
     def __init__(
         self, state: AppState, effects: PlateEffects, tasks: TaskSpawner, refuse: Callable[[str], None]
@@ -46,6 +50,7 @@ class PlateManager:
         self._wells: tuple[object, tuple[WellProgress, ...]] = (None, ())
         self.plate_rows = self._plate_bindings()
         self.well_rows = self._well_bindings()
+        self.job_rows = tuple(row for row in self.plate_rows if row.label in _JOBS)
         plate_list = SelectableList[PlateRow](
             lambda: state.workbench.plates,
             lambda row, width: plate_text.plate_fragments(row, width, state.workbench.now_s),
@@ -64,8 +69,8 @@ class PlateManager:
             index=lambda: state.workbench.well,
             on_select=lambda index: state.dispatch(actions.WellSelected(index)),
             on_activate=self._show_well,
-            empty=lambda: [("class:muted", "No wells known yet: i initialises the plate")] if self._row else [],
-            bindings=self.well_rows,
+            empty=lambda: _no_wells() if self._row else [],
+            bindings=(*self.well_rows, *self.job_rows),
             tasks=tasks,
             refuse=refuse,
             name="well details",
@@ -284,3 +289,7 @@ def _no_plates() -> StyleAndTextTuples:
         ("class:key", "a"),
         ("class:muted", " adds the folder of a plate as the\n microscope wrote it. It is only read."),
     ]
+
+
+def _no_wells() -> StyleAndTextTuples:
+    return [("class:muted", "No wells known yet.\n"), ("class:key", "i"), ("class:muted", " initialises the plate.")]

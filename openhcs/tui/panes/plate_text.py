@@ -163,8 +163,7 @@ def well_fragments(well: WellProgress, width: int) -> StyleAndTextTuples:
 def _well_words(well: WellProgress) -> str:
     match well.state:
         case WellState.RUNNING:
-            step = f"{well.step}/{well.steps} " if well.steps else ""
-            return f"{step}{visible(well.step_name)}"
+            return f"{well.fraction:3.0%} {visible(well.step_name)}" if well.steps else ""
         case WellState.FAILED:
             failure = well.failure
             if failure is None:
@@ -214,8 +213,8 @@ def detail_text(row: PlateRow) -> Sequence[str]:
 def well_detail_text(well: WellProgress) -> Sequence[str]:
     """Everything known about one well of a run, a line each."""
     lines = [f"State    {well.state.value}"]
-    if well.step_name:
-        lines.append(f"Step     {well.step} of {well.steps}: {well.step_name}")
+    if well.step_name and well.state is WellState.RUNNING:
+        lines.append(f"Step     {well.step_name}; {well.fraction:.0%} of the well is done")
     if well.seconds is not None:
         lines.append(f"Time     {duration_text(well.seconds)}")
     lines += [f"Objects  {count} {name}" for name, count in well.objects.items()]

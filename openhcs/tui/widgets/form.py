@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from prompt_toolkit.application import get_app
+from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import StyleAndTextTuples, fragment_list_width
 from prompt_toolkit.key_binding import KeyBindings, KeyBindingsBase, KeyPressEvent
 from prompt_toolkit.layout.containers import Container, HSplit, VSplit, Window
@@ -330,7 +331,14 @@ class HeadingField(Field):
 
 
 class _WheelPane(ScrollablePane):
-    """A scrollable pane that also scrolls by the wheel: its content follows the focus, so the wheel moves that."""
+    """A scrollable pane that also scrolls by the wheel: its content follows the focus, so the wheel moves that.
+
+    Its scrollbar shows only where there is more than fits.
+    """
+
+    def __init__(self, content: Container, height: Dimension) -> None:
+        self._overflows = False
+        super().__init__(content, height=height, show_scrollbar=Condition(lambda: self._overflows))
 
     def write_to_screen(
         self,
@@ -341,6 +349,8 @@ class _WheelPane(ScrollablePane):
         erase_bg: bool,
         z_index: int | None,
     ) -> None:
+        wanted = self.content.preferred_height(write_position.width, self.max_available_height).preferred
+        self._overflows = wanted > write_position.height
         super().write_to_screen(screen, mouse_handlers, write_position, parent_style, erase_bg, z_index)
         at = write_position
         inside = {y: dict(mouse_handlers.mouse_handlers[y]) for y in range(at.ypos, at.ypos + at.height)}
@@ -388,7 +398,7 @@ class Form:
                 field.reset()
 
         rows = HSplit([*(field.row() for field in self.fields), Window(height=0)], key_bindings=keys)
-        self.container = _WheelPane(rows, height=Dimension(min=3, preferred=len(self.fields)))
+        self.container = _WheelPane(rows, Dimension(min=3, preferred=len(self.fields)))
 
     def __pt_container__(self) -> Container:
         return self.container

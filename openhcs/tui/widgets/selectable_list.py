@@ -41,8 +41,8 @@ class SelectableList(Generic[T]):
     `index` pulls the selected index from the caller's state; `on_select` must then put it there. Without it the
     list keeps the index itself and `on_select` only tells. `on_activate` runs on Enter and on a double click; a
     coroutine it returns goes to `tasks`, named after `name`. `empty` is shown instead of no rows. `bindings` come
-    after the list's own and win over them; `letter_keys=False` leaves j and k free. `keys` are bindings that do not
-    fit a row, such as "any character".
+    after the list's own and win over them; a row whose keys are all taken is left out, from help as well.
+    `letter_keys=False` leaves j and k free. `keys` are bindings that do not fit a row, such as "any character".
 
     With `focusable=False` the keys come from elsewhere, such as a search field above: the list takes the mouse only,
     and is drawn as if it had the focus.
@@ -75,7 +75,9 @@ class SelectableList(Generic[T]):
         self._tasks = tasks
         self.name = name
         self.focusable = focusable
-        self.rows: tuple[Binding, ...] = (*self._moves(letter_keys), *bindings)
+        taken = {key for row in bindings for key in row.keys}
+        moves = (row for row in self._moves(letter_keys) if not taken.issuperset(row.keys))
+        self.rows: tuple[Binding, ...] = (*moves, *bindings)
         bound = key_bindings(self.rows, tasks=tasks, refuse=refuse)
         self.control = _ListControl(self, merge_key_bindings([bound, keys]) if keys is not None else bound)
         self.window = Window(

@@ -230,6 +230,8 @@ async def test_saving_adds_the_suffix_and_asks_before_it_replaces(plates: Path) 
     async with browsing(plates, columns=200, **options) as at:
         assert "Type a name for the file" in at.screen.text
         await at.press("n", "uclei")
+        assert "Enter Save" in at.screen.text
+        assert "Enter Open" not in at.screen.text
         assert f"Save writes  {plates / 'nuclei.yaml'}" in at.screen.text
         await at.press("enter")
         assert "nuclei.yaml exists already" in at.screen.text

@@ -237,9 +237,12 @@ async def test_what_a_file_got_wrong_can_be_put_right() -> None:
 
 @in_loop
 async def test_a_form_higher_than_the_screen_scrolls() -> None:
-    """On a small screen the field with the focus is always in sight, and the wheel goes through the fields."""
+    """On a small screen the field with the focus is in sight, the wheel goes through the fields, and a bar shows."""
     chain = tuple(FunctionCall("segment_threshold_watershed") for _ in range(5))
+    async with editing(BLUR) as at:
+        assert not any(line.rstrip("║ ").endswith("^") for line in at.screen.lines)
     async with editing(Step("long", chain), rows=14) as at:
+        assert any(line.rstrip("║ ").endswith("^") for line in at.screen.lines)
         for _ in range(30):
             await at.press("tab")
             assert any(">" in line for line in at.screen.lines), at.screen.text

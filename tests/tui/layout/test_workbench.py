@@ -199,6 +199,7 @@ async def test_a_plate_is_removed_and_put_back(demo: Path) -> None:
         await wb.press("u")
         await wb.wait_idle()
         assert "> - demo" in wb.text
+        assert "demo is back on the list" in wb.screen()[-1]
 
 
 async def test_what_cannot_be_done_now_says_why(demo: Path) -> None:
@@ -208,6 +209,33 @@ async def test_what_cannot_be_done_now_says_why(demo: Path) -> None:
         await wb.wait_for("The pipeline has no steps")
         await wb.press("x")
         await wb.wait_for("demo is not running")
+
+
+async def test_a_reason_goes_when_it_no_longer_holds() -> None:
+    """After a step has been moved, the bottom line no longer says that it could not be."""
+    async with workbench(pipeline=NUCLEI) as wb:
+        await go_to_steps(wb)
+        await wb.press("K")
+        await wb.wait_for("It is the first step already")
+        await wb.press("J")
+        await wb.wait_gone("It is the first step already")
+
+
+async def test_where_a_pipeline_starts_from_is_shown() -> None:
+    """The first step says which planes it gets, and switching that says so."""
+    async with workbench(pipeline=NUCLEI) as wb:
+        await go_to_steps(wb)
+        assert "starts from every z plane" in wb.text
+        await wb.press("p")
+        await wb.wait_for("The pipeline starts from the microscope's projections.")
+        assert "starts from the microscope" in wb.line("│starts from")
+
+
+async def test_the_wells_take_the_keys_of_their_plate(demo: Path) -> None:
+    """In the list of wells, i, c and r work on the plate whose wells they are."""
+    async with workbench([demo], pipeline=NUCLEI) as wb:
+        await wb.press("tab", "c")
+        await wb.wait_for("2 wells compiled with nuclei")
 
 
 async def test_details_show_everything_known_about_a_plate(demo: Path) -> None:
@@ -234,11 +262,11 @@ async def test_steps_are_moved_switched_off_repeated_and_deleted_and_all_of_it_u
         assert steps(wb) == ["Project maximum", "Subtract background", "Subtract background 2", *STEPS[3:]]
         await wb.wait_idle()
         assert "2 [ ] Subtract background" in wb.text
-        assert "(unsaved)" in wb.text
+        assert "Unsaved pipeline" in wb.text
         await wb.press("u", "u", "u", "u")
         await wb.wait_idle()
         assert wb.state.editing.pipeline == original
-        assert "(unsaved)" not in wb.text
+        assert "Unsaved pipeline" not in wb.text
         await wb.press("c-r", "c-r")
         assert steps(wb)[0] == "Project maximum"
         assert not wb.state.editing.pipeline.steps[1].enabled

@@ -63,7 +63,7 @@ def test_the_title_says_whether_the_pipeline_is_saved() -> None:
     saved = EditedPipeline(Pipeline("nuclei"), Path("n.yaml"), Pipeline("nuclei"))
     edited = EditedPipeline(Pipeline("nuclei", (CHAIN,)), Path("n.yaml"), Pipeline("nuclei"))
     assert pipeline_text.pipeline_title(saved) == "Pipeline nuclei"
-    assert pipeline_text.pipeline_title(edited) == "Pipeline nuclei (unsaved)"
+    assert pipeline_text.pipeline_title(edited) == "Unsaved pipeline nuclei"
 
 
 def test_help_aligns_the_descriptions_of_all_groups() -> None:

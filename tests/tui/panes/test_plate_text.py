@@ -117,6 +117,13 @@ def test_every_state_of_a_well_has_a_symbol_of_its_own() -> None:
     assert len(set(symbols)) == len(WellState)
 
 
+def test_a_running_well_tells_its_step_and_how_far_it_is() -> None:
+    """A share, and not a number of steps: a well of several sites goes through the pipeline once for each."""
+    well = WellProgress("A01", WellState.RUNNING, 6, 10, "Project", 100.0)
+    assert "50% Project" in fragment_list_to_text(plate_text.well_fragments(well, 40))
+    assert "Step     Project; 50% of the well is done" in plate_text.well_detail_text(well)
+
+
 def test_a_failed_well_tells_step_and_cause_and_its_detail_the_rest() -> None:
     """The line has the step and the message; the details add plane, file, kind and traceback."""
     well = FAILED.wells["A02"]

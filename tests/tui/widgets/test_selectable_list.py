@@ -75,6 +75,24 @@ async def test_a_later_binding_wins() -> None:
 
 
 @in_loop
+async def test_a_row_whose_keys_are_all_taken_is_left_out() -> None:
+    """Help lists a key once, for what it does: the list's own Enter goes when the caller binds Enter."""
+    tasks = Tasks()
+    own = SelectableList[str](
+        lambda: ["a"],
+        lambda name, width: [("", name)],
+        on_activate=lambda name: None,
+        empty=list,
+        bindings=[Binding(("enter",), lambda: None, "Details", "Show more."), Binding(("k",), lambda: None, "K", "K.")],
+        tasks=tasks,
+        refuse=tasks.names.append,
+        name="open",
+    )
+    assert [row.label for row in own.rows if "enter" in row.keys] == ["Details"]
+    assert [row.label for row in own.rows if "k" in row.keys] == ["Up", "K"]
+
+
+@in_loop
 async def test_a_frame_costs_only_the_visible_rows() -> None:
     """A hundred thousand rows are drawn by drawing those on the screen, at the end as at the start."""
     tasks = Tasks()
