@@ -34,6 +34,7 @@ from openhcs.tui.panes.help import help_lines
 from openhcs.tui.panes.pipeline_editor import PipelineEditor
 from openhcs.tui.panes.place import Place
 from openhcs.tui.panes.plate_manager import PlateManager
+from openhcs.tui.panes.task_inspector import TaskInspector
 from openhcs.tui.ports import ErrorSink, TaskSpawner
 from openhcs.tui.state import AppState
 from openhcs.tui.utils.error_boundary import ErrorBoundary
@@ -49,8 +50,11 @@ MIN_ROWS: Final = 16
 class CanonicalTUILayout:
     """Builds the screen; `root` is its container, `places` are where Tab stops.
 
+    `keys_above_all` are for the application: they work in dialogs and menus too.
+
     Args:
         errors: the errors to look back on.
+        inspector: shows the tasks.
         on_quit: what `q` does.
         on_error: takes what a pane raises while it is drawn.
     """
@@ -63,6 +67,7 @@ class CanonicalTUILayout:
         *,
         tasks: TaskSpawner,
         errors: ErrorHistory,
+        inspector: TaskInspector,
         on_quit: Effect,
         on_error: ErrorSink,
     ) -> None:
@@ -75,7 +80,9 @@ class CanonicalTUILayout:
             self.plate_manager.wells,
             self.pipeline_editor.steps,
         )
-        self.rows = self._rows(on_quit, errors)
+        inspect = _inspector_row(inspector)
+        self.keys_above_all = key_bindings((inspect,), tasks=tasks, refuse=self._refuse)
+        self.rows = self._rows(on_quit, errors, inspect)
         self.menu_bar = MenuBar(self._menus(), tasks=tasks, refuse=self._refuse, right=lambda: "OpenHCS")
         self._menu_rows = self._menu_bindings()
         status = StatusBar(
@@ -129,7 +136,7 @@ class CanonicalTUILayout:
         selected = self.menu_bar.selected
         return selected.description if selected is not None else ""
 
-    def _rows(self, on_quit: Effect, errors: ErrorHistory) -> tuple[Binding, ...]:
+    def _rows(self, on_quit: Effect, errors: ErrorHistory, inspect: Binding) -> tuple[Binding, ...]:
         return (
             Binding(("?", "f1"), self.show_help, "Help", "Show what every key does."),
             Binding(("tab", "f6"), lambda: self.move_focus(1), "Next pane", "Go to the next pane.", on_footer=False),
@@ -140,11 +147,12 @@ class CanonicalTUILayout:
             Binding(
                 ("E",), errors.show, "Errors", "Show the errors there have been.", errors.why_empty, on_footer=False
             ),
+            inspect,
             Binding(("q", "c-q", "c-c"), on_quit, "Quit", "Leave the workbench; a run may go on without it."),
         )
 
     def _menus(self) -> tuple[Menu, ...]:
-        help_row, next_row, previous_row, _, errors_row, quit_row = self.rows
+        help_row, next_row, previous_row, _, errors_row, inspector_row, quit_row = self.rows
         plates, wells = self.plate_manager.plate_rows, self.plate_manager.well_rows
         add, init, compile_, run, cancel, remove, restore, details, results = plates
         return (
@@ -152,7 +160,7 @@ class CanonicalTUILayout:
             Menu("Plate", (add, remove, restore, None, init, compile_, run, cancel, None, details, results)),
             Menu("Wells", wells),
             Menu("Steps", (*self.pipeline_editor.step_rows, None, *self.pipeline_editor.file_rows[4:])),
-            Menu("Help", (help_row, errors_row, None, next_row, previous_row)),
+            Menu("Help", (help_row, errors_row, inspector_row, None, next_row, previous_row)),
         )
 
     def _menu_bindings(self) -> tuple[Binding, ...]:
@@ -162,6 +170,11 @@ class CanonicalTUILayout:
             return Binding((key,), lambda: self.menu_bar.open(index), menu.title, description, on_footer=False)
 
         return tuple(row(index, menu) for index, menu in enumerate(self._menus()))
+
+
+def _inspector_row(inspector: TaskInspector) -> Binding:
+    description = "Show every task, what it waits for, and what has blocked the screen."
+    return Binding(("f12",), inspector.show, "Tasks", description, inspector.why_not, on_footer=False)
 
 
 _LIST_MOVES: Final = frozenset({"Up", "Down", "Page up", "Page down", "First", "Last"})

@@ -21,6 +21,7 @@ from openhcs.tui.effects.pipeline import PipelineEffects
 from openhcs.tui.effects.plates import PlateEffects
 from openhcs.tui.effects.preferences import Preferences
 from openhcs.tui.layout.canonical_layout import CanonicalTUILayout
+from openhcs.tui.panes.task_inspector import TaskInspector
 from openhcs.tui.state import AppState
 from openhcs.tui.utils.error_journal import ErrorJournal
 from openhcs.tui.utils.program import Program
@@ -83,6 +84,7 @@ class SimpleOpenHCSTUILauncher:
             pipeline,
             tasks=tasks,
             errors=errors,
+            inspector=TaskInspector(tasks, self.program.watchdog, self.state),
             on_quit=quit_,
             on_error=self.program.errors.handle_error_sync,
         )
@@ -91,6 +93,7 @@ class SimpleOpenHCSTUILauncher:
             focus=layout.places[0].window,
             start=open_what_was_given,
             guard=guard,
+            key_bindings=layout.keys_above_all,
             style=Style.from_dict(STYLE),
         )
 
