@@ -20,6 +20,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from openhcs.core import paths
+from openhcs.core.yaml_text import YamlFault, YamlText
 from openhcs.errors import SettingsError, StoreError
 
 __all__ = [
@@ -165,13 +166,16 @@ def _most_recent(path: Path, others: tuple[Path, ...]) -> tuple[Path, ...]:
 
 def _load(file: Path, model: type[Model]) -> Model:
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        content = YamlText.parse(file.read_text(encoding="utf-8")).data
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(
             f"{file} cannot be read: {error}; expected a YAML file. Correct or remove the file."
         ) from error
-    except yaml.YAMLError as error:
-        raise SettingsError(f"{file} is not YAML: {error}; expected lines of `key: value`.") from error
+    except YamlFault as error:
+        line = f", line {error.line}" if error.line is not None else ""
+        raise SettingsError(
+            f"{file}{line} is not YAML: {error}; expected lines of `key: value`. Correct or remove the file."
+        ) from error
     if content is None:  # an empty file, or one of comments only
         return model()
     if not isinstance(content, dict):

@@ -75,7 +75,8 @@ def test_defaults_are_not_frozen_into_the_file() -> None:
         ("worker_memory_gib: -1", ["worker_memory_gib", "-1", "greater than 0"]),
         ("function_modules: [lab.functions, 'rm -rf']", ["function_modules.1", "'rm -rf'", "Python module"]),
         ("- a\n- b", ["list", "key: value"]),
-        ("workers: [", ["not YAML"]),
+        ("workers: 2\nfolder: [\n", ["line 3 is not YAML", "key: value"]),
+        ("workers: 2\nworkers: 3", ["line 2", "stands on line 1 already"]),
         ("\x00", ["not YAML"]),
     ],
 )

@@ -11,6 +11,7 @@ frame need not wait for.
 from __future__ import annotations
 
 import asyncio
+import shlex
 import time
 from enum import Enum
 from pathlib import Path
@@ -110,10 +111,11 @@ class PlateEffects:
                 self._tell(f"{visible(folder.name)}: cancelled")
             return
         row = self._state.workbench.find(folder)
-        done = row.progress.finished if row and row.progress else 0
+        done, total = (row.progress.finished, row.progress.total) if row and row.progress else (0, 0)
         if not await dialog_helpers.confirm(
             "Cancel the run?",
-            f"{visible(folder.name)}: {done} wells are finished; their results stay and the next run reuses them.",
+            f"{visible(folder.name)}: {done} of {total} wells are finished. "
+            "What is finished stays, and the next run reuses it.",
             self._state,
             yes="Cancel the run",
             no="Go on",
@@ -150,9 +152,10 @@ class PlateEffects:
             )
         leave, cancel = "Leave it running", "Cancel it"
         more = "\nWhat has not started yet will not start." if waiting else ""
+        follow = "\n".join(f"openhcs attach {shlex.quote(_shown(row.out))}" for row in running if row.out)
         answer = await dialog_helpers.choose(
             "Quit while something runs?",
-            f"Running: {names}.\nA run can go on without the workbench; `openhcs attach` follows it.{more}",
+            f"Running: {names}.\nA run can go on without the workbench. To follow it then:\n{follow}{more}",
             (leave, cancel, "Stay"),
             self._state,
         )

@@ -317,12 +317,13 @@ class HeadingField(Field):
         actions: StyleAndTextTuples = []
         if self.is_focused or len(self.rows) == 1:
             actions = footer_fragments(self.rows, max(0, width - 16), tasks=self._tasks, refuse=self._refuse)
-        room = max(0, width - 4 - fragment_list_width(actions))
+        room = max(0, width - 5 - fragment_list_width(actions))
         return [
             ("class:mark", mark),
             (style if problem is None else f"{style} class:error", fit(text, room), self._focus),
             ("", "  "),
             *actions,
+            ("", " "),
         ]
 
     def _focus(self, mouse_event: MouseEvent) -> None:

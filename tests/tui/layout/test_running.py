@@ -119,6 +119,7 @@ async def test_a_run_is_cancelled_after_a_question(demo: Path, gate: Gate) -> No
         assert "> ! demo" in wb.text
         await wb.press("x")
         await wb.wait_for("Cancel the run?")
+        assert "0 of 2 wells are finished." in wb.text
         await wb.press("escape")
         await wb.wait_gone("Cancel the run?")
         assert status(wb) is Status.RUNNING
@@ -179,6 +180,7 @@ async def test_a_run_left_running_goes_on_and_is_found_again(demo: Path, gate: G
         await wait_running(wb, "B02")
         await wb.press("q")
         await wb.wait_for("Quit while something runs?")
+        assert "openhcs attach openhcs-results/demo/held" in wb.text
         await wb.press("escape")
         await wb.wait_gone("Quit while something runs?")
         await wb.press("q")
