@@ -87,7 +87,7 @@ class CanonicalTUILayout:
         self._menu_rows = self._menu_bindings()
         status = StatusBar(
             lambda: state.workbench,
-            lambda: self.here.rows if self.here else (),
+            self._rows_here,
             lambda: self.rows if self.here else (),
             self._menu_hint,
             tasks=tasks,
@@ -101,7 +101,7 @@ class CanonicalTUILayout:
         )
         body = HSplit(
             [self.menu_bar, panes, status],
-            key_bindings=key_bindings((*self.rows, *self._menu_rows), tasks=tasks, refuse=self._refuse),
+            key_bindings=key_bindings(self._rows_everywhere(), tasks=tasks, refuse=self._refuse),
         )
         self.root = FloatContainer(body, floats=[*self.menu_bar.floats, _too_small_notice()], style="class:screen")
 
@@ -122,10 +122,21 @@ class CanonicalTUILayout:
         """Show what every key does, those of where the focus stands first."""
         here = self.here or self.places[0]
         others = [place for place in self.places if place is not here]
+        everywhere = [row for row in self._rows_everywhere() if row not in here.rows]
         groups: list[tuple[str, Sequence[Binding]]] = [(f"{here.name}: the keys here", here.rows)]
-        groups += [("Everywhere", (*self.rows, *self._menu_rows))]
-        groups += [(place.name, [row for row in place.rows if row.label not in _LIST_MOVES]) for place in others]
+        groups += [("Everywhere", everywhere)]
+        for place in others:
+            own = [row for row in place.rows if row.label not in _LIST_MOVES and row not in everywhere]
+            groups.append((place.name, own))
         await show_text("Help", help_lines(groups), app_state=self._state, tasks=self._tasks, draw=_draw_help)
+
+    def _rows_here(self) -> tuple[Binding, ...]:
+        """The keys of where the focus stands, and behind them those of the selected plate's jobs."""
+        rows = self.here.rows if self.here else ()
+        return (*rows, *(row for row in self.plate_manager.job_rows if rows and row not in rows))
+
+    def _rows_everywhere(self) -> tuple[Binding, ...]:
+        return (*self.plate_manager.job_rows, *self.rows, *self._menu_rows)
 
     # -- parts ---------------------------------------------------------------------------------------------------
 
@@ -145,7 +156,12 @@ class CanonicalTUILayout:
             ),
             Binding(("f10",), lambda: self.menu_bar.open(0), "Menu", "Open the menu bar."),
             Binding(
-                ("E",), errors.show, "Errors", "Show the errors there have been.", errors.why_empty, on_footer=False
+                ("E",),
+                errors.show,
+                "Errors",
+                "Show what went wrong in the program itself.",
+                errors.why_empty,
+                on_footer=False,
             ),
             inspect,
             Binding(("q", "c-q", "c-c"), on_quit, "Quit", "Leave the workbench; a run may go on without it."),

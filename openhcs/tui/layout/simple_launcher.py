@@ -67,7 +67,8 @@ class SimpleOpenHCSTUILauncher:
         errors = ErrorHistory(self.program.errors.journal, self.state, tasks)
 
         async def quit_() -> None:
-            if await plates.may_leave() and await pipeline.may_lose_changes("Quit?"):
+            # The question that changes nothing comes first: going back must not find the runs cancelled.
+            if await pipeline.may_lose_changes("Quit?") and await plates.may_leave():
                 self.program.exit()
 
         async def open_what_was_given() -> None:

@@ -38,7 +38,7 @@ _JOBS: Final = frozenset({"Init", "Compile", "Run", "Results"})
 class PlateManager:
     """Plates and wells; `plates` and `wells` are its two places for the focus.
 
-    `job_rows` are those of `plate_rows` that concern the selected plate and whose keys are free in the other panes.
+    `job_rows` are those of `plate_rows` that are for every pane: their keys are free there, and the plate is selected.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class PlateManager:
             on_select=lambda index: state.dispatch(actions.WellSelected(index)),
             on_activate=self._show_well,
             empty=lambda: _no_wells() if self._row else [],
-            bindings=(*self.well_rows, *self.job_rows),
+            bindings=self.well_rows,
             tasks=tasks,
             refuse=refuse,
             name="well details",

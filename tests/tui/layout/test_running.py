@@ -195,6 +195,21 @@ async def test_a_run_left_running_goes_on_and_is_found_again(demo: Path, gate: G
         await wb.wait_for("2 wells done", RUN_S)
 
 
+async def test_leaving_asks_for_the_pipeline_before_it_cancels_a_run(demo: Path, gate: Gate) -> None:
+    """Whoever goes back because of an unsaved pipeline finds the run going on."""
+    async with workbench([demo], pipeline=gate.pipeline) as wb:
+        await wb.press("r")
+        await wait_running(wb, "B02")
+        await wb.press("s-tab", "y", "q")
+        await wb.wait_for("not saved")
+        await wb.press("escape")
+        await wb.wait_gone("not saved")
+        assert "Quit while something runs?" not in wb.text
+        assert status(wb) is Status.RUNNING
+        gate.open()
+        await wb.wait_until(lambda: status(wb) is not Status.RUNNING, "the run to end", RUN_S)
+
+
 async def test_leaving_can_cancel_what_runs(demo: Path, gate: Gate) -> None:
     """Answered with cancel, quitting ends the run before the workbench closes."""
     async with workbench([demo], pipeline=gate.pipeline) as wb:

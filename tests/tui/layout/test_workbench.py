@@ -231,11 +231,16 @@ async def test_where_a_pipeline_starts_from_is_shown() -> None:
         assert "starts from the microscope" in wb.line("│starts from")
 
 
-async def test_the_wells_take_the_keys_of_their_plate(demo: Path) -> None:
-    """In the list of wells, i, c and r work on the plate whose wells they are."""
-    async with workbench([demo], pipeline=NUCLEI) as wb:
-        await wb.press("tab", "c")
+@pytest.mark.parametrize("moves", [("tab",), ("s-tab",)], ids=["wells", "pipeline"])
+async def test_every_pane_takes_the_keys_of_the_selected_plate(moves: tuple[str, ...], demo: Path) -> None:
+    """Wherever the focus is, i, c, r and o work on the selected plate; the footer and the help say so, once."""
+    async with workbench([demo], pipeline=NUCLEI, size=(200, 60)) as wb:
+        await wb.press(*moves, "c")
         await wb.wait_for("2 wells compiled with nuclei")
+        assert "r Run" in wb.screen()[-2]
+        await wb.press("?")
+        await wb.wait_for("the keys here")
+        assert wb.text.count("Run the pipeline on every well") == 1
 
 
 async def test_details_show_everything_known_about_a_plate(demo: Path) -> None:
