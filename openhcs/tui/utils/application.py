@@ -17,7 +17,7 @@ import asyncio
 import os
 import signal
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -51,6 +51,9 @@ _ESCAPE_S = 0.1
 
 _SEQUENCE_S = 0.3
 """How long a key waits that may begin a longer binding."""
+
+_TURNS_TO_HEAR_A_SIGNAL = 3
+"""Turns of the loop from a signal to its handler: read of the wake-up, scheduled, called."""
 
 _AT_ONCE = (Keys.SIGINT, Keys.CPRResponse)
 
@@ -110,26 +113,61 @@ class GuardedApplication(Application[T]):
         """Give the terminal back and stop this process group, as Ctrl-Z does; take the terminal again afterwards."""
 
         async def stop() -> None:
-            self._stopping = True
-            try:
-                async with in_terminal():
-                    # Whoever catches SIGTSTP, such as our own signal handler, must not catch this one.
-                    handler = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-                    os.kill(0, signal.SIGTSTP)
-                    signal.signal(signal.SIGTSTP, handler)
-            finally:
-                self._stopping = False
+            async with in_terminal():
+                await self._stop_until_foreground()
 
-        if self.is_running and not self._stopping:
-            self.create_background_task(stop())
+        self._while_stopping(stop)
 
     def take_terminal_again(self) -> None:
         """Set the terminal's modes and draw everything anew: for SIGCONT, when a stop could not be seen coming."""
-        if self.is_running and not self._stopping:
-            self.input.raw_mode().__enter__()
-            self.renderer.reset()
-            self._request_absolute_cursor_position()
-            self._redraw()
+
+        async def wait_and_take() -> None:
+            await self._stop_until_foreground()
+            if not self.is_done:
+                self._take_terminal()
+
+        if self.is_running and not self.is_done and not self._stopping:
+            if self._is_in_foreground():
+                self._take_terminal()
+            else:
+                self._while_stopping(wait_and_take)
+
+    def _while_stopping(self, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        async def stop() -> None:
+            self._stopping = True
+            try:
+                await run()
+            finally:
+                self._stopping = False
+
+        if self.is_running and not self.is_done and not self._stopping:
+            self.create_background_task(stop())
+
+    async def _stop_until_foreground(self) -> None:
+        """Stop; and again, when continued in the background, where the terminal is somebody else's."""
+        while not self.is_done:
+            # Whoever catches SIGTSTP, such as our own signal handler, must not catch this one.
+            handler = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+            os.kill(0, signal.SIGTSTP)
+            signal.signal(signal.SIGTSTP, handler)
+            # A shell kills a stopped job by continuing it: what came with that is heard before anything else.
+            for _ in range(_TURNS_TO_HEAR_A_SIGNAL):
+                await asyncio.sleep(0)
+            if self._is_in_foreground():
+                return
+
+    def _is_in_foreground(self) -> bool:
+        try:
+            return os.tcgetpgrp(self.input.fileno()) == os.getpgrp()
+        except (OSError, NotImplementedError):
+            # Not a terminal that has jobs.
+            return True
+
+    def _take_terminal(self) -> None:
+        self.input.raw_mode().__enter__()
+        self.renderer.reset()
+        self._request_absolute_cursor_position()
+        self._redraw()
 
     def _redraw(self, render_as_done: bool = False) -> None:
         try:

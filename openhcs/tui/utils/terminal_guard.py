@@ -18,7 +18,7 @@ import sys
 import termios
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, TextIO
 
 from openhcs.tui.utils.guardian import Modes, TerminalGuardian, undo_full_screen
 
@@ -34,12 +34,13 @@ class TerminalGuard:
     """
 
     def __init__(self, input_fd: int | None = None, output_fd: int | None = None, *, guardian: bool = True) -> None:
-        self._input_fd = sys.stdin.fileno() if input_fd is None else input_fd
-        self._output_fd = sys.stdout.fileno() if output_fd is None else output_fd
+        self._input_fd = _descriptor(sys.stdin) if input_fd is None else input_fd
+        self._output_fd = _descriptor(sys.stdout) if output_fd is None else output_fd
         self._guardian = TerminalGuardian(self._output_fd) if guardian else None
         self._modes: Modes | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._caught: list[signal.Signals] = []
+        self._stops_writers: Any = None
         self.is_live = False
         self.received: signal.Signals | None = None
 
@@ -73,6 +74,10 @@ class TerminalGuard:
 
         def end(number: signal.Signals) -> None:
             self.received = self.received or number
+            # Leaving sets the terminal's modes, which would stop a job in the background instead of ending it.
+            stops_writers = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+            if self._stops_writers is None:
+                self._stops_writers = stops_writers
             on_ending(number)
 
         def catch(number: signal.Signals, call: Callable[..., None], *args: object) -> None:
@@ -100,10 +105,33 @@ class TerminalGuard:
             return
         self.is_live = False
         self.release_signals()
-        # Where the terminal is gone there is nothing to give back.
-        with contextlib.suppress(OSError, termios.error):
-            if self._modes is not None and os.isatty(self._output_fd):
+        if self._modes is not None and self._is_ours():
+            # Where the terminal is gone there is nothing to give back.
+            with contextlib.suppress(OSError, termios.error):
+                # At once, and not when all is written: a terminal whose output is held takes nothing.
+                termios.tcsetattr(self._input_fd, termios.TCSANOW, self._modes)
+            with contextlib.suppress(OSError):
                 undo_full_screen(self._output_fd, None)
-                termios.tcsetattr(self._input_fd, termios.TCSADRAIN, self._modes)
+        if self._stops_writers is not None:
+            signal.signal(signal.SIGTTOU, self._stops_writers)
+            self._stops_writers = None
         if self._guardian is not None:
             self._guardian.dismiss()
+
+    def _is_ours(self) -> bool:
+        """Whether there is a terminal, and this program is not in the background, where it is the shell's."""
+        if not os.isatty(self._output_fd):
+            return False
+        try:
+            return os.tcgetpgrp(self._output_fd) == os.getpgrp()
+        except OSError:
+            # Not the terminal that controls this process: there are no jobs on it.
+            return True
+
+
+def _descriptor(stream: TextIO | None) -> int:
+    """The file descriptor of a standard stream, or -1, which is never a terminal, where it has none."""
+    try:
+        return stream.fileno() if stream is not None else -1
+    except (OSError, ValueError):
+        return -1
