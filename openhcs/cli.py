@@ -111,6 +111,8 @@ def demo(
     from openhcs.core.demo_plate import make_demo_plate, read_demo_truth
     from openhcs.core.pipeline_file import shipped_pipelines
 
+    if not folder.exists():
+        typer.echo(f"Making the demo plate in {visible_lines(str(folder))}, which takes some seconds.", err=True)
     make_demo_plate(folder, seed=seed)
     pipeline = shipped_pipelines()[DEMO_PIPELINE]
     if headless or not (sys.stdin.isatty() and sys.stdout.isatty()):

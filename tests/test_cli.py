@@ -269,7 +269,9 @@ def test_a_terminal_gets_a_bar_and_a_table(plate: Path, tmp_path: Path) -> None:
 
 def test_without_a_terminal_the_demo_compares_with_the_truth() -> None:
     """`openhcs demo` in a pipe runs its plate: every count is within 5 % of the truth, and the results stay."""
-    table = openhcs_says("demo").stdout
+    done = openhcs_says("demo")
+    table = done.stdout
+    assert "Making the demo plate in demo-plate" in done.stderr
     rows = re.findall(r"^([A-H]\d\d) +finished +(\d+) +(\d+) ", table, flags=re.MULTILINE)
     assert len(rows) == 8
     for _, counted, truth in rows:

@@ -78,6 +78,6 @@ def jobs_text(workbench: Workbench) -> str:
         return ""
     row = busy[0]
     name = cut(visible(row.name), 20)
-    if row.status is Status.RUNNING and row.progress is not None and row.activity is None:
+    if row.status is Status.RUNNING and row.progress is not None and row.progress.total and row.activity is None:
         return f"{name} {row.progress.finished + row.progress.failed}/{row.progress.total}"
     return f"{name}: {row.activity.value}" if row.activity is not None else name

@@ -82,7 +82,9 @@ def _tail(row: PlateRow, now_s: float) -> tuple[str, str]:
 
 def _running_tail(row: PlateRow, progress: RunProgress, now_s: float) -> str:
     done = progress.finished + progress.failed
-    count = f"{done}/{progress.total}"
+    count = f"{done}/{progress.total}" if progress.total else ""
+    if not count:  # the runner has not told its wells yet
+        return row.activity.value if row.activity is not None else "starting"
     if row.activity is not None:
         return f"{row.activity.value} {count}"
     left_s = progress.eta_s(now_s)

@@ -99,6 +99,11 @@ def test_a_plates_line_has_its_symbol_in_front_and_how_it_stands_behind(row: Pla
     assert line.endswith(tail)
 
 
+def test_a_run_without_wells_yet_is_starting() -> None:
+    """Before the runner has told its wells there is nothing to count."""
+    assert plate_line(replace(PLATE, status=Status.RUNNING, progress=RunProgress())).endswith("  starting")
+
+
 @given(st.sampled_from(ROWS), st.integers(30, 200))
 def test_a_plates_line_fills_its_width_exactly(row: PlateRow, width: int) -> None:
     """Whatever the width, columns line up at the right."""
