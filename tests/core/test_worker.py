@@ -244,7 +244,7 @@ def test_results_that_cannot_be_written_fail_the_well(plate: Path, tmp_path: Pat
     shutil.rmtree(out / "tables")
     (out / "tables").touch()
     with pytest.raises(
-        WellError, match=r"results cannot be written: .*/tables/means.*Check the results folder"
+        WellError, match=r"results cannot be written: .*/tables/means.*A file is where a folder is needed"
     ) as caught:
         process_well(plan, out, lambda *_: None)
     assert isinstance(caught.value.__cause__, StoreError)
