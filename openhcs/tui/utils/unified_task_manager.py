@@ -10,6 +10,8 @@ Guarantees, each with the tests that check it (tests/tui/utils/test_task_manager
 - G9 (its part). `fire_and_forget` works from any thread and moment; the accessor never hands out a manager whose loop
   is dead. `TestAnyThreadAnyLoop`.
 
+What each task does at this moment is told by `snapshot` (tests/tui/utils/test_task_snapshot.py).
+
 Deliberately absent: showing errors (`set_error_handler` takes whoever does), prompt_toolkit, wrapper coroutines: a
 managed task runs the caller's coroutine itself, watched by one done-callback.
 

@@ -323,7 +323,7 @@ async def test_neither_a_snapshot_nor_a_reason_keeps_a_task() -> None:
     manager = UnifiedTaskManager()
     manager.cancel(manager.create_task(endless(), "short"), "no longer wanted")
     held = manager.snapshot()
-    ended = weakref.ref(held[0].task())  # type: ignore[arg-type]
+    ended = weakref.ref(held[0].task())
     await until(lambda: manager.active_task_count == 0)
     gc.collect()
     assert ended() is None
