@@ -11,8 +11,11 @@ Deliberately absent: how functions are grouped into steps (`pattern`), checking 
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import inspect
+import io
+import logging
 import math
 import types
 import typing
@@ -248,14 +251,22 @@ _KINDS = {
 }
 
 
+_log = logging.getLogger(__name__)
+
+
 def _functions_of(module_name: str) -> list[Function]:
+    printed = io.StringIO()
     try:
-        module = importlib.import_module(module_name)
-    except Exception as error:  # a user's module may raise anything while it is imported
+        # What it prints must come neither between the lines of `--json` nor on the workbench's screen.
+        with contextlib.redirect_stdout(printed):
+            module = importlib.import_module(module_name)
+    except (Exception, SystemExit) as error:  # a user's module may raise anything while it is imported
         raise PipelineError(
             f"module of functions: {module_name} ({type(error).__name__}: {error}); expected a module that can be "
             "imported. Check its name and PYTHONPATH."
         ) from error
+    if printed.getvalue():
+        _log.info("%s printed while it was imported: %s", module_name, printed.getvalue())
     listed = vars(module).get("__all__")
     members = [getattr(module, name) for name in (listed or vars(module)) if not name.startswith("_")]
     functions = [member for member in members if inspect.isfunction(member)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -190,6 +191,7 @@ def test_a_module_of_the_users_adds_its_functions(lab: Path):
     ("source", "message"),
     [
         ("1 / 0", r"lab_wrong \(ZeroDivisionError: division by zero\)"),
+        ("import sys\nsys.exit(4)", r"lab_wrong \(SystemExit: 4\)"),
         ("from openhcs.processing.types import Image\ndef f(image: Image): ...", "expected `-> Image`"),
         ("from openhcs.processing.types import Image\ndef gaussian_blur(image: Image) -> Image: ...", "Rename yours"),
         ("from __future__ import annotations\n__all__ = ['f']\ndef f(image: Nothing) -> Nothing: ...", "Nothing"),
@@ -200,6 +202,17 @@ def test_an_unfit_module_is_told_with_its_fault(lab: Path, source: str, message:
     (lab / "lab_wrong.py").write_text(source)
     with pytest.raises(PipelineError, match=message):
         catalogue(("lab_wrong",))
+
+
+def test_what_a_module_prints_goes_to_the_log(
+    lab: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+):
+    """A module that prints while it is imported disturbs neither JSON nor a screen."""
+    (lab / "lab_chatty.py").write_text("print('hello from the lab')\n")
+    with caplog.at_level(logging.INFO):
+        catalogue(("lab_chatty",))
+    assert capsys.readouterr().out == ""
+    assert "hello from the lab" in caplog.text
 
 
 def test_an_absent_module_is_told():

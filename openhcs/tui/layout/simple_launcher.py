@@ -40,7 +40,7 @@ class SimpleOpenHCSTUILauncher:
 
     def __init__(self, plates: Sequence[Path] = (), pipeline: Path | None = None) -> None:
         self._plates = tuple(plates)
-        self._pipeline = pipeline
+        self._pipeline = pipeline.absolute() if pipeline is not None else None  # remembered for other directories
         self.state = AppState()
         self.program = Program(
             journal=ErrorJournal(paths.logs_folder() / "errors.jsonl"), show_status=self._show_status

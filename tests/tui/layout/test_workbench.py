@@ -408,6 +408,17 @@ async def test_help_tells_every_key_of_where_the_focus_is(key: str) -> None:
         await wb.wait_gone("the keys here")
 
 
+async def test_a_pipeline_given_from_here_is_remembered_for_everywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file named relative to the working directory is edited and remembered by its whole path."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yaml").write_bytes(NUCLEI.read_bytes())
+    async with workbench(pipeline=Path("mine.yaml")) as wb:
+        await wb.wait_idle()
+        assert wb.state.editing.path == tmp_path / "mine.yaml"
+
+
 # -- leaving -----------------------------------------------------------------------------------------------------
 
 
