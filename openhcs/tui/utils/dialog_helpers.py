@@ -146,7 +146,10 @@ _file_browser: Callable[..., Any] | None = None
 
 
 def use_file_browser(browser: Callable[..., Any] | None) -> None:
-    """Use `browser` for file dialogs; called with the keywords of `FileManagerBrowser`. None: the project's own."""
+    """Use `browser` for file dialogs, None for the project's own.
+
+    It is called with the keywords of `FileManagerBrowser`; its `focus_target` has the focus first.
+    """
     global _file_browser
     _file_browser = browser
 
@@ -195,7 +198,7 @@ async def _browse(
     prompt = [Label(visible_lines(message), dont_extend_height=True)] if message else []
     body = HSplit([*prompt, browser], width=Dimension(preferred=100), height=Dimension(preferred=30))
     dialog = Frame(body, title=visible(title), style="class:dialog")
-    result: list[Path] | None = await _show(dialog, answer, browser.item_list_control, app_state)
+    result: list[Path] | None = await _show(dialog, answer, browser.focus_target, app_state)
     return result
 
 
@@ -224,16 +227,17 @@ def _framed(title: str, parts: Sequence[Any], keys: KeyBindings) -> Frame:
     return Frame(body, title=visible(title), style="class:dialog")
 
 
-def _button_row(buttons: Sequence[Button]) -> DynamicContainer:
-    """The buttons side by side with a hint of the keys, or one below the other where the screen is too narrow."""
-    hint: StyleAndTextTuples = [("class:muted", "  Tab  move   Enter  choose   Esc  cancel")]
+def _button_row(buttons: Sequence[Button]) -> HSplit:
+    """The buttons side by side, or one below the other where the screen is too narrow, and a hint of the keys."""
     parts: list[Any] = []
     for button in buttons:
         parts += [button, Window(width=1)]
-    row = VSplit([*parts, Window(FormattedTextControl(hint), height=1)], height=1)
+    row = VSplit([*parts, Window()], height=1)
     column = HSplit(list(buttons))
     columns = sum(button.width + 1 for button in buttons) + 6
-    return DynamicContainer(lambda: row if columns <= get_app().output.get_size().columns else column)
+    fitting = DynamicContainer(lambda: row if columns <= get_app().output.get_size().columns else column)
+    hint: StyleAndTextTuples = [("class:muted", "Tab move   Enter choose   Esc cancel")]
+    return HSplit([fitting, Window(height=1), Window(FormattedTextControl(hint), height=1)])
 
 
 def _escape_keys(answer: asyncio.Future[Any]) -> KeyBindings:

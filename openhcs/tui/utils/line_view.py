@@ -191,21 +191,35 @@ def _shown(line: str) -> str:
 
 
 def _wrap(line: str, width: int) -> list[tuple[int, int]]:
-    """The (start, stop) of each row of `line` in a view of `width` columns; an empty line is one row."""
+    """The (start, stop) of each row of `line` in a view of `width` columns; an empty line is one row.
+
+    A row ends after a space where there is one, else in the middle of the word that does not fit.
+    """
     if len(line) <= width and line.isascii():
         return [(0, len(line))]
-    if line.isascii():
-        return [(start, min(start + width, len(line))) for start in range(0, len(line), width)]
     spans = []
-    start = used = 0
-    for position, char in enumerate(line):
-        columns = get_cwidth(char)
-        if used + columns > width and position > start:
-            spans.append((start, position))
-            start, used = position, 0
-        used += columns
-    spans.append((start, len(line)))
-    return spans
+    start = 0
+    while (stop := _fitting(line, start, width)) < len(line):
+        after_space = line.rfind(" ", start, stop) + 1
+        # Not for the sake of the indentation: a long path in a traceback would leave it alone on a row.
+        if after_space > start and not line[start:after_space].isspace():
+            stop = after_space
+        spans.append((start, stop))
+        start = stop
+    return [*spans, (start, len(line))]
+
+
+def _fitting(line: str, start: int, width: int) -> int:
+    """Up to where `line` can be shown from `start` in `width` columns: at least one character further."""
+    stop = min(start + width, len(line))
+    if line[start : stop + 1].isascii():
+        return stop
+    used = 0
+    for position in range(start, len(line)):
+        used += get_cwidth(line[position])
+        if used > width and position > start:
+            return position
+    return len(line)
 
 
 def _slice(fragments: StyleAndTextTuples, start: int, stop: int) -> StyleAndTextTuples:

@@ -427,7 +427,7 @@ class TestFiles:
         class Browser:
             def __init__(self, **options: Any) -> None:
                 self.options = options
-                self.item_list_control = pane("my browser").content
+                self.focus_target = pane("my browser").content
 
             def __pt_container__(self) -> Any:
                 return pane("my browser")

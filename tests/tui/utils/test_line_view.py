@@ -190,3 +190,9 @@ async def test_keys_scroll_it() -> None:
         ]:  # fmt: skip
             here.press(keys)
             await until(partial(starts_with, here, top), f"{top} at the top")
+
+
+def test_words_stay_whole_where_they_fit() -> None:
+    """A row ends after a space; only a word longer than a row is cut, and indentation is no word."""
+    view = LineView(lambda: ["the well could not be read", "    indentation-and-one-long-word"])
+    assert rows_of(view, 13, 6) == ["the well ", "could not ", "be read", "    indentat", "ion-and-one-", "long-word"]
