@@ -4,8 +4,8 @@
   filter switches its own key off, a failing render or key event handler misses its event, and nothing else does.
 - G3 (its part). A failing frame is reported, the newest dialog is closed for it, and failing that the screen is
   replaced by a plain notice from which the user can try again or leave.
-- G5 (its part). Keys typed ahead are handled one in each turn of the loop, so that a dialog opened by the first gets
-  the second.
+- G5 (its part). Keys typed ahead are handled one in each turn of the loop, and wait for what the one before them
+  started (`holding_keys`), so that a dialog opened by the first gets the second.
 - Leaving waits for prompt_toolkit's own background tasks, but not for ever.
 
 Checked by tests/tui/utils/test_application.py. Subclasses only; prompt_toolkit itself is not patched.
@@ -19,6 +19,7 @@ import signal
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
+from time import monotonic
 from typing import Any, TypeVar
 
 from prompt_toolkit.application import Application, get_app, in_terminal
@@ -36,6 +37,7 @@ from prompt_toolkit.utils import Event
 
 from openhcs.tui.ports import ErrorSink
 from openhcs.tui.utils.faults import FAULTS, FaultLog, as_error
+from openhcs.tui.utils.owned_coroutine import OwnedCoroutine
 from openhcs.tui.utils.safe_text import describe, visible
 
 __all__ = ["GuardedApplication", "GuardedLayout"]
@@ -54,6 +56,11 @@ _SEQUENCE_S = 0.3
 
 _TURNS_TO_HEAR_A_SIGNAL = 3
 """Turns of the loop from a signal to its handler: read of the wake-up, scheduled, called."""
+
+_HOLD_S = 1.0
+"""How long keys typed ahead wait at most for what a key started."""
+
+_LOOK_AGAIN_S = 0.005
 
 _AT_ONCE = (Keys.SIGINT, Keys.CPRResponse)
 
@@ -108,6 +115,16 @@ class GuardedApplication(Application[T]):
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=_EXIT_S)
+
+    def holding_keys(self, work: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T]:
+        """`work`, for which keys typed ahead wait: what a key starts may need a moment until its dialog is up.
+
+        They wait until `work` has ended or the focus has moved, at most a second.
+        """
+        hold = _Hold(self.layout.current_window, monotonic() + _HOLD_S)
+        if isinstance(self.key_processor, _GuardedKeyProcessor):
+            self.key_processor.hold(hold)
+        return OwnedCoroutine(hold.until_ended, work)
 
     def suspend(self) -> None:
         """Give the terminal back and stop this process group, as Ctrl-Z does; take the terminal again afterwards."""
@@ -247,6 +264,23 @@ class _GuardedEvent(Event[S]):
             self._faults.run(handler, partial(handler, self.sender), None, self._context)
 
 
+class _Hold:
+    """For how long keys wait for some work: until it ends, something else than `window` has the focus, or `until_s`."""
+
+    def __init__(self, window: Window, until_s: float) -> None:
+        self._window = window
+        self._until_s = until_s
+
+    def holds(self, focused: Window) -> bool:
+        return focused is self._window and monotonic() < self._until_s
+
+    async def until_ended(self, work: Coroutine[Any, Any, T]) -> T:
+        try:
+            return await work
+        finally:
+            self._until_s = 0.0
+
+
 class _GuardedKeyProcessor(KeyProcessor):
     """Handles one key in each turn of the loop; a handler that fails is reported and the next key goes on."""
 
@@ -262,6 +296,7 @@ class _GuardedKeyProcessor(KeyProcessor):
     def reset(self) -> None:
         super().reset()
         self._typed_ahead.clear()
+        self._held_by: list[_Hold] = []
         # One that a dead loop has still to take never comes.
         self._turn_is_scheduled = False
 
@@ -284,6 +319,10 @@ class _GuardedKeyProcessor(KeyProcessor):
         else:
             self._take_turn()
 
+    def hold(self, hold: _Hold) -> None:
+        """Let keys wait that have not been handled yet, as long as `hold` says."""
+        self._held_by.append(hold)
+
     def empty_queue(self) -> list[KeyPress]:
         rest = [*super().empty_queue(), *self._typed_ahead]
         self._typed_ahead.clear()
@@ -291,7 +330,13 @@ class _GuardedKeyProcessor(KeyProcessor):
 
     def _take_turn(self) -> None:
         self._turn_is_scheduled = False
-        if not self._typed_ahead or get_app().is_done:
+        app = get_app()
+        if not self._typed_ahead or app.is_done:
+            return
+        self._held_by = [hold for hold in self._held_by if hold.holds(app.layout.current_window)]
+        if self._held_by:
+            self._turn_is_scheduled = True
+            asyncio.get_running_loop().call_later(_LOOK_AGAIN_S, self._take_turn)
             return
         try:
             self._process_one()

@@ -12,12 +12,14 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from prompt_toolkit.application import get_app
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
 from prompt_toolkit.utils import get_cwidth
 
 from openhcs.tui.ports import TaskSpawner
+from openhcs.tui.utils.application import GuardedApplication
 
 if TYPE_CHECKING:
     from prompt_toolkit.key_binding.key_bindings import NotImplementedOrNone
@@ -49,10 +51,14 @@ class Binding:
 
 
 def start_effect(effect: Effect, name: str, tasks: TaskSpawner) -> None:
-    """Call `effect`; if it returns a coroutine, give that to `tasks` under `name`."""
+    """Call `effect`; if it returns a coroutine, give that to `tasks` under `name`.
+
+    Keys typed behind it wait for the dialog it may open.
+    """
     work = effect()
     if work is not None:
-        tasks.fire_and_forget(work, name)
+        app = get_app()
+        tasks.fire_and_forget(app.holding_keys(work) if isinstance(app, GuardedApplication) else work, name)
 
 
 def run_binding(row: Binding, *, tasks: TaskSpawner, refuse: Callable[[str], None]) -> None:

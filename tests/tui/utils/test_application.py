@@ -21,6 +21,7 @@ from prompt_toolkit.mouse_events import MouseEvent
 from prompt_toolkit.output import DummyOutput
 from prompt_toolkit.widgets import TextArea
 
+from openhcs.tui.utils import application
 from openhcs.tui.utils.application import GuardedApplication, GuardedLayout
 from openhcs.tui.utils.dialog_helpers import setup_global_exception_handler
 from tests.tui.utils.kit import Failures, Stage, fail, pane, stage, turns, until
@@ -176,6 +177,56 @@ class TestKeys:
             here.press("x\x1bOPxyzx")
             await until(lambda: inside == ["x", "y"] and len(beneath) == 2)
             assert beneath == ["x", "x"]
+
+    async def test_keys_typed_ahead_wait_for_a_dialog_that_takes_a_moment(self) -> None:
+        """What F1 starts looks something up before its dialog is up; the keys behind it are for the dialog."""
+        async with stage() as here:
+            beneath = typed(here, "xy")
+            inside: list[str] = []
+            keys = KeyBindings()
+            answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            keys.add("x")(lambda event: inside.append("x"))
+            keys.add("y")(lambda event: answer.set_result(None))
+            dialog = HSplit([pane("a dialog")], key_bindings=keys)
+
+            async def look_up_and_ask() -> None:
+                await asyncio.sleep(0.05)
+                await here.host.show_dialog(dialog, answer)
+
+            @here.keys.add("f1")
+            def _open(event: KeyPressEvent) -> None:
+                here.tasks.fire_and_forget(here.app.holding_keys(look_up_and_ask()), "dialog")
+
+            here.press("\x1bOPxyx")
+            await until(lambda: beneath)
+            assert (inside, beneath) == (["x"], ["x"])
+
+    @pytest.mark.parametrize("end", ["returns", "fails", "is refused", "never ends"])
+    async def test_keys_typed_ahead_wait_no_longer_than_they_must(
+        self, end: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Work that opens no dialog lets the keys go when it ends, however it ends, and in bounded time."""
+        monkeypatch.setattr(application, "_HOLD_S", 0.1)
+        async with stage() as here:
+            beneath = typed(here, "x")
+
+            async def work() -> None:
+                await asyncio.sleep(100 if end == "never ends" else 0.01)
+                if end == "fails":
+                    raise KeyError(end)
+
+            @here.keys.add("f1")
+            def _start(event: KeyPressEvent) -> None:
+                held = here.app.holding_keys(work())
+                if end == "is refused":
+                    held.close()
+                else:
+                    here.tasks.fire_and_forget(held, "work")
+
+            here.press("\x1bOPx")
+            await until(lambda: beneath)
+            if end == "fails":
+                here.press("q")
 
     async def test_typed_ahead_text_goes_to_the_field_in_order(self) -> None:
         """Hundreds of characters in one read, behind a key that moves the focus."""
