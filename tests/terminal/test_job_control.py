@@ -41,10 +41,15 @@ class Shell:
 
     def all_are_gone(self) -> bool:
         """Whether neither the workbench nor its guardian lives."""
-        return not any(
-            process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-            for process in (self.program, *self.others)
-        )
+        return not any(is_alive(process) for process in (self.program, *self.others))
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """Whether `process` has not ended; it may do so at any moment."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 @pytest.fixture
@@ -53,7 +58,7 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
     yield shell
     shell.child.close(force=True)
     for process in (shell.program, *shell.others):
-        if process.is_running():
+        if is_alive(process):
             process.kill()
 
 
@@ -64,7 +69,7 @@ def test_killed_while_stopped(shell: Shell, stop: signal.Signals, kill: str) -> 
     shell.program.send_signal(stop)
     shell.child.expect_exact("Stopped")
     shell.child.sendline(kill)
-    shell.wait(shell.all_are_gone, f"the end of the job; it is {shell.program.status()}")
+    shell.wait(shell.all_are_gone, "the end of the job")
     shell.child.sendline("echo the shell $((40 + 2))")
     shell.child.expect_exact("the shell 42")
 
