@@ -193,17 +193,19 @@ def _shown(line: str) -> str:
 def _wrap(line: str, width: int) -> list[tuple[int, int]]:
     """The (start, stop) of each row of `line` in a view of `width` columns; an empty line is one row.
 
-    A row ends after a space where there is one, else in the middle of the word that does not fit.
+    A row ends after a space where there is one, else after a slash, else in the middle of the word that does not fit.
     """
     if len(line) <= width and line.isascii():
         return [(0, len(line))]
     spans = []
     start = 0
     while (stop := _fitting(line, start, width)) < len(line):
-        after_space = line.rfind(" ", start, stop) + 1
-        # Not for the sake of the indentation: a long path in a traceback would leave it alone on a row.
-        if after_space > start and not line[start:after_space].isspace():
-            stop = after_space
+        for end_of_word in (" ", "/"):
+            after = line.rfind(end_of_word, start, stop) + 1
+            # Not for the sake of the indentation: a long word would leave it alone on a row.
+            if after > start and not line[start:after].isspace():
+                stop = after
+                break
         spans.append((start, stop))
         start = stop
     return [*spans, (start, len(line))]

@@ -193,6 +193,8 @@ async def test_keys_scroll_it() -> None:
 
 
 def test_words_stay_whole_where_they_fit() -> None:
-    """A row ends after a space; only a word longer than a row is cut, and indentation is no word."""
+    """A row ends after a space, a path after a slash; only what is longer than a row is cut; indentation is no word."""
     view = LineView(lambda: ["the well could not be read", "    indentation-and-one-long-word"])
     assert rows_of(view, 13, 6) == ["the well ", "could not ", "be read", "    indentat", "ion-and-one-", "long-word"]
+    path = LineView(lambda: ["in /plates/monday/images"])
+    assert rows_of(path, 13, 4) == ["in ", "/plates/", "monday/", "images"]
