@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -71,6 +72,14 @@ class Screen:
             self.written += written
             self._stream.feed(written)
 
+    def read_what_is_written(self) -> None:
+        """Read until nothing comes for a moment."""
+        with contextlib.suppress(pexpect.TIMEOUT):
+            while True:
+                written = self._child.read_nonblocking(65536, timeout=0.3)
+                self.written += written
+                self._stream.feed(written)
+
     def rest(self) -> str:
         """What the program writes until it ends."""
         self.written += str(self._child.read())
@@ -101,7 +110,9 @@ def screen(tmp_path: Path) -> Iterator[Screen]:
         sys.executable, [str(app)], cwd=str(tmp_path), dimensions=(ROWS, COLUMNS), env=environment, encoding="utf-8"
     )
     screen = Screen(child)
-    screen.wait_until(lambda: "row 00" in screen.text, "the first frame")
+    # The last row is drawn last; what sets the cursor comes behind it in the same write.
+    screen.wait_until(lambda: "\u6f22" in screen.rows[-1], "the first frame")
+    screen.read_what_is_written()
     yield screen
     child.close(force=True)
 
