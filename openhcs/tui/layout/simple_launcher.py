@@ -23,6 +23,7 @@ from openhcs.tui.effects.preferences import Preferences
 from openhcs.tui.layout.canonical_layout import CanonicalTUILayout
 from openhcs.tui.panes.task_inspector import TaskInspector
 from openhcs.tui.state import AppState
+from openhcs.tui.utils.bounded_run import exit_bounded
 from openhcs.tui.utils.error_journal import ErrorJournal
 from openhcs.tui.utils.program import Program
 from openhcs.tui.utils.safe_text import visible
@@ -137,4 +138,4 @@ def _log_file(file: Path) -> Iterator[None]:
 
 def main() -> None:
     """Open an empty workbench."""
-    sys.exit(SimpleOpenHCSTUILauncher().run())
+    exit_bounded(SimpleOpenHCSTUILauncher().run())

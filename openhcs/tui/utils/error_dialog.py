@@ -91,10 +91,6 @@ class ErrorPages:
         """Turn `by` pages, as far as there are pages."""
         self.position = max(0, min(len(self._pages) - 1, self.position + by))
 
-    def unseen(self, seen: set[int]) -> list[ErrorPage]:
-        """The pages whose numbers are not in `seen`."""
-        return [page for number, page in enumerate(self._pages) if number not in seen]
-
 
 class _View(Enum):
     """What of a page is before the user."""
