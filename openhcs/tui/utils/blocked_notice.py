@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import select
-from pathlib import PurePath
 from typing import Any
 
 from prompt_toolkit.application import Application
@@ -59,7 +58,7 @@ def _line(blocked: BlockedLoop, rows: int, columns: int) -> bytes:
     room = columns - 1  # a terminal may scroll when its very last cell is written
     file, colon, rest = blocked.where.rpartition(":")
     for parts in (3, 2, 1):
-        place = f"{PurePath(*PurePath(file).parts[-parts:])}{colon}{rest}"
+        place = f"{'/'.join(file.split('/')[-parts:])}{colon}{rest}"
         text = f" Held up for {blocked.seconds:.0f} s by {place}"
         if len(text) <= room:
             break

@@ -12,7 +12,6 @@ Checked by tests/terminal/test_guardian.py.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import select
 import subprocess
@@ -27,6 +26,9 @@ _DISMISSAL_S = 1.0
 """How long a guardian is given to end by itself; it needs about a millisecond."""
 
 Modes = list[int | list[bytes | int]]
+
+_FLAGS = 6
+"""Numbers that stand before the control characters in what `termios.tcgetattr` returns."""
 
 
 class TerminalGuardian:
@@ -87,11 +89,12 @@ def _dump(modes: Modes) -> str:
     *flags, characters = modes
     assert isinstance(characters, list)
     plain = [char if isinstance(char, int) else char[0] for char in characters]
-    return json.dumps([*flags, plain])
+    return " ".join(map(str, [*flags, *plain]))
 
 
 def _load(text: str) -> Modes:
-    *flags, characters = json.loads(text)
+    numbers = [int(number) for number in text.split()]
+    flags, characters = numbers[:_FLAGS], numbers[_FLAGS:]
     lflag = flags[3]
     in_numbers = (termios.VMIN, termios.VTIME) if not lflag & termios.ICANON else ()
     restored = [char if at in in_numbers else bytes([char]) for at, char in enumerate(characters)]

@@ -17,8 +17,10 @@ import secrets
 import weakref
 from collections import deque
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["START", "JournalFile", "read_lines"]
 

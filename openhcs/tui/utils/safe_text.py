@@ -21,7 +21,6 @@ _SHOWN: dict[int, str] = {code: chr(0x2400 + code) for code in range(0x20)}
 _SHOWN[0x7F] = "\u2421"
 _SHOWN.update({code: f"\\x{code:02x}" for code in range(0x80, 0xA0)})
 _SHOWN.update({ord(char): f"\\u{ord(char):04x}" for char in _BIDI + "\u2028\u2029\ufeff"})
-_SHOWN.update({code: f"\\u{code:04x}" for code in range(0xD800, 0xE000)})
 
 _SHOWN_IN_LINES = _SHOWN.copy()
 del _SHOWN_IN_LINES[ord("\n")]
@@ -32,12 +31,18 @@ def visible(text: str, limit: int = 4096) -> str:
     """`text` as one printable line, cut after `limit` characters of it."""
     if len(text) > limit:
         text = text[: limit - 1] + "…"
-    return text if text.isprintable() else text.translate(_SHOWN)
+    return text if text.isprintable() else _without_surrogates(text.translate(_SHOWN))
 
 
 def visible_lines(text: str) -> str:
     """`text` with its line breaks kept, tabs widened and every other control character shown."""
-    return text.replace("\r\n", "\n").translate(_SHOWN_IN_LINES)
+    return _without_surrogates(text.replace("\r\n", "\n").translate(_SHOWN_IN_LINES))
+
+
+def _without_surrogates(text: str) -> str:
+    # Lone halves of surrogate pairs are all that UTF-8 cannot encode. In the tables their 2,048 entries would cost
+    # each start half a millisecond.
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def describe(exception: BaseException) -> str:

@@ -15,7 +15,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from openhcs.tui.utils.safe_log import log_safely
 from openhcs.tui.utils.task_snapshot import thread_stack
@@ -29,8 +29,7 @@ Listener = Callable[["BlockedLoop"], None]
 _LIBRARY = os.path.dirname(os.__file__)  # noqa: PTH120 - compared with what code objects call their files, which is text
 
 
-@dataclass(frozen=True, slots=True)
-class BlockedLoop:
+class BlockedLoop(NamedTuple):
     """The loop has not run for `seconds`, since `since_s` on the monotonic clock.
 
     `stack` is where its thread stood, `file:line in function`, outermost call first.
@@ -105,7 +104,7 @@ class Watchdog:
     def _beat(self) -> None:
         now_s, last = time.monotonic(), self.last
         if last is not None and last.since_s == self._beat_s:
-            self.last = replace(last, seconds=now_s - last.since_s)
+            self.last = last._replace(seconds=now_s - last.since_s)
         self._beat_s = now_s
         if self._loop is not None and not self._stopping.is_set():
             self._timer = self._loop.call_later(self._threshold_s / 4, self._beat)
