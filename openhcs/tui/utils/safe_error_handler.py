@@ -33,7 +33,7 @@ from openhcs.tui.utils.error_dialog import ErrorPage, ErrorPages, show_error_pag
 from openhcs.tui.utils.error_journal import Arrival, ErrorEntry, ErrorJournal
 from openhcs.tui.utils.safe_log import log_safely
 from openhcs.tui.utils.safe_text import as_text, format_exception, visible, visible_lines
-from openhcs.tui.utils.stack_room import more_room, require_room
+from openhcs.tui.utils.stack_room import call_on_new_stack, require_room
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager, get_task_manager
 
 __all__ = [
@@ -157,13 +157,10 @@ class SafeErrorHandler:
     # -- entering ------------------------------------------------------------------------------------------------
 
     def _enter_anyhow(self, exception: BaseException, context: str) -> ErrorEntry | None:
-        if more_room.is_owed:
-            more_room.repay()
         try:
             return self._enter(exception, context)
         except RecursionError:
-            with more_room:
-                return self._enter(exception, context)
+            return call_on_new_stack(lambda: self._enter(exception, context))
         except Exception as failure:
             # The exception's own class stands in the way of entering it: that is the error now.
             return self._enter(failure, context)
@@ -298,8 +295,14 @@ class SafeErrorHandler:
         try:
             self._show_soon(entry, host)
         except RecursionError:
-            with more_room:
-                self._show_soon(entry, host)
+            loop = asyncio._get_running_loop()
+            call_on_new_stack(lambda: self._show_from_new_stack(loop, entry, host))
+
+    def _show_from_new_stack(self, loop: asyncio.AbstractEventLoop | None, entry: ErrorEntry, host: Any) -> None:
+        if loop is None:
+            self._show_soon(entry, host)
+        else:
+            loop.call_soon_threadsafe(self._show_soon, entry, host)
 
     def _show_soon(self, entry: ErrorEntry, host: Any) -> None:
         require_room()

@@ -1,20 +1,27 @@
 """Room on the stack for work that must be done where the recursion limit has been reached.
 
 An error is often reported from the very depth at which the limit was hit. `require_room` asks before anything has
-happened whether there is enough; within `more_room` there is. Standard library only.
+happened whether there is enough; `call_on_new_stack` does the work elsewhere. Raising the limit instead would be unsafe:
+it is that of all threads, and lowering it again beneath one that has gone deeper ends the interpreter (3.11).
 
-Checked by tests/tui/utils/test_safe_error_handler.py.
+Standard library only. Checked by tests/tui/utils/test_safe_error_handler.py and
+tests/tui/utils/abuse/test_hosts_and_exceptions.py.
 """
 
 from __future__ import annotations
 
-import contextlib
-import sys
+import _thread
+import contextvars
 import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-__all__ = ["more_room", "require_room"]
+__all__ = ["call_on_new_stack", "require_room"]
 
-_ROOM = 300
+T = TypeVar("T")
+
+_PATIENCE_S = 2.0
+"""How long the caller waits: it may hold a lock that the work needs, and the work is done once it has gone on."""
 
 
 def require_room(calls: int = 60) -> None:
@@ -23,38 +30,28 @@ def require_room(calls: int = 60) -> None:
         require_room(calls - 1)
 
 
-class _MoreRoom:
-    """Raises the recursion limit for the time of a block; raises RecursionError in a block within a block.
-
-    Were it to grant more and more, a recursion through it would end in a crash of the interpreter.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.RLock()
-        self._is_granted = False
-        self._limit = 0
-        self.is_owed = False
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-        if self._is_granted or self.is_owed:
-            self._lock.release()
-            raise RecursionError("more room on the stack was granted and used up")
-        self._is_granted = True
-        self._limit = sys.getrecursionlimit()
-        sys.setrecursionlimit(self._limit + _ROOM)
-
-    def __exit__(self, *_exc: object) -> None:
-        self.is_owed = True
-        self.repay()
-        self._is_granted = False
-        self._lock.release()
-
-    def repay(self) -> None:
-        """Lower the limit again; Python refuses that where the stack has grown past it, and then it `is_owed`."""
-        with contextlib.suppress(RecursionError):
-            sys.setrecursionlimit(self._limit)
-            self.is_owed = False
+def call_on_new_stack(call: Callable[[], T]) -> T | None:
+    """What `call()` returns, called in a new thread and in this context; None where it raises or takes too long."""
+    # Up to the wait all is done without a single further Python frame: there may be none.
+    returned: list[T] = []
+    done = _thread.allocate_lock()
+    done.acquire()
+    _thread.start_new_thread(_start, (contextvars.copy_context(), call, returned, done, _thread.get_ident()))
+    done.acquire(True, _PATIENCE_S)
+    return returned[0] if returned else None
 
 
-more_room = _MoreRoom()
+def _start(
+    context: contextvars.Context, call: Callable[[], T], returned: list[T], done: _thread.LockType, caller: int
+) -> None:
+    """Run `call` in a thread that `threading` knows, under the name of the one that waits."""
+    name = next((thread.name for thread in threading.enumerate() if thread.ident == caller), None)
+
+    def work() -> None:
+        try:
+            returned.append(context.run(call))
+        finally:
+            done.release()
+
+    thread: Any = threading.Thread(target=work, name=name, daemon=True)
+    thread.start()
