@@ -1,0 +1,100 @@
+"""Where a coroutine stands: the innermost await of the program's own code, with its line of source."""
+
+from __future__ import annotations
+
+import asyncio
+import linecache
+import types
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+__all__ = ["Location", "location_of_coroutine", "location_of_traceback", "stack_lines"]
+
+_MACHINERY: Final = (str(Path(asyncio.__file__).parent), str(Path(__file__).parent))
+"""Frames below these folders are how, not where: asyncio, and the explorer itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A line of the program.
+
+    Args:
+        function: qualified name.
+        file: as the interpreter knows it.
+        line: from 1.
+        inside: what the line has called, down to the library's own await: "Event.wait", or "".
+    """
+
+    function: str
+    file: str
+    line: int
+    inside: str = ""
+
+    @property
+    def place(self) -> str:
+        """Short file name and line, as editors open it."""
+        return f"{_short(self.file)}:{self.line}"
+
+    @property
+    def source(self) -> str:
+        """The line's text."""
+        return linecache.getline(self.file, self.line).strip()
+
+
+def _short(file: str) -> str:
+    try:
+        return str(Path(file).relative_to(Path.cwd()))
+    except ValueError:
+        return Path(file).name
+
+
+def _frames(coroutine: Any) -> list[types.FrameType]:
+    """The chain of awaits, outermost first; empty when it has ended."""
+    frames = []
+    while coroutine is not None:
+        if isinstance(coroutine, types.CoroutineType):
+            frame, coroutine = coroutine.cr_frame, coroutine.cr_await
+        elif isinstance(coroutine, types.GeneratorType):
+            frame, coroutine = coroutine.gi_frame, coroutine.gi_yieldfrom
+        elif isinstance(coroutine, types.AsyncGeneratorType):
+            frame, coroutine = coroutine.ag_frame, coroutine.ag_await
+        else:
+            break
+        if frame is not None:
+            frames.append(frame)
+    return frames
+
+
+def location_of_coroutine(coroutine: Any) -> Location | None:
+    """The innermost line of the program's own code at which this coroutine waits; None before it starts."""
+    frames = [frame for frame in _frames(coroutine) if frame.f_lasti >= 0]
+    own = [frame for frame in frames if not frame.f_code.co_filename.startswith(_MACHINERY)]
+    if not own:
+        return _location(frames[-1]) if frames and coroutine.cr_await is not None else None
+    inside = frames[frames.index(own[-1]) + 1 :]
+    return _location(own[-1], inside[0].f_code.co_qualname if inside else "")
+
+
+def location_of_traceback(error: BaseException) -> Location | None:
+    """The innermost line of the program's own code in the traceback."""
+    found, last = error.__traceback__, None
+    while found is not None:
+        if not found.tb_frame.f_code.co_filename.startswith(_MACHINERY):
+            code = found.tb_frame.f_code
+            last = Location(code.co_qualname, code.co_filename, found.tb_lineno)
+        found = found.tb_next
+    return last
+
+
+def stack_lines(coroutine: Any) -> tuple[str, ...]:
+    """The chain of awaits, a line each, outermost first."""
+    lines = []
+    for frame in _frames(coroutine):
+        where = _location(frame)
+        lines.append(f"{where.place} in {where.function}: {where.source}")
+    return tuple(lines)
+
+
+def _location(frame: types.FrameType, inside: str = "") -> Location:
+    return Location(frame.f_code.co_qualname, frame.f_code.co_filename, frame.f_lineno, inside)

@@ -1,0 +1,448 @@
+"""The deterministic event loop: virtual time, no selector, and a choice wherever reality has one.
+
+One iteration is stock asyncio's: the callbacks that are ready, then the input that has arrived, then the timers that
+are due; what they schedule runs in the next. Choices lie at the boundary between two iterations: whether the idle loop
+sleeps until its next timer or is woken, whether a step was so slow that a timer is due, which outside events join.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import heapq
+import itertools
+from collections.abc import Callable
+from typing import Any, Final
+
+from openhcs.testing.explore.bounds import Budget, Order
+from openhcs.testing.explore.oracles import Oracles
+from openhcs.testing.explore.outside import Action, Outside, OutsideEvent, ThreadEnd, costs_of, name_of
+from openhcs.testing.explore.schedule import Schedule
+from openhcs.testing.explore.trace import Recorder, task_of
+from openhcs.testing.explore.unsupported import RefusesTheRealWorld
+from openhcs.testing.explore.violation import Kind
+
+__all__ = ["ExploringLoop"]
+
+_RESOLUTION_S: Final = 1e-9
+_SETTLING_TURNS: Final = 1000
+_ABANDON_ROUNDS: Final = 5
+_ABANDON_TURNS: Final = 20
+_SLEEP: Final = "time passes to the next timer"
+_NOTHING: Final = "nothing"
+
+
+class ExploredTask(asyncio.Task[Any]):
+    """A task whose hash is its number in the run, so that sets of tasks have the same order in every run."""
+
+    def __init__(self, coro: Any, *, loop: ExploringLoop, **kwargs: Any) -> None:
+        self._number = loop.next_number()
+        super().__init__(coro, loop=loop, **kwargs)
+
+    def __hash__(self) -> int:
+        return self._number
+
+
+class ExploredFuture(asyncio.Future[Any]):
+    """A future whose hash is its number in the run."""
+
+    def __init__(self, *, loop: ExploringLoop) -> None:
+        self._number = loop.next_number()
+        super().__init__(loop=loop)
+
+    def __hash__(self) -> int:
+        return self._number
+
+
+class ExploringLoop(RefusesTheRealWorld, asyncio.BaseEventLoop):
+    """Runs one schedule. Made by `run.run_schedule`; a program meets it as its running loop."""
+
+    _ready: Any
+    _thread_id: int | None
+
+    def __init__(self, schedule: Schedule, steps: int, recorder: Recorder | None) -> None:
+        super().__init__()
+        self.schedule = schedule
+        self.oracles = Oracles()
+        self.outside = Outside()
+        self.recorder = recorder
+        self.main: asyncio.Task[Any] | None = None
+        self.turn = 0
+        self.signal_handlers: dict[int, asyncio.Handle] = {}
+        self.idle_waiters: list[asyncio.Future[None]] = []
+        self._now = 0.0
+        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._numbers = itertools.count(1)
+        self._task_names = itertools.count(1)
+        self._steps = steps
+        self._settling = 0
+        self._abandoned = 0
+        self._in_any_order = schedule.bounds.order is Order.ANY
+
+    # -- what a program sees -------------------------------------------------------------------------------------
+
+    def time(self) -> float:
+        """Virtual seconds since the run began."""
+        return self._now
+
+    def spend(self, seconds: float) -> None:
+        """Let virtual time pass within a callback, as a blocking call does."""
+        self._now += max(0.0, seconds)
+
+    def next_number(self) -> int:
+        """Numbers for what must be told apart in the same way in every run."""
+        return next(self._numbers)
+
+    def call_at(
+        self, when: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
+    ) -> asyncio.TimerHandle:
+        """As asyncio's; timers that are due at the same time run in the order in which they were set."""
+        self._check_closed()
+        timer = asyncio.TimerHandle(when, callback, args, self, context)
+        heapq.heappush(self._timers, (when, next(self._numbers), timer))
+        return timer
+
+    def create_future(self) -> asyncio.Future[Any]:
+        """A future with a reproducible hash."""
+        return ExploredFuture(loop=self)
+
+    def create_task(self, coro: Any, *, name: str | None = None, **kwargs: Any) -> asyncio.Task[Any]:
+        """A task with a reproducible hash and name, watched by the oracles."""
+        self._check_closed()
+        task: asyncio.Task[Any]
+        name = f"Task-{next(self._task_names)}" if name is None else str(name)
+        if self._task_factory is None:
+            task = ExploredTask(coro, loop=self, name=name, **kwargs)
+        else:
+            task = super().create_task(coro, name=name, **kwargs)
+        self.oracles.tasks.append(task)
+        return task
+
+    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
+        """A thread that runs `func` and ends when the schedule says so."""
+        self._check_closed()
+        future = self.outside.start_thread(func, args, self.turn, len(self._ready))
+        return asyncio.wrap_future(future, loop=self)
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """An oracle: reported, then given to the program's own handler if it has one."""
+        handled = self.get_exception_handler() is not None
+        self.oracles.hear_loop(context, handled)
+        if handled and not self.oracles.muted:
+            super().call_exception_handler(context)
+
+    def add_signal_handler(self, sig: int, callback: Callable[..., object], *args: Any) -> None:
+        """Keep the handler; `World.signal` calls it."""
+        self.signal_handlers[sig] = asyncio.Handle(callback, args, self, None)
+
+    def remove_signal_handler(self, sig: int) -> bool:
+        """Forget the handler; whether there was one."""
+        return self.signal_handlers.pop(sig, None) is not None
+
+    def _write_to_self(self) -> None:
+        """There is no selector to wake."""
+
+    def _process_events(self, event_list: Any) -> None:
+        """There is no selector."""
+
+    # -- one iteration -------------------------------------------------------------------------------------------
+
+    def _run_once(self) -> None:
+        if self._abandoned:
+            self._abandoned -= 1
+            self._run_ready(len(self._ready))
+            if not self._ready or not self._abandoned:
+                self._abandoned = 0
+                self.stop()
+            return
+        while self._timers and self._timers[0][2].cancelled():
+            heapq.heappop(self._timers)
+        if not self._goes_on():
+            self.stop()
+        elif self._settling:
+            self._run_ready(len(self._ready))
+        elif self._in_any_order:
+            self._iterate_in_any_order()
+        else:
+            self._iterate()
+
+    def _goes_on(self) -> bool:
+        oracles = self.oracles
+        oracles.look_at_tasks()
+        if self.schedule.broken or oracles.violations:
+            return False
+        assert self.main is not None
+        if self._settling:
+            self._settling += 1
+            if self._ready and self._settling < _SETTLING_TURNS:
+                return True
+            self._end(self.main)
+            return False
+        if self.main.done():
+            # What is ready still runs, as it would in `asyncio.run`; no time passes, and nothing comes from outside.
+            self.schedule.muted = True
+            self._settling = 1
+            return self._goes_on()
+        self.turn += 1
+        if self.turn > self._steps:
+            oracles.report_livelock(self._steps)
+            return False
+        return True
+
+    def _end(self, main: asyncio.Task[Any]) -> None:
+        self.oracles.look_at_main(main)
+        if not self.oracles.violations:
+            self.oracles.look_for_leaks(asyncio.all_tasks(self), main)
+        for condition in self.oracles.at_end:
+            if self.oracles.violations:
+                break
+            self.oracles.report(condition.violation(Kind.FINAL))
+
+    def _iterate(self) -> None:
+        events = self.outside.enabled(self._now)
+        calm = self._is_idle()
+        if calm:
+            if self._tell_idle():
+                calm = False
+            else:
+                woken = self._wake(events)
+                if woken is None:
+                    return
+                calm = not woken
+        due = self._due_timers()
+        while self._timers and (due or self._ready) and self._slow_step():
+            due += self._due_timers()
+        if self.outside.threads:
+            calm = self._let_threads_end(calm)
+        self._run_ready(len(self._ready))
+        self._let_outside_happen(events, calm)
+        for timer in due:
+            self._run(timer)
+
+    def _is_idle(self) -> bool:
+        return not self._ready and not (self._timers and self._timers[0][0] <= self._now)
+
+    def _tell_idle(self) -> bool:
+        """Check what must hold when nothing is scheduled, and wake who waits for that."""
+        for condition in self.oracles.when_idle:
+            if self.oracles.report(condition.violation(Kind.INVARIANT)):
+                return True
+        waiters, self.idle_waiters = self.idle_waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+        return bool(self._ready)
+
+    def _wake(self, events: list[OutsideEvent]) -> bool | None:
+        """What ends the sleep of an idle loop: True for something outside, False for the next timer, None for ever."""
+        free: list[Action] = [*events, *(thread for thread in self.outside.threads if self._may_end(thread))]
+        actions = free + self.outside.cancellations()
+        deadline = self.outside.deadline(events)
+        may_sleep = bool(self._timers) and (deadline is None or self._timers[0][0] <= deadline)
+        if may_sleep or not free:
+            words = _SLEEP if may_sleep else "nothing can happen"
+            costs = [Budget.FREE, *costs_of(actions, True)]
+            option = self._decide("wake", costs, lambda: [words, *(action.label for action in actions)]) - 1
+        else:
+            option = self._decide("wake", costs_of(actions, True), lambda: [action.label for action in actions])
+        if option >= 0:
+            self._fire(actions[option])
+            return True
+        if may_sleep:
+            self._now = max(self._now, self._timers[0][0])
+            return False
+        self.oracles.report_deadlock([event.name for event in self.outside.events])
+        return None
+
+    def _may_end(self, thread: Any) -> bool:
+        return thread.guard is None or bool(thread.guard())
+
+    def _due_timers(self) -> list[asyncio.TimerHandle]:
+        due = []
+        end = self._now + _RESOLUTION_S
+        while self._timers and self._timers[0][0] < end:
+            due.append(heapq.heappop(self._timers)[2])
+        return due
+
+    def _slow_step(self) -> bool:
+        if not self.schedule.purse[Budget.SLOW]:
+            return False
+        while self._timers and self._timers[0][2].cancelled():
+            heapq.heappop(self._timers)
+        if not self._timers:
+            return False
+        labels = [_NOTHING, "a slow step: the next timer is due although callbacks are ready"]
+        if not self._decide("slow", (Budget.FREE, Budget.SLOW), lambda: labels):
+            return False
+        self._now = max(self._now, self._timers[0][0])
+        return True
+
+    def _let_threads_end(self, calm: bool) -> bool:
+        """Threads may end: each puts its callback anywhere among those that the last iteration has appended."""
+        while True:
+            ends: list[tuple[Any, int]] = []
+            if calm or self.schedule.purse[Budget.RUSH]:
+                length = len(self._ready)
+                for thread in self.outside.threads:
+                    if thread.turn < self.turn and self._may_end(thread):
+                        first = min(thread.place, length) if thread.turn == self.turn - 1 else 0
+                        ends += [(thread, place) for place in range(length, first - 1, -1)]
+            if not ends:
+                return calm
+            cost = Budget.FREE if calm else Budget.RUSH
+            costs = [Budget.FREE] + [cost] * len(ends)
+            chosen = self._decide(
+                "thread", costs, lambda ends=ends: [_NOTHING, *(_thread_label(*end, len(self._ready)) for end in ends)]
+            )
+            if not chosen:
+                return calm
+            thread, place = ends[chosen - 1]
+            before = len(self._ready)
+            self._fire(thread)
+            arrived = [self._ready.pop() for _ in range(len(self._ready) - before)]
+            for handle in arrived:
+                self._ready.insert(place, handle)
+            calm = False
+
+    def _let_outside_happen(self, events: list[OutsideEvent], calm: bool) -> None:
+        """Input that has arrived: any of it, in any order, after what was ready and before the timers."""
+        purse = self.schedule.purse
+        while True:
+            actions: list[Action] = []
+            if events and (calm or purse[Budget.RUSH]):
+                actions += [event for event in events if not event.happened]
+            if purse[Budget.CANCELS]:
+                actions += self.outside.cancellations()
+            if not actions:
+                return
+            costs = [Budget.FREE, *costs_of(actions, calm)]
+            chosen = self._decide(
+                "outside", costs, lambda actions=actions: [_NOTHING, *(action.label for action in actions)]
+            )
+            if not chosen:
+                return
+            self._fire(actions[chosen - 1])
+            calm = False
+
+    # -- any order -----------------------------------------------------------------------------------------------
+
+    def _iterate_in_any_order(self) -> None:
+        events = self.outside.enabled(self._now)
+        calm = self._is_idle()
+        if calm and not self._tell_idle():
+            woken = self._wake(events)
+            if woken is None:
+                return
+            calm = not woken
+        self._ready.extend(self._due_timers())
+        while self._timers and self._ready and self._slow_step():
+            self._ready.extend(self._due_timers())
+        if self.outside.threads:
+            calm = self._let_threads_end(calm)
+        self._let_outside_happen(events, calm)
+        ready = [handle for handle in self._ready if not handle.cancelled()]
+        self._ready.clear()
+        self._ready.extend(ready)
+        if ready:
+            chosen = 0
+            if self.schedule.purse[Budget.REORDER]:
+                costs = [Budget.FREE, *[Budget.REORDER] * (len(ready) - 1)]
+                chosen = self._decide("order", costs, lambda: [f"{_owner(handle)} runs next" for handle in ready])
+            self._ready.rotate(-chosen)
+            handle = self._ready.popleft()
+            self._ready.rotate(chosen)
+            self._run(handle)
+
+    # -- one callback --------------------------------------------------------------------------------------------
+
+    def _decide(self, kind: str, costs: Any, labels: Callable[[], list[str]]) -> int:
+        """Ask the schedule, among the options that the budgets still allow; the index among all."""
+        purse = self.schedule.purse
+        if all(purse[cost] for cost in costs):
+            return self.schedule.decide(kind, costs, labels)
+        kept = [index for index, cost in enumerate(costs) if purse[cost]]
+        return kept[self.schedule.decide(kind, [costs[index] for index in kept], _only(labels, kept))]
+
+    def _fire(self, action: Action) -> None:
+        """Let something outside happen, in the context of the run."""
+        if isinstance(action, OutsideEvent):
+            self.outside.forget(action)
+        elif action in self.outside.threads:
+            self.outside.threads.remove(action)  # type: ignore[arg-type]
+            # Its function runs in a thread: it must not find this loop running. An error there ends the exploration.
+            if self.recorder is not None:
+                self.recorder.happens(action.label, self._now)
+            asyncio._set_running_loop(None)
+            try:
+                action.fire()
+            finally:
+                asyncio._set_running_loop(self)
+            return
+        self._run(asyncio.Handle(action.fire, (), self, contextvars.copy_context()), action)
+
+    def _run_ready(self, count: int) -> None:
+        ready = self._ready
+        for _ in range(count):
+            handle = ready.popleft()
+            if not handle._cancelled:
+                self._run(handle)
+
+    def _run(self, handle: asyncio.Handle, action: Action | None = None) -> None:
+        if handle._cancelled:
+            return
+        if self.recorder is None:
+            handle._run()
+        else:
+            self.recorder.step(handle, self._now, action.label if action is not None else "")
+        if self.oracles.every_step and not self.oracles.violations:
+            for condition in self.oracles.every_step:
+                self.oracles.report(condition.violation(Kind.INVARIANT))
+
+    # -- the end -------------------------------------------------------------------------------------------------
+
+    def abandon(self) -> None:
+        """End what is left over of a run whose verdict is known, without a word."""
+        self.oracles.muted = self.schedule.muted = True
+        self.recorder = None
+        self.set_exception_handler(None)
+        self.outside.clear()
+        self._timers.clear()
+        for _ in range(_ABANDON_ROUNDS):
+            alive = asyncio.all_tasks(self)
+            if not alive and not self._ready:
+                break
+            for task in alive:
+                task.cancel()
+            self._abandoned = len(self._ready) + _ABANDON_TURNS
+            self.run_forever()
+        self._ready.clear()
+
+    def finish(self) -> None:
+        """Let go of everything, and close."""
+        self.main = None
+        self.idle_waiters.clear()
+        self.signal_handlers.clear()
+        self._timers.clear()
+        if self._asyncgens:
+            self._abandoned = _ABANDON_TURNS
+            closing = asyncio.Task(self.shutdown_asyncgens(), loop=self)
+            while not closing.done():
+                self.run_forever()
+        self.close()
+
+
+def _owner(handle: asyncio.Handle) -> str:
+    task = task_of(handle)
+    return f"task {task.get_name()!r}" if task is not None else f"callback {name_of(handle._callback)}"
+
+
+def _thread_label(thread: ThreadEnd, place: int, length: int) -> str:
+    return f"{thread.label}{f', before {length - place} callbacks that are ready' if place < length else ''}"
+
+
+def _only(labels: Callable[[], list[str]], kept: list[int]) -> Callable[[], list[str]]:
+    def some() -> list[str]:
+        every = labels()
+        return [every[index] for index in kept]
+
+    return some
