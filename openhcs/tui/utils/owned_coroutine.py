@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine, Generator
 from types import TracebackType
 from typing import Any, TypeVar
 
-__all__ = ["OwnedCoroutine", "close_coroutine", "is_under_way"]
+__all__ = ["OwnedCoroutine", "Parcel", "close_coroutine", "is_under_way"]
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -98,6 +98,26 @@ class OwnedCoroutine(Coroutine[Any, Any, T]):
         # Once the body has ended, `inner` has ended too, was never started, or is somebody else's by now.
         if not is_under_way(self._inner):
             self._inner.close()
+
+
+class Parcel:
+    """A coroutine on its way to another thread's loop; given to `on_lost` if that loop dies before it unpacks."""
+
+    __slots__ = ("_coro", "_on_lost")
+
+    def __init__(self, coro: Coroutine[Any, Any, Any], on_lost: Callable[[Coroutine[Any, Any, Any]], None]) -> None:
+        self._coro: Coroutine[Any, Any, Any] | None = coro
+        self._on_lost = on_lost
+
+    def take(self) -> Coroutine[Any, Any, Any]:
+        """Unpack it, once."""
+        coro, self._coro = self._coro, None
+        assert coro is not None, "a parcel is unpacked once"
+        return coro
+
+    def __del__(self) -> None:
+        if self._coro is not None:
+            self._on_lost(self._coro)
 
 
 def close_coroutine(coroutine: object) -> None:

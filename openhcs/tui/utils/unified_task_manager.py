@@ -24,15 +24,16 @@ import asyncio
 import contextlib
 import contextvars
 import logging
-import sys
 import threading
 import weakref
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
 from time import monotonic
 from typing import Any, NoReturn, TypeVar, cast
 
-from openhcs.tui.utils.owned_coroutine import OwnedCoroutine, close_coroutine, is_under_way
+from openhcs.tui.utils.owned_coroutine import OwnedCoroutine, Parcel, close_coroutine, is_under_way
 from openhcs.tui.utils.safe_log import log_safely
+from openhcs.tui.utils.task_ending import abandon, spawned_generations, wait_gone, wait_through_cancel
+from openhcs.tui.utils.task_failures import UnclaimedFailures, claim_failure
 from openhcs.tui.utils.task_snapshot import TaskSnapshot, take_snapshot
 
 __all__ = [
@@ -47,14 +48,13 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
+# Bound here: both are looked up for every task.
 _running_loop = asyncio._get_running_loop
+_current_task = asyncio.current_task
 
 T = TypeVar("T")
 AnyCoroutine = Coroutine[Any, Any, Any]
 ErrorHandler = Callable[[BaseException, str], object]
-
-_UNCLAIMED_S = (0.02, 0.1, 0.4)
-"""After which waits a failed task is looked at again; after the last its failure is told although somebody holds it."""
 
 _SHUTS_DOWN = "the task manager shuts down"
 
@@ -93,21 +93,20 @@ class Scope:
         """The names of the scopes around this one and its own, outermost first."""
         return f"{self.parent.path} / {self.name}" if self.parent else self.name
 
-    def create_task(self, coro: Coroutine[Any, Any, T], name: str | None = None) -> asyncio.Task[T]:
+    def create_task(
+        self, coro: Coroutine[Any, Any, T], name: str | None = None, *, awaited: bool = True
+    ) -> asyncio.Task[T]:
         """As `UnifiedTaskManager.create_task`, owned by this scope."""
         if self._closed:
             self._manager._refuse(coro, name, f"scope {self.path!r} is closed")
-        task = self._manager.create_task(coro, name)
+        task = self._manager.create_task(coro, name, awaited=awaited)
         self._manager._scope_of[task] = self
         return task
 
     def fire_and_forget(self, coro: AnyCoroutine, name: str | None = None) -> None:
         """As `UnifiedTaskManager.fire_and_forget`, owned by this scope; call it from the scope's own loop."""
         try:
-            if self._closed:
-                self._manager._refuse(coro, name, f"scope {self.path!r} is closed")
-            task = self._manager._start(coro, name, self._manager._on_forgotten_done)
-            self._manager._scope_of[task] = self
+            self.create_task(coro, name, awaited=False)
         except (TaskRefused, TypeError) as refusal:
             self._manager.report(refusal, _name_of(coro, name))
 
@@ -138,9 +137,8 @@ class UnifiedTaskManager:
         self._spawner: dict[asyncio.Task[Any], asyncio.Task[Any]] = {}
         self._scope_of: dict[asyncio.Task[Any], Scope] = {}
         self._cancelled_by: dict[asyncio.Task[Any], str] = {}
-        self._unclaimed: dict[asyncio.Task[Any], None] = {}
+        self._unclaimed = UnclaimedFailures(self.report)
         self._exclusive: dict[str, tuple[asyncio.Task[Any], ...]] = {}
-        self._waiters: list[_GoneWaiter] = []
         self._total = 0
         self._failed = 0
         self._refused = 0
@@ -152,18 +150,38 @@ class UnifiedTaskManager:
         self._on_done = self._done
         self._on_forgotten_done = self._forgotten_done
         self._context = contextvars.Context()
-        weakref.finalize(self, _abandon, self._born_s, self._unclaimed, _log_failure)
+        weakref.finalize(self, abandon, self._born_s, self._unclaimed.tasks, _log_failure)
         self._use_running_loop()
 
     # -- starting tasks ------------------------------------------------------------------------------------------
 
-    def create_task(self, coro: Coroutine[Any, Any, T], name: str | None = None) -> asyncio.Task[T]:
-        """Start `coro` on the running loop and own it.
+    def create_task(
+        self, coro: Coroutine[Any, Any, T], name: str | None = None, *, awaited: bool = True
+    ) -> asyncio.Task[T]:
+        """Start `coro` on the running loop and own it; without a name it is called as its function.
 
-        The caller may await the task and then gets its failure; a failure that nobody claims is reported.
+        The caller may await the task and then gets its failure; a failure that nobody claims is reported. With
+        `awaited=False` nobody is going to, and it is reported at once.
         Raises TaskRefused (limit, shutting down, no running loop here) or TypeError (not a coroutine).
         """
-        return self._start(coro, name, self._on_done)
+        born_s = self._born_s
+        loop = _running_loop()
+        if loop is None or loop is not self._loop or self._closing or len(born_s) >= self.max_tasks:
+            loop = self._admit(loop, coro, name)
+        try:
+            task: asyncio.Task[T] = loop.create_task(coro, name=name or getattr(coro, "__qualname__", None))
+        except RuntimeError as error:
+            self._refuse(coro, name, str(error))
+        except Exception:
+            # asyncio says TypeError, or what the object's `__repr__` raises into its message.
+            self._refuse_type(coro, name)
+        spawner = _current_task(loop)
+        if spawner in born_s:
+            self._spawner[task] = spawner
+        born_s[task] = monotonic()
+        self._total += 1
+        task.add_done_callback(self._on_done if awaited else self._on_forgotten_done, context=self._context)
+        return task
 
     def fire_and_forget(self, coro: AnyCoroutine, name: str | None = None) -> None:
         """Run `coro` to its end for its effect; its failure or refusal is reported, never raised.
@@ -175,7 +193,7 @@ class UnifiedTaskManager:
             if loop is None:
                 self._hand_over(coro, name)
             else:
-                self._start(coro, name, self._on_forgotten_done)
+                self.create_task(coro, name, awaited=False)
                 if asyncio.current_task(loop) is None:
                     # A signal handler may run while the loop sleeps in its selector: make it look at its queue.
                     loop.call_soon_threadsafe(_nothing)
@@ -228,7 +246,7 @@ class UnifiedTaskManager:
             members = [task for task in scope.tasks() if task is not here]
             for task in reversed(members):
                 self.cancel(task, f"scope {scope.path!r} was left")
-            late = await _wait_through_cancel(members, _SCOPE_EXIT_S) if members else ()
+            late = await wait_through_cancel(members, _SCOPE_EXIT_S) if members else ()
             if late:
                 self._report_late(f"scope {scope.path!r} was left but tasks in it go on", late)
 
@@ -276,10 +294,14 @@ class UnifiedTaskManager:
             self._born_s.copy(),  # in one step: seen from another thread, it changes at any moment
             spawner_of=self._spawner.get,
             scope_of=lambda task: scope.path if (scope := self._scope_of.get(task)) is not None else "",
-            cancelled_by=self._cancelled_by.get,
+            cancelled_by=self._why_cancelled,
             running=asyncio.current_task(loop) if loop is not None else None,
             loop_thread=self._loop_thread,
         )
+
+    def _why_cancelled(self, task: asyncio.Task[Any]) -> str | None:
+        why = self._cancelled_by.get(task)
+        return _SHUTS_DOWN if why is None and self._closing and task.cancelling() else why
 
     def set_error_handler(self, callback: ErrorHandler | None) -> None:
         """Let `callback(exception, context)` have every unclaimed failure; None writes them to the log."""
@@ -331,7 +353,7 @@ class UnifiedTaskManager:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
         here = asyncio.current_task()
-        generations = self._generations(exclude=here)
+        generations = spawned_generations([task for task in self._born_s if task is not here], self._spawner)
         cleaning_up: list[asyncio.Task[Any]] = []
         while generations:
             generation = generations.pop()
@@ -340,72 +362,29 @@ class UnifiedTaskManager:
                     # A second cancellation would cut its clean-up short; it comes only if the first is ignored.
                     cleaning_up.append(task)
                 elif task.get_loop() is loop:
-                    self._cancelled_by[task] = _SHUTS_DOWN
-                    task.cancel(_SHUTS_DOWN)
+                    # Without a reason, which would cost more than all the rest; `snapshot` knows it.
+                    task.cancel()
                 else:
                     self.cancel(task, _SHUTS_DOWN)
             # Each generation gets an equal share of what is left, so that a stubborn child cannot keep its
             # spawner from being cancelled in time.
             share = max(0.0, deadline - loop.time()) / (len(generations) + 1 + bool(cleaning_up))
-            await self._wait_gone(generation, share)
+            await wait_gone(generation, self._born_s, share)
         for task in cleaning_up:
             if task in self._born_s:
                 self.cancel(task, _SHUTS_DOWN)
         others = [task for task in self._born_s if task is not here]
-        await self._wait_gone(others, max(0.0, deadline - loop.time()))
-        for task in list(self._unclaimed):
-            self._report_unclaimed(task)
+        await wait_gone(others, self._born_s, deadline - loop.time())
+        self._unclaimed.report_all()
         late = [task for task in self._born_s if task is not here]
         if late:
             self._report_late(f"tasks went on for {timeout:g} s after being cancelled: {len(late)}", late)
         return self._stragglers(late)
 
-    def _generations(self, exclude: asyncio.Task[Any] | None) -> list[list[asyncio.Task[Any]]]:
-        """Live tasks by how many managed spawners stand above them; oldest first in each."""
-        if not self._spawner:
-            return [[task for task in self._born_s if task is not exclude]]
-        depths: dict[asyncio.Task[Any], int] = {}
-
-        def depth(task: asyncio.Task[Any]) -> int:
-            chain = []
-            while task not in depths and task in self._spawner:
-                chain.append(task)
-                task = self._spawner[task]
-            found = depths.setdefault(task, 0)
-            for child in reversed(chain):
-                found += 1
-                depths[child] = found
-            return found
-
-        generations: list[list[asyncio.Task[Any]]] = []
-        for task in list(self._born_s):
-            if task is exclude:
-                continue
-            level = depth(task)
-            while len(generations) <= level:
-                generations.append([])
-            generations[level].append(task)
-        return [generation for generation in generations if generation]
-
-    async def _wait_gone(self, tasks: Collection[asyncio.Task[Any]], timeout: float) -> None:
-        """Wait until all of `tasks` are gone, at most `timeout` seconds: one future, however many tasks."""
-        loop = asyncio.get_running_loop()
-        alive = [task for task in tasks if task in self._born_s]
-        if not alive:
-            return
-        waiter = _GoneWaiter(alive, loop.create_future())
-        self._waiters.append(waiter)
-        timer = loop.call_later(timeout, waiter.settle)
-        try:
-            await waiter.future
-        finally:
-            timer.cancel()
-            self._waiters.remove(waiter)
-
     def _stragglers(self, tasks: Collection[asyncio.Task[Any]]) -> tuple[TaskSnapshot, ...]:
         if not tasks:
             return ()
-        late = set(tasks) - {_current_task()}
+        late = set(tasks) - {asyncio.current_task()}
         return tuple(snapshot for snapshot in self.snapshot() if snapshot.task() in late)
 
     def _report_late(self, message: str, tasks: Collection[asyncio.Task[Any]]) -> None:
@@ -413,36 +392,18 @@ class UnifiedTaskManager:
 
     # -- the life of one task ------------------------------------------------------------------------------------
 
-    def _start(
-        self,
-        coro: Coroutine[Any, Any, T],
-        name: str | None,
-        on_done: Callable[[asyncio.Task[Any]], None],
-    ) -> asyncio.Task[T]:
-        born_s = self._born_s
-        loop = _running_loop()
+    def _admit(
+        self, loop: asyncio.AbstractEventLoop | None, coro: object, name: str | None
+    ) -> asyncio.AbstractEventLoop:
+        """Let a task in where something is not as it was for the last one, or refuse it."""
         if loop is None:
             self._refuse(coro, name, "no event loop runs in this thread; fire_and_forget works from any thread")
-        if loop is not self._loop:
-            self._use_running_loop()
+        self._use_running_loop()
         if self._closing:
             self._refuse(coro, name, "the task manager is shut down")
-        if len(born_s) >= self.max_tasks:
+        if len(self._born_s) >= self.max_tasks:
             self._refuse(coro, name, f"{self.max_tasks} tasks are alive, which is the limit")
-        try:
-            task: asyncio.Task[T] = loop.create_task(coro, name=name)
-        except RuntimeError as error:
-            self._refuse(coro, name, str(error))
-        except Exception:
-            # asyncio says TypeError, or what the object's `__repr__` raises into its message.
-            self._refuse_type(coro, name)
-        spawner = asyncio.current_task(loop)
-        if spawner in born_s:
-            self._spawner[task] = spawner
-        born_s[task] = monotonic()
-        self._total += 1
-        task.add_done_callback(on_done, context=self._context)
-        return task
+        return loop
 
     def _use_running_loop(self) -> None:
         """Belong to the loop that runs here, if one does; what is left of a dead one is closed and told."""
@@ -450,7 +411,7 @@ class UnifiedTaskManager:
         if loop is None or loop is self._loop:
             return
         if self._loop is not None and self._loop.is_closed():
-            _abandon(self._born_s, self._unclaimed, self.report)
+            abandon(self._born_s, self._unclaimed.tasks, self.report)
             self._spawner.clear()
             self._scope_of.clear()
             self._cancelled_by.clear()
@@ -466,7 +427,7 @@ class UnifiedTaskManager:
             self._refuse_type(coro, name)
         if loop is None or loop.is_closed() or not loop.is_running():
             self._refuse(coro, name, "no event loop runs that could take it")
-        parcel = _Parcel(coro, lambda lost: self._report_lost(lost, name))
+        parcel = Parcel(coro, lambda lost: self._report_lost(lost, name))
 
         def unpack() -> None:
             self.fire_and_forget(parcel.take(), name)
@@ -483,56 +444,30 @@ class UnifiedTaskManager:
             self.report(refusal, refusal.name)
 
     def _done(self, task: asyncio.Task[Any]) -> None:
-        self._born_s.pop(task, None)
-        if self._spawner or self._scope_of or self._waiters or self._cancelled_by:
+        del self._born_s[task]
+        if self._spawner or self._scope_of or self._cancelled_by:
             self._forget_relations(task)
         # Reading `exception()` would count as claiming it.
         if task._exception is not None:
             self._failed += 1
             if isinstance(task._exception, Exception):
-                # Those who await the task get its failure in the callbacks that come after this one.
-                self._unclaimed[task] = None
-                task.get_loop().call_soon(self._look_for_claim, task, 0)
+                self._unclaimed.watch(task)
             else:
                 # An exit goes up through the loop: nobody will be there to claim it.
-                self._report_failure(task)
+                self.report(claim_failure(task), task.get_name())
 
     def _forgotten_done(self, task: asyncio.Task[Any]) -> None:
-        self._born_s.pop(task, None)
-        if self._spawner or self._scope_of or self._waiters or self._cancelled_by:
+        del self._born_s[task]
+        if self._spawner or self._scope_of or self._cancelled_by:
             self._forget_relations(task)
-        exception = task._exception
-        if exception is not None:
+        if task._exception is not None:
             self._failed += 1
-            task._log_traceback = False  # claimed here, for nobody else will
-            self.report(exception, task.get_name())
+            self.report(claim_failure(task), task.get_name())
 
     def _forget_relations(self, task: asyncio.Task[Any]) -> None:
         self._spawner.pop(task, None)
         self._scope_of.pop(task, None)
         self._cancelled_by.pop(task, None)
-        for waiter in self._waiters:
-            waiter.look()
-
-    def _look_for_claim(self, task: asyncio.Task[Any], looks: int) -> None:
-        # Held by the table of unclaimed tasks, by the handle that calls us and by our argument only: nobody else can
-        # ever await this task, so its failure need not wait.
-        if sys.getrefcount(task) <= _REFERENCES_OF_ABANDONED or looks == len(_UNCLAIMED_S):
-            self._report_unclaimed(task)
-        elif task._log_traceback:
-            task.get_loop().call_later(_UNCLAIMED_S[looks], self._look_for_claim, task, looks + 1)
-        else:
-            self._unclaimed.pop(task, None)
-
-    def _report_unclaimed(self, task: asyncio.Task[Any]) -> None:
-        self._unclaimed.pop(task, None)
-        if task._log_traceback:
-            self._report_failure(task)
-
-    def _report_failure(self, task: asyncio.Task[Any]) -> None:
-        exception = task.exception()
-        if exception is not None:
-            self.report(exception, task.get_name())
 
     def report(self, exception: BaseException, context: str) -> None:
         """Give `exception` to the error handler, or to the log where there is none; never raises."""
@@ -570,83 +505,8 @@ class UnifiedTaskManager:
         log_safely(logger, logging.WARNING, "task %r refused: %s", _name_of(coro, name), reason)
 
 
-class _GoneWaiter:
-    """A future that is done when all of some tasks have ended."""
-
-    __slots__ = ("_tasks", "future")
-
-    def __init__(self, tasks: list[asyncio.Task[Any]], future: asyncio.Future[None]) -> None:
-        self._tasks = tasks
-        self.future = future
-
-    def look(self) -> None:
-        """Look whether all have ended; each task is looked past once, however often this is called."""
-        tasks = self._tasks
-        while tasks and tasks[-1].done():
-            tasks.pop()
-        if not tasks:
-            self.settle()
-
-    def settle(self) -> None:
-        if not self.future.done():
-            self.future.set_result(None)
-
-
-class _Parcel:
-    """A coroutine on its way to another thread's loop; given to `on_lost` if the loop dies before it unpacks."""
-
-    __slots__ = ("_coro", "_on_lost")
-
-    def __init__(self, coro: AnyCoroutine, on_lost: Callable[[AnyCoroutine], None]) -> None:
-        self._coro: AnyCoroutine | None = coro
-        self._on_lost = on_lost
-
-    def take(self) -> AnyCoroutine:
-        coro, self._coro = self._coro, None
-        assert coro is not None, "a parcel is unpacked once"
-        return coro
-
-    def __del__(self) -> None:
-        if self._coro is not None:
-            self._on_lost(self._coro)
-
-
-async def _wait_through_cancel(tasks: Collection[asyncio.Task[Any]], timeout: float) -> Collection[asyncio.Task[Any]]:
-    """Wait for `tasks`, at most `timeout` seconds; a first cancellation waits with us, a second ends the wait.
-
-    Returns the tasks that are not done; a cancellation is raised again once the wait is over.
-    """
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + timeout
-    try:
-        return (await asyncio.wait(tasks, timeout=timeout))[1]
-    except asyncio.CancelledError:
-        await asyncio.wait(tasks, timeout=max(0.0, deadline - loop.time()))
-        raise
-
-
-def _abandon(
-    born_s: dict[asyncio.Task[Any], float], unclaimed: dict[asyncio.Task[Any], None], report: ErrorHandler
-) -> None:
-    """Close what tasks of dead loops still hold, and report those that failed when nobody could be told any more."""
-    for task in [*born_s, *unclaimed]:
-        if not task.get_loop().is_closed():
-            continue
-        born_s.pop(task, None)
-        unclaimed.pop(task, None)
-        if not task.done():
-            task._log_destroy_pending = False  # type: ignore[attr-defined]
-            close_coroutine(task.get_coro())
-        elif task._log_traceback:
-            report(cast(BaseException, task.exception()), task.get_name())
-
-
 def _log_failure(exception: BaseException, context: str) -> None:
     log_safely(logger, logging.ERROR, "%s failed", context, exc_info=exception)
-
-
-def _current_task() -> asyncio.Task[Any] | None:
-    return asyncio.current_task() if asyncio._get_running_loop() is not None else None
 
 
 def _name_of(coro: object, name: str | None) -> str:
@@ -655,23 +515,6 @@ def _name_of(coro: object, name: str | None) -> str:
 
 def _nothing() -> None:
     return
-
-
-def _count_references_of_abandoned() -> int:
-    """What `sys.getrefcount` says of an object held by a dict, by a handle's arguments and by our own parameter."""
-
-    class Look:
-        def look(self, thing: object, looks: int) -> int:
-            return sys.getrefcount(thing)
-
-    arguments = (object(), 0)
-    table = dict.fromkeys(arguments[:1])
-    count: int = contextvars.Context().run(Look().look, *arguments)
-    del table
-    return count
-
-
-_REFERENCES_OF_ABANDONED = _count_references_of_abandoned()
 
 
 # -- the one for the whole program -------------------------------------------------------------------------------
