@@ -65,3 +65,9 @@ def test_the_engine_never_loads_the_terminal() -> None:
     engine = modules_of("openhcs.core", openhcs.core.__path__)
     assert "openhcs.core.compiler" in engine
     assert "prompt_toolkit" not in loaded_by(*engine)
+
+
+def test_the_explorer_needs_the_standard_library_only() -> None:
+    """Authors of other programs pay for no dependency: neither prompt_toolkit nor pytest, unless they ask for them."""
+    assert loaded_by("openhcs.testing.explore") == {"openhcs"}
+    assert loaded_by("openhcs.testing.explore.headless") <= {"openhcs", "prompt_toolkit", "pygments", "wcwidth"}

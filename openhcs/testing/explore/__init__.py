@@ -26,7 +26,7 @@ Always looked for: coroutines never awaited, exceptions never retrieved, leaked 
 the loop's exception handler, deadlock, livelock, and the scenario's own exceptions. docs/explorer.md says the rest.
 
 Here is nothing of the workbench: asyncio and the standard library are all that is imported. The pytest plugin is in
-`plugin`, prompt_toolkit's headless application in `prompt_toolkit`; neither is imported from here.
+`plugin`, prompt_toolkit's application without a terminal in `headless`; neither is imported from here.
 """
 
 from openhcs.testing.explore.api import explore, replay

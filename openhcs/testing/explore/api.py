@@ -84,15 +84,16 @@ def explore(
     plan = Exploration(made, cut, dict(nightly or {}), dict(weekly or {}))
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        if not inspect.iscoroutinefunction(function):
+        if not inspect.iscoroutinefunction(function) or "world" not in inspect.signature(function).parameters:
             raise TypeError(f"not a scenario: {function!r}; expected `async def {function.__name__}(world)`")
 
-        @functools.wraps(function)
-        def test(**fixtures: Any) -> None:
-            ran = explore_all(functools.partial(function, **fixtures), made, cut, name=function.__qualname__)
-            ran.require_proved()
+        parameters = [each for each in inspect.signature(function).parameters.values() if each.name != "world"]
 
-        parameters = list(inspect.signature(function).parameters.values())[1:]
+        @functools.wraps(function)
+        def test(*args: Any, **fixtures: Any) -> None:
+            scenario = functools.partial(_with_world, function, args, fixtures)
+            explore_all(scenario, made, cut, name=function.__qualname__).require_proved()
+
         test.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # a test runner's fixtures
         test.exploration = replace(plan, scenario=function)  # type: ignore[attr-defined]  # found by the plugin
         return test
@@ -162,6 +163,10 @@ def replay(scenario: Scenario, token: Token | str, *, steps: int = 10_000, name:
     outcome = Outcome.VIOLATED if examples else Outcome.REPLAYED
     depth = len(run.record.options)
     return Verdict(name or _name(scenario), outcome, bounds, 1, depth, time.perf_counter() - began, examples)
+
+
+def _with_world(function: Callable[..., Any], args: tuple[Any, ...], fixtures: dict[str, Any], world: World) -> Any:
+    return function(*args, world=world, **fixtures)
 
 
 def _example(runs: Room, bounds: Bounds, run: Run, number: int, seen: int) -> CounterExample:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import linecache
+import os
 import types
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +11,9 @@ from typing import Any, Final
 
 __all__ = ["Location", "location_of_coroutine", "location_of_traceback", "stack_lines"]
 
-_MACHINERY: Final = (str(Path(asyncio.__file__).parent), str(Path(__file__).parent))
-"""Frames below these folders are how, not where: asyncio, and the explorer itself."""
+_EXPLORER: Final = str(Path(__file__).parent)
+_LIBRARIES: Final = (str(Path(os.__file__).parent), "site-packages", "dist-packages")
+"""Frames of the standard library and of installed packages say how, not where."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,19 @@ class Location:
         return linecache.getline(self.file, self.line).strip()
 
 
+def _is_library(file: str) -> bool:
+    return any(part in file for part in _LIBRARIES)
+
+
+def _called(frame: types.FrameType) -> str:
+    module = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+    return f"{module}.{frame.f_code.co_qualname}"
+
+
 def _short(file: str) -> str:
+    for packages in _LIBRARIES[1:]:
+        if packages in file:
+            return file.rpartition(packages)[2].lstrip("/\\")
     try:
         return str(Path(file).relative_to(Path.cwd()))
     except ValueError:
@@ -68,20 +81,23 @@ def _frames(coroutine: Any) -> list[types.FrameType]:
 
 def location_of_coroutine(coroutine: Any) -> Location | None:
     """The innermost line of the program's own code at which this coroutine waits; None before it starts."""
-    frames = [frame for frame in _frames(coroutine) if frame.f_lasti >= 0]
-    own = [frame for frame in frames if not frame.f_code.co_filename.startswith(_MACHINERY)]
-    if not own:
-        return _location(frames[-1]) if frames and coroutine.cr_await is not None else None
-    inside = frames[frames.index(own[-1]) + 1 :]
-    return _location(own[-1], inside[0].f_code.co_qualname if inside else "")
+    if isinstance(coroutine, types.CoroutineType) and not coroutine.cr_suspended:
+        return None
+    frames = [frame for frame in _frames(coroutine) if not frame.f_code.co_filename.startswith(_EXPLORER)]
+    if not frames:
+        return None
+    own = [frame for frame in frames if not _is_library(frame.f_code.co_filename)]
+    innermost = own[-1] if own else frames[0]
+    called = frames[frames.index(innermost) + 1 :]
+    return _location(innermost, _called(called[0]) if called else "")
 
 
 def location_of_traceback(error: BaseException) -> Location | None:
     """The innermost line of the program's own code in the traceback."""
     found, last = error.__traceback__, None
     while found is not None:
-        if not found.tb_frame.f_code.co_filename.startswith(_MACHINERY):
-            code = found.tb_frame.f_code
+        code = found.tb_frame.f_code
+        if last is None or not (code.co_filename.startswith(_EXPLORER) or _is_library(code.co_filename)):
             last = Location(code.co_qualname, code.co_filename, found.tb_lineno)
         found = found.tb_next
     return last

@@ -127,8 +127,6 @@ class Outside:
 
     def enabled(self, now: float) -> list[OutsideEvent]:
         """The events whose guard holds at this moment, in the order of their registration."""
-        if not self.events:
-            return self.events
         found = []
         for event in self.events:
             if event.guard is None or event.guard():

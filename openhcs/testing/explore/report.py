@@ -24,7 +24,7 @@ def report_of(verdict: Verdict, command: str = "") -> str:
 def _of_example(verdict: Verdict, example: CounterExample, command: str) -> Iterator[str]:
     yield f"VIOLATED  {example.violation.sentence}"
     yield ""
-    spent = ", ".join(f"{count} {word}" for word, count in example.spent.items()) or "nothing"
+    spent = ", ".join(f"{word} {count}" for word, count in example.spent.items()) or "nothing"
     yield f"  scenario  {verdict.scenario}"
     yield f"  found by  run {example.found:,} of {verdict.schedules:,}; this schedule spends {spent}"
     yield f"  order     {verdict.bounds.order}, {verdict.bounds.order.claim}"

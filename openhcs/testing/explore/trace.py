@@ -12,6 +12,9 @@ from openhcs.testing.explore.outside import name_of
 
 __all__ = ["Choice", "Recorder", "Step", "task_of"]
 
+_SEEN_AS_STEPS = ("wake", "outside", "thread")
+"""Kinds of choice that need no line of their own: what they let happen follows."""
+
 
 @dataclass(slots=True)
 class Choice:
@@ -54,8 +57,7 @@ class Recorder:
     def choose(self, kind: str, option: int, labels: Sequence[str]) -> None:
         """A choice was made."""
         self._choices += 1
-        # Without its timer, an idle loop has to take the first event: that is no deviation, and yet worth telling.
-        if option:
+        if option and kind not in _SEEN_AS_STEPS:
             choice = Choice(self._choices, kind, option, labels)
             if self._open is not None:
                 self._open.inner.append(choice)
