@@ -11,6 +11,7 @@
 
     verdict = explore(scenario, Bounds(cancels=1))     # without pytest: PROVED, VIOLATED or CUT
     replay(scenario, "x1:fifo:c1f0r0s0:02:33")         # one schedule again
+    sample(scenario, Bounds(cancels=3), seed=1)        # drawn by chance, where not all can be run: SAMPLED
 
 The world of a scenario:
 
@@ -29,7 +30,7 @@ Here is nothing of the workbench: asyncio and the standard library are all that 
 `plugin`, prompt_toolkit's application without a terminal in `headless`; neither is imported from here.
 """
 
-from openhcs.testing.explore.api import explore, replay
+from openhcs.testing.explore.api import explore, replay, sample
 from openhcs.testing.explore.bounds import UNLIMITED, Bounds, Order, Tier
 from openhcs.testing.explore.errors import ExploreError, NonDeterminism, TokenError, UnsupportedCall
 from openhcs.testing.explore.token import Token
@@ -38,7 +39,7 @@ from openhcs.testing.explore.violation import Kind, Violation
 from openhcs.testing.explore.world import World
 
 __all__ = [
-    "explore", "replay",
+    "explore", "replay", "sample",
     "Bounds", "Order", "Tier", "UNLIMITED", "World",
     "Verdict", "Outcome", "CounterExample", "ScheduleViolated", "Violation", "Kind", "Token",
     "ExploreError", "NonDeterminism", "TokenError", "UnsupportedCall",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, overload
@@ -14,13 +14,15 @@ from openhcs.testing.explore.bounds import Bounds, Order, Tier
 from openhcs.testing.explore.errors import NonDeterminism
 from openhcs.testing.explore.minimise import smallest
 from openhcs.testing.explore.run import Room, Run, Scenario, origins_kept, room
+from openhcs.testing.explore.sampling import Method, sampled_schedules
 from openhcs.testing.explore.schedule import Schedule
 from openhcs.testing.explore.search import Limits, Progress, every_schedule
 from openhcs.testing.explore.token import Token
 from openhcs.testing.explore.trace import Recorder
 from openhcs.testing.explore.verdict import CounterExample, Outcome, Verdict
+from openhcs.testing.explore.world import World
 
-__all__ = ["Exploration", "explore", "replay"]
+__all__ = ["Exploration", "explore", "replay", "sample"]
 
 
 @overload
@@ -121,32 +123,72 @@ class Exploration:
 
 def explore_all(scenario: Scenario, bounds: Bounds, limits: Limits, *, every: bool = False, name: str = "") -> Verdict:
     """Run every schedule within `bounds`."""
-    began = time.perf_counter()
-    progress = Progress()
-    found: dict[str, tuple[Run, int, int]] = {}
+    began, progress = time.perf_counter(), Progress()
     with room(scenario) as runs:
-        for run in every_schedule(runs, bounds, limits, progress):
-            if run.violations:
-                label = run.violations[0].label
-                first, number, seen = found.get(label, (run, progress.schedules, 0))
-                found[label] = (first, number, seen + 1)
-                if not every:
-                    break
-        examples = tuple(_example(runs, bounds, *entry) for entry in found.values())
-    if examples:
-        outcome = Outcome.VIOLATED
-    else:
-        outcome = Outcome.CUT if progress.stopped_by else Outcome.PROVED
+        examples = _examples(runs, bounds, every_schedule(runs, bounds, limits, progress), progress, every)
+    outcome = Outcome.VIOLATED if examples else Outcome.PROVED if progress.complete else Outcome.CUT
+    return _verdict(scenario, name, outcome, bounds, progress, began, examples)
+
+
+def sample(
+    scenario: Scenario,
+    bounds: Bounds,
+    *,
+    schedules: int | None = 1000,
+    seconds: float | None = None,
+    method: Method | str = Method.RANDOM,
+    seed: int = 0,
+    changes: int = 3,
+    every: bool = False,
+    name: str = "",
+) -> Verdict:
+    """Run schedules drawn by chance: for what cannot be exhausted. The verdict is VIOLATED or SAMPLED, never PROVED.
+
+    Args:
+        method: "random", or "pct" for random priorities that change at a few random moments.
+        seed: the same seed draws the same schedules.
+        changes: how many moments for "pct".
+    """
+    began, progress = time.perf_counter(), Progress()
+    method = Method(method)
+    limits = Limits(seconds, schedules)
+    with room(scenario) as runs:
+        drawn = sampled_schedules(runs, bounds, limits, progress, method, seed, changes)
+        examples = _examples(runs, bounds, drawn, progress, every)
+    progress.stopped_by = f"method {method}, seed {seed}"
+    outcome = Outcome.VIOLATED if examples else Outcome.SAMPLED
+    return _verdict(scenario, name, outcome, bounds, progress, began, examples)
+
+
+def _examples(
+    runs: Room, bounds: Bounds, tried: Iterator[Run], progress: Progress, every: bool
+) -> tuple[CounterExample, ...]:
+    """The smallest counter-example of each class of violation, or of the first."""
+    found: dict[str, tuple[Run, int, int]] = {}
+    for run in tried:
+        if run.violations:
+            label = run.violations[0].label
+            first, number, seen = found.get(label, (run, progress.schedules, 0))
+            found[label] = (first, number, seen + 1)
+            if not every:
+                break
+    return tuple(_example(runs, bounds, *entry) for entry in found.values())
+
+
+def _verdict(
+    scenario: Scenario,
+    name: str,
+    outcome: Outcome,
+    bounds: Bounds,
+    progress: Progress,
+    began: float,
+    examples: tuple[CounterExample, ...],
+) -> Verdict:
+    seconds = time.perf_counter() - began
     return Verdict(
-        name or _name(scenario),
-        outcome,
-        bounds,
-        progress.schedules,
-        progress.depth,
-        time.perf_counter() - began,
-        examples,
-        progress.stopped_by,
-    )
+        name or _name(scenario), outcome, bounds, progress.schedules, progress.depth, seconds, examples,
+        progress.stopped_by, progress.complete,
+    )  # fmt: skip
 
 
 def replay(scenario: Scenario, token: Token | str, *, steps: int = 10_000, name: str = "") -> Verdict:

@@ -18,8 +18,8 @@ class NonDeterminism(ExploreError):
 
     def __init__(self, choice: int, found: str, expected: str) -> None:
         super().__init__(
-            f"not the same choices: choice {choice} met {found}; expected {expected}. If this is a replay, the token is "
-            "older than the program: explore again. Otherwise the program depends on what the explorer does not "
+            f"not the same choices: choice {choice} met {found}; expected {expected}. If this is a replay, the token "
+            "is older than the program: explore again. Otherwise the program depends on what the explorer does not "
             "control: patch it with world.patch, or build it anew in the scenario"
         )
         self.choice = choice

@@ -78,7 +78,7 @@ class ScriptedInput(Input):
         return keys
 
     def attach(self, input_ready_callback: Callable[[], None]) -> AbstractContextManager[None]:
-        return self._with(self._ready + [input_ready_callback])
+        return self._with([*self._ready, input_ready_callback])
 
     def detach(self) -> AbstractContextManager[None]:
         return self._with(self._ready[:-1])
@@ -111,7 +111,9 @@ def _key_of(name: str) -> Keys | str:
     except ValueError:
         if len(name) == 1:
             return name
-        raise ValueError(f"not a key: {name!r}; expected one character or a name such as 'enter', 'c-c', 'f1'") from None
+        raise ValueError(
+            f"not a key: {name!r}; expected one character or a name such as 'enter', 'c-c', 'f1'"
+        ) from None
 
 
 class _SizedOutput(DummyOutput):

@@ -11,7 +11,10 @@ import asyncio
 import contextvars
 import heapq
 import itertools
+import weakref
+from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from openhcs.testing.explore.bounds import Budget, Order
@@ -57,11 +60,15 @@ class ExploredFuture(asyncio.Future[Any]):
 class ExploringLoop(RefusesTheRealWorld, asyncio.BaseEventLoop):
     """Runs one schedule. Made by `run.run_schedule`; a program meets it as its running loop."""
 
-    _ready: Any
-    _thread_id: int | None
+    # What BaseEventLoop has and the stubs do not tell.
+    _ready: deque[asyncio.Handle]
+    _asyncgens: weakref.WeakSet[Any]
+    _task_factory: object
+    _check_closed: Callable[[], None]
 
     def __init__(self, schedule: Schedule, steps: int, recorder: Recorder | None) -> None:
         super().__init__()
+        self.set_debug(False)
         self.schedule = schedule
         self.oracles = Oracles()
         self.outside = Outside()
@@ -93,7 +100,7 @@ class ExploringLoop(RefusesTheRealWorld, asyncio.BaseEventLoop):
         """Numbers for what must be told apart in the same way in every run."""
         return next(self._numbers)
 
-    def call_at(
+    def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.TimerHandle:
         """As asyncio's; timers that are due at the same time run in the order in which they were set."""
@@ -106,7 +113,7 @@ class ExploringLoop(RefusesTheRealWorld, asyncio.BaseEventLoop):
         """A future with a reproducible hash."""
         return ExploredFuture(loop=self)
 
-    def create_task(self, coro: Any, *, name: str | None = None, **kwargs: Any) -> asyncio.Task[Any]:
+    def create_task(self, coro: Any, *, name: object = None, **kwargs: Any) -> asyncio.Task[Any]:
         """A task with a reproducible hash and name, watched by the oracles."""
         self._check_closed()
         task: asyncio.Task[Any]
@@ -118,7 +125,9 @@ class ExploringLoop(RefusesTheRealWorld, asyncio.BaseEventLoop):
         self.oracles.tasks.append(task)
         return task
 
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
+    def run_in_executor(  # type: ignore[override]
+        self, executor: Any, func: Callable[..., Any], *args: Any
+    ) -> Any:
         """A thread that runs `func` and ends when the schedule says so."""
         self._check_closed()
         future = self.outside.start_thread(func, args, self.turn, len(self._ready))
@@ -131,7 +140,9 @@ class ExploringLoop(RefusesTheRealWorld, asyncio.BaseEventLoop):
         if handled and not self.oracles.muted:
             super().call_exception_handler(context)
 
-    def add_signal_handler(self, sig: int, callback: Callable[..., object], *args: Any) -> None:
+    def add_signal_handler(  # type: ignore[override]
+        self, sig: int, callback: Callable[..., object], *args: Any
+    ) -> None:
         """Keep the handler; `World.signal` calls it."""
         self.signal_handlers[sig] = asyncio.Handle(callback, args, self, None)
 
@@ -144,6 +155,11 @@ class ExploringLoop(RefusesTheRealWorld, asyncio.BaseEventLoop):
 
     def _process_events(self, event_list: Any) -> None:
         """There is no selector."""
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the scenario came to its end."""
+        return self.main is not None and self.main.done()
 
     # -- one iteration -------------------------------------------------------------------------------------------
 
@@ -202,13 +218,14 @@ class ExploringLoop(RefusesTheRealWorld, asyncio.BaseEventLoop):
         events = self.outside.enabled(self._now)
         calm = self._is_idle()
         if calm:
-            if self._tell_idle():
-                calm = False
-            else:
-                woken = self._wake(events)
-                if woken is None:
-                    return
-                calm = not woken
+            if not self._idle_conditions_hold():
+                return
+            calm = not self._tell_idle()
+        if calm:
+            woken = self._wake(events)
+            if woken is None:
+                return
+            calm = not woken
         due = self._due_timers()
         while self._timers and (due or self._ready) and self._slow_step():
             due += self._due_timers()
@@ -218,15 +235,18 @@ class ExploringLoop(RefusesTheRealWorld, asyncio.BaseEventLoop):
         self._let_outside_happen(events, calm)
         for timer in due:
             self._run(timer)
+        if due:
+            # A timer may be what cancels: behind the others that are due, before any of those they wake.
+            self._let_outside_happen([], False)
 
     def _is_idle(self) -> bool:
         return not self._ready and not (self._timers and self._timers[0][0] <= self._now)
 
+    def _idle_conditions_hold(self) -> bool:
+        return not any(self.oracles.report(each.violation(Kind.INVARIANT)) for each in self.oracles.when_idle)
+
     def _tell_idle(self) -> bool:
-        """Check what must hold when nothing is scheduled, and wake who waits for that."""
-        for condition in self.oracles.when_idle:
-            if self.oracles.report(condition.violation(Kind.INVARIANT)):
-                return True
+        """Wake who waits for nothing to be scheduled; whether somebody did."""
         waiters, self.idle_waiters = self.idle_waiters, []
         for waiter in waiters:
             if not waiter.done():
@@ -254,7 +274,7 @@ class ExploringLoop(RefusesTheRealWorld, asyncio.BaseEventLoop):
         self.oracles.report_deadlock([event.name for event in self.outside.events])
         return None
 
-    def _may_end(self, thread: Any) -> bool:
+    def _may_end(self, thread: ThreadEnd) -> bool:
         return thread.guard is None or bool(thread.guard())
 
     def _due_timers(self) -> list[asyncio.TimerHandle]:
@@ -280,7 +300,7 @@ class ExploringLoop(RefusesTheRealWorld, asyncio.BaseEventLoop):
     def _let_threads_end(self, calm: bool) -> bool:
         """Threads may end: each puts its callback anywhere among those that the last iteration has appended."""
         while True:
-            ends: list[tuple[Any, int]] = []
+            ends: list[tuple[ThreadEnd, int]] = []
             if calm or self.schedule.purse[Budget.RUSH]:
                 length = len(self._ready)
                 for thread in self.outside.threads:
@@ -290,15 +310,13 @@ class ExploringLoop(RefusesTheRealWorld, asyncio.BaseEventLoop):
             if not ends:
                 return calm
             cost = Budget.FREE if calm else Budget.RUSH
-            costs = [Budget.FREE] + [cost] * len(ends)
-            chosen = self._decide(
-                "thread", costs, lambda ends=ends: [_NOTHING, *(_thread_label(*end, len(self._ready)) for end in ends)]
-            )
+            costs = [Budget.FREE, *[cost] * len(ends)]
+            chosen = self._decide("thread", costs, partial(_thread_labels, ends, len(self._ready)))
             if not chosen:
                 return calm
             thread, place = ends[chosen - 1]
             before = len(self._ready)
-            self._fire(thread)
+            self._fire(thread, _thread_label(thread, place, before))
             arrived = [self._ready.pop() for _ in range(len(self._ready) - before)]
             for handle in arrived:
                 self._ready.insert(place, handle)
@@ -313,12 +331,10 @@ class ExploringLoop(RefusesTheRealWorld, asyncio.BaseEventLoop):
                 actions += [event for event in events if not event.happened]
             if purse[Budget.CANCELS]:
                 actions += self.outside.cancellations()
-            if not actions:
+            if not actions or self.oracles.violations:
                 return
             costs = [Budget.FREE, *costs_of(actions, calm)]
-            chosen = self._decide(
-                "outside", costs, lambda actions=actions: [_NOTHING, *(action.label for action in actions)]
-            )
+            chosen = self._decide("outside", costs, partial(_action_labels, actions))
             if not chosen:
                 return
             self._fire(actions[chosen - 1])
@@ -329,6 +345,8 @@ class ExploringLoop(RefusesTheRealWorld, asyncio.BaseEventLoop):
     def _iterate_in_any_order(self) -> None:
         events = self.outside.enabled(self._now)
         calm = self._is_idle()
+        if calm and not self._idle_conditions_hold():
+            return
         if calm and not self._tell_idle():
             woken = self._wake(events)
             if woken is None:
@@ -363,15 +381,15 @@ class ExploringLoop(RefusesTheRealWorld, asyncio.BaseEventLoop):
         kept = [index for index, cost in enumerate(costs) if purse[cost]]
         return kept[self.schedule.decide(kind, [costs[index] for index in kept], _only(labels, kept))]
 
-    def _fire(self, action: Action) -> None:
+    def _fire(self, action: Action, label: str = "") -> None:
         """Let something outside happen, in the context of the run."""
         if isinstance(action, OutsideEvent):
             self.outside.forget(action)
         elif action in self.outside.threads:
-            self.outside.threads.remove(action)  # type: ignore[arg-type]
+            self.outside.threads.remove(action)
             # Its function runs in a thread: it must not find this loop running. An error there ends the exploration.
             if self.recorder is not None:
-                self.recorder.happens(action.label, self._now)
+                self.recorder.happens(label or action.label, self._now)
             asyncio._set_running_loop(None)
             try:
                 action.fire()
@@ -384,19 +402,18 @@ class ExploringLoop(RefusesTheRealWorld, asyncio.BaseEventLoop):
         ready = self._ready
         for _ in range(count):
             handle = ready.popleft()
-            if not handle._cancelled:
-                self._run(handle)
+            self._run(handle)
 
     def _run(self, handle: asyncio.Handle, action: Action | None = None) -> None:
-        if handle._cancelled:
+        if handle._cancelled or self.oracles.violations:
             return
         if self.recorder is None:
             handle._run()
         else:
             self.recorder.step(handle, self._now, action.label if action is not None else "")
-        if self.oracles.every_step and not self.oracles.violations:
-            for condition in self.oracles.every_step:
-                self.oracles.report(condition.violation(Kind.INVARIANT))
+        for condition in self.oracles.every_step:
+            if self.oracles.report(condition.violation(Kind.INVARIANT)):
+                break
 
     # -- the end -------------------------------------------------------------------------------------------------
 
@@ -433,7 +450,16 @@ class ExploringLoop(RefusesTheRealWorld, asyncio.BaseEventLoop):
 
 def _owner(handle: asyncio.Handle) -> str:
     task = task_of(handle)
-    return f"task {task.get_name()!r}" if task is not None else f"callback {name_of(handle._callback)}"
+    callback: Any = handle._callback  # type: ignore[attr-defined]
+    return f"task {task.get_name()!r}" if task is not None else f"callback {name_of(callback)}"
+
+
+def _action_labels(actions: list[Action]) -> list[str]:
+    return [_NOTHING, *(action.label for action in actions)]
+
+
+def _thread_labels(ends: list[tuple[ThreadEnd, int]], length: int) -> list[str]:
+    return [_NOTHING, *(_thread_label(thread, place, length) for thread, place in ends)]
 
 
 def _thread_label(thread: ThreadEnd, place: int, length: int) -> str:

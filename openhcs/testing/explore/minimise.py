@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from openhcs.testing.explore.bounds import Bounds
@@ -20,25 +21,28 @@ def smallest(room: Room, bounds: Bounds, run: Run) -> Run:
     Small means: little spent, few choices that are not the first option, few choices, early options.
     """
     label = run.violations[0].label
-    best, attempts, improved = run, 0, True
-    while improved and attempts < _ATTEMPTS:
-        improved = False
-        options = best.record.options
-        for at in reversed([at for at, option in enumerate(options) if option]):
-            for option in range(options[at]):
-                attempts += 1
-                tried = _try(room, bounds, (*options[:at], option, *options[at + 1 :]))
-                if (
-                    tried is not None
-                    and tried.violations
-                    and tried.violations[0].label == label
-                    and (_size(tried) < _size(best))
-                ):
-                    best, improved = tried, True
-                    break
-            if improved:
-                break
+    best = run
+    attempts = 0
+    changes = _changes(best.record.options)
+    while attempts < _ATTEMPTS and (options := next(changes, None)) is not None:
+        attempts += 1
+        tried = _try(room, bounds, options)
+        if tried is not None and tried.violations and tried.violations[0].label == label and _size(tried) < _size(best):
+            best = tried
+            changes = _changes(best.record.options)
     return best
+
+
+def _changes(options: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    """What differs in one choice: an earlier option, or the same option at an earlier choice."""
+    taken = [at for at, option in enumerate(options) if option]
+    for at in reversed(taken):
+        for option in range(options[at]):
+            yield (*options[:at], option, *options[at + 1 :])
+    for at in taken:
+        for earlier in range(at):
+            if not options[earlier]:
+                yield (*options[:earlier], options[at], *options[earlier + 1 : at], 0, *options[at + 1 :])
 
 
 def _try(room: Room, bounds: Bounds, options: tuple[int, ...]) -> Run | None:

@@ -74,7 +74,7 @@ class Oracles:
         if ended:
             self.tasks = [task for task in self.tasks if not task.done()]
             for task in ended:
-                if not task.cancelled() and task.cancelling() and not task._exception:  # type: ignore[attr-defined]
+                if not task.cancelled() and task.cancelling() and not task._exception:
                     self._report_swallowed(task)
 
     def _report_swallowed(self, task: asyncio.Task[Any]) -> None:
@@ -129,7 +129,7 @@ class Oracles:
             Violation(
                 Kind.DEADLOCK,
                 "nothing can happen",
-                "deadlock: nothing is ready, no timer runs, no outside event can happen, and the scenario has not ended",
+                "deadlock: nothing is ready, no timer runs, nothing outside can happen, and the scenario has not ended",
                 (*tasks, *held_back),
             )
         )

@@ -80,7 +80,7 @@ class ThreadEnd:
         thread.join(_PATIENCE_S)
         if thread.is_alive():
             raise ExploreError(
-                f"a thread does not finish: {self.name}; expected a function that needs nothing from the loop to return. "
+                f"a thread does not finish: {self.name}; expected one that needs nothing from the loop to return. "
                 "One that waits for the loop, as run_coroutine_threadsafe(...).result() does, cannot be explored"
             )
 
@@ -182,13 +182,14 @@ class Outside:
 
 def name_of(function: Callable[..., Any], args: tuple[Any, ...] = ()) -> str:
     """What to call a function in a report: through partials and `Context.run`, down to the one that does the work."""
+    found: Any = function
     while True:
-        if isinstance(function, functools.partial):
-            function, args = function.func, (*function.args, *args)
-        elif getattr(function, "__name__", "") == "run" and args and callable(args[0]):
-            function, args = args[0], args[1:]
+        if isinstance(found, functools.partial):
+            found, args = found.func, (*found.args, *args)
+        elif getattr(found, "__name__", "") == "run" and args and callable(args[0]):
+            found, args = args[0], args[1:]
         else:
-            return str(getattr(function, "__qualname__", type(function).__name__))
+            return str(getattr(found, "__qualname__", type(found).__name__))
 
 
 def costs_of(actions: list[Action], calm: bool) -> list[int]:

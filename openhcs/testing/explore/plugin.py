@@ -11,6 +11,7 @@ reports a category of its own, so that nothing incomplete is counted as passed.
 from __future__ import annotations
 
 import functools
+import gc
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,10 +19,11 @@ from typing import Any, Final
 
 import pytest
 
-from openhcs.testing.explore.api import Exploration, explore_all, replay
+from openhcs.testing.explore.api import Exploration, explore_all, replay, sample
 from openhcs.testing.explore.bounds import Tier
 from openhcs.testing.explore.errors import ExploreError, TokenError
 from openhcs.testing.explore.report import report_of
+from openhcs.testing.explore.sampling import Method
 from openhcs.testing.explore.search import Limits
 from openhcs.testing.explore.token import Token
 from openhcs.testing.explore.verdict import Outcome, Verdict
@@ -39,6 +41,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )  # fmt: skip
     group.addoption("--explore-replay", metavar="TOKEN", help="run one schedule of the one selected test")
     group.addoption("--explore-seconds", type=float, metavar="S", help="give up on a test after so long: CUT")
+    group.addoption("--explore-sample", type=int, metavar="N", help="draw N schedules by chance instead of all")
+    group.addoption("--explore-seed", type=int, default=0, metavar="N", help="the seed of --explore-sample")
     group.addoption("--explore-json", type=Path, metavar="FILE", help="write what was explored")
 
 
@@ -70,6 +74,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             )
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Freeze what was imported, once: else every exploration would look through it for garbage."""
+    if any(exploration_of(item) is not None for item in session.items):
+        gc.collect()
+        gc.freeze()
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Explore a scenario instead of calling it once."""
@@ -98,6 +109,16 @@ def _explore(config: pytest.Config, plan: Exploration, scenario: Any, name: str)
     seconds = config.getoption("--explore-seconds")
     limits = plan.limits if seconds is None else Limits(seconds, plan.limits.schedules)
     bounds = plan.bounds_at(Tier(config.getoption("--explore-tier")))
+    drawn = config.getoption("--explore-sample")
+    if drawn is not None:
+        seed = config.getoption("--explore-seed")
+        # Half and half: each method finds early what the other finds late.
+        walks = sample(scenario, bounds, schedules=drawn - drawn // 2, seconds=seconds, seed=seed, name=name)
+        if walks.outcome is Outcome.VIOLATED or drawn < 2:
+            return walks
+        return sample(
+            scenario, bounds, schedules=drawn // 2, seconds=seconds, method=Method.PCT, seed=seed, name=name
+        ).after(walks)
     return explore_all(scenario, bounds, limits, name=name)
 
 

@@ -5,13 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from openhcs.testing.explore.location import Location
-from openhcs.testing.explore.trace import Choice, Step
+from openhcs.testing.explore.trace import CALLBACK, Choice, Step
 from openhcs.testing.explore.verdict import CounterExample, Outcome, Verdict
 
 __all__ = ["report_of"]
 
 _MARK = ">>>"
-_TEXT_WIDTH = 44
+_WHO_WIDTH = 28
+_DID_WIDTH = 44
+
+_PHRASES = {
+    "_set_result_unless_cancelled": "a sleep is over",
+    "_on_timeout": "a timeout strikes",
+    "_release_waiter": "a timeout strikes",
+    "_on_completion": "something that asyncio.wait waits for is done",
+    "_done_callback": "something that asyncio.gather waits for is done",
+    "_inner_done_callback": "what asyncio.shield protects is done",
+    "_set_state": "what the thread returned arrives",
+    "_call_check_cancel": "the thread is told that nobody waits for it",
+}
+"""What asyncio's own callbacks mean to who does not know them by name."""
 
 
 def report_of(verdict: Verdict, command: str = "") -> str:
@@ -32,7 +45,7 @@ def _of_example(verdict: Verdict, example: CounterExample, command: str) -> Iter
     yield f"  What happened ({_MARK} is what the explorer chose; the rest is what asyncio does by itself):"
     yield ""
     yield from _steps(example)
-    yield f"  {'!!!':>12}  {example.violation.kind}: {example.violation.subject}"
+    yield f"  !!! {example.violation.kind}: {example.violation.subject}"
     if example.violation.details:
         yield ""
         yield from (f"      {line}" for line in example.violation.details)
@@ -43,39 +56,36 @@ def _of_example(verdict: Verdict, example: CounterExample, command: str) -> Iter
 
 
 def _steps(example: CounterExample) -> Iterator[str]:
-    names = [step.who for step in example.trace if isinstance(step, Step)]
-    width = min(max((len(name) for name in names), default=0), 28)
+    steps = [step for step in example.trace if isinstance(step, Step)]
+    who = min(max((len(step.who) for step in steps), default=0), _WHO_WIDTH)
+    did = min(max((len(_did(step)) for step in steps if _where(step)), default=0), _DID_WIDTH)
+    yield f"      {'time':>8}  {'who':{who}}  what"
     for step in example.trace:
         if isinstance(step, Choice):
-            yield f"  {_MARK} {'':8}  {step.label}"
+            yield f"  {_MARK} {'':8}  {'':{who}}  {step.label}"
             continue
         mark = _MARK if step.outside else "   "
-        did, where = _did(step)
-        yield f"  {mark} {step.time:8.3f}  {step.who:{width}}  {did}{where}".rstrip()
+        where = _where(step)
+        place = f"  {where.place}  {where.source}" if where is not None else ""
+        inside = f"  [in {where.inside}]" if where is not None and where.inside and not step.outcome else ""
+        yield f"  {mark} {step.time:8.3f}  {step.who:{who}}  {_did(step):{did if place else 0}}{place}{inside}"
         for inner in step.inner:
             if isinstance(inner, Choice):
-                yield f"  {_MARK} {'':8}  {'':{width}}  {inner.label}"
+                yield f"  {_MARK} {'':8}  {'':{who}}    {inner.label}"
             else:
-                yield f"      {'':8}  {'':{width}}  - {inner}"
+                yield f"      {'':8}  {'':{who}}    - {inner}"
 
 
-def _did(step: Step) -> tuple[str, str]:
+def _did(step: Step) -> str:
     if step.outside:
-        return step.outcome, ""
-    if step.who == "callback":
-        return f"{step.outcome} is called", ""
-    verb = "starts" if step.began is None else "goes on"
-    if step.outcome:
-        return f"{verb}, {step.outcome}", f"{_after(step.began)}"
-    return f"{verb}, waits", _at(step.ended)
+        return step.outcome
+    if step.who == CALLBACK:
+        return _PHRASES.get(step.outcome.rpartition(".")[2], f"{step.outcome} is called")
+    verb = f"gets {step.received}" if step.received else "starts" if step.began is None else "goes on"
+    if not step.outcome:
+        return f"{verb}, waits at"
+    return f"{verb}, {step.outcome}; was at" if step.began is not None else f"{verb}, {step.outcome}"
 
 
-def _after(where: Location | None) -> str:
-    return f"  (had waited at {where.place}: {where.source})" if where else ""
-
-
-def _at(where: Location | None) -> str:
-    if where is None:
-        return ""
-    inside = f"  [in {where.inside}]" if where.inside else ""
-    return f" at {where.place}: {where.source}{inside}"
+def _where(step: Step) -> Location | None:
+    return step.began if step.outcome else step.ended

@@ -71,7 +71,7 @@ class Room:
             world.restore()
             turns, time = loop.turn, loop.time()
             oracles = loop.oracles
-            settled = not oracles.violations and schedule.broken is None
+            settled = not oracles.violations and schedule.broken is None and loop.has_ended
             if not settled:
                 loop.abandon()
             oracles.clear()

@@ -13,7 +13,7 @@ from typing import Protocol
 from openhcs.testing.explore.bounds import Bounds
 from openhcs.testing.explore.errors import NonDeterminism
 
-__all__ = ["FirstOption", "Policy", "Record", "Schedule"]
+__all__ = ["FirstOption", "Labels", "Policy", "Record", "Schedule"]
 
 Labels = Callable[[], Sequence[str]]
 

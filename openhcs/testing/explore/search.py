@@ -42,7 +42,9 @@ class Progress:
     depth: int = 0
     """The most choices that one run made."""
     stopped_by: str = ""
-    """The limit that ended it; empty when nothing was left."""
+    """The limit that ended it."""
+    complete: bool = False
+    """Whether nothing was left to run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ def every_schedule(room: Room, bounds: Bounds, limits: Limits, progress: Progres
         _add_branches(levels, run.record, known)
         level = next((level for level in levels if level), None)
         if level is None:
+            progress.complete = True
             return
         progress.stopped_by = limits.reached(began, progress.schedules)
         if progress.stopped_by:

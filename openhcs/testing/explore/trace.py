@@ -10,7 +10,10 @@ from typing import Any
 from openhcs.testing.explore.location import Location, location_of_coroutine
 from openhcs.testing.explore.outside import name_of
 
-__all__ = ["Choice", "Recorder", "Step", "task_of"]
+__all__ = ["CALLBACK", "Choice", "Recorder", "Step", "task_of"]
+
+CALLBACK = "callback"
+"""Who runs when it is no task."""
 
 _SEEN_AS_STEPS = ("wake", "outside", "thread")
 """Kinds of choice that need no line of their own: what they let happen follows."""
@@ -41,6 +44,8 @@ class Step:
     ended: Location | None
     outcome: str
     """Empty while it waits; else how it ended."""
+    received: str = ""
+    """The exception with which it was woken."""
     outside: bool = False
     inner: list[Choice | str] = field(default_factory=list)
     """The notes of the scenario, and the choices that the step made, in their order."""
@@ -83,13 +88,13 @@ class Recorder:
         if outside:
             step = Step(now, "outside", None, None, outside, outside=True)
         elif task is not None:
-            step = Step(now, task.get_name(), location_of_coroutine(coroutine), None, "")
+            step = Step(now, task.get_name(), location_of_coroutine(coroutine), None, "", _received(task, handle))
         else:
-            step = Step(now, "callback", None, None, name_of(callback, handle._args or ()))  # type: ignore[attr-defined]
+            step = Step(now, CALLBACK, None, None, name_of(callback, tuple(handle._args or ())))
         self.steps.append(step)
         self._open = step
         try:
-            handle._run()  # type: ignore[attr-defined]
+            handle._run()
         finally:
             self._open = None
         if task is not None:
@@ -97,12 +102,25 @@ class Recorder:
             step.outcome = _outcome(task)
 
 
+def _received(task: asyncio.Task[Any], handle: asyncio.Handle) -> str:
+    """What the task is about to be woken with, besides a result."""
+    if task._must_cancel:  # type: ignore[attr-defined]
+        return "CancelledError"
+    for woken_by in handle._args or ():
+        if isinstance(woken_by, asyncio.Future):
+            if woken_by.cancelled():
+                return "CancelledError"
+            error = woken_by._exception  # exception() would count as retrieving it
+            return type(error).__name__ if error is not None else ""
+    return ""
+
+
 def _outcome(task: asyncio.Task[Any]) -> str:
     if not task.done():
         return ""
     if task.cancelled():
         return "ends cancelled"
-    error = task._exception  # type: ignore[attr-defined]  # reading it by exception() would count as retrieving it
+    error = task._exception  # reading it by exception() would count as retrieving it
     if error is not None:
         return f"ends with {type(error).__name__}: {error}"
     return "returns"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -62,8 +62,7 @@ class Verdict:
         depth: the most choices that one run made.
         counterexamples: one for each class of violation, the smallest first.
         reason: what cut it short, or how it was sampled.
-        seed: of a sampling.
-        pruned: whether runs were left out because they met a state that had been seen. Then it is no proof.
+        complete: whether every schedule within the bounds was run.
     """
 
     scenario: str
@@ -74,6 +73,7 @@ class Verdict:
     seconds: float
     counterexamples: tuple[CounterExample, ...] = ()
     reason: str = ""
+    complete: bool = False
 
     @property
     def proved(self) -> bool:
@@ -84,6 +84,16 @@ class Verdict:
     def classes(self) -> dict[str, int]:
         """The classes of violation that were found, with how many runs met each."""
         return {example.violation.label: example.seen for example in self.counterexamples}
+
+    def after(self, earlier: Verdict) -> Verdict:
+        """This sampling and an earlier one of the same scenario as one verdict."""
+        return replace(
+            self,
+            schedules=self.schedules + earlier.schedules,
+            depth=max(self.depth, earlier.depth),
+            seconds=self.seconds + earlier.seconds,
+            reason="; ".join(filter(None, (earlier.reason, self.reason))),
+        )
 
     def require_proved(self) -> Verdict:
         """This verdict, if it is PROVED; else raises `ScheduleViolated` with the report."""
@@ -103,7 +113,7 @@ class Verdict:
                 "slow": self.bounds.slow, "reorder": self.bounds.reorder,
             },
             "runs": self.schedules,
-            "complete": self.outcome is Outcome.PROVED,
+            "complete": self.complete,
             "depth": self.depth,
             "seconds": round(self.seconds, 3),
             "violations": self.classes,

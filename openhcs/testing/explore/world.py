@@ -1,4 +1,4 @@
-"""What a scenario holds in its hand: it names events, operations, faults and conditions, and the explorer does the rest."""
+"""What a scenario holds in its hand: it names events, operations, faults and conditions."""
 
 from __future__ import annotations
 
