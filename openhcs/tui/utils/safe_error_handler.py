@@ -31,6 +31,7 @@ from prompt_toolkit.application import get_app_or_none
 from openhcs.tui.utils.circuit_breaker import BreakerState, CircuitBreaker
 from openhcs.tui.utils.error_dialog import ErrorPage, ErrorPages, show_error_pages
 from openhcs.tui.utils.error_journal import Arrival, ErrorEntry, ErrorJournal
+from openhcs.tui.utils.faults import FAULTS, as_error
 from openhcs.tui.utils.safe_log import log_safely
 from openhcs.tui.utils.safe_text import as_text, format_exception, visible, visible_lines
 from openhcs.tui.utils.stack_room import call_on_new_stack, require_room
@@ -52,8 +53,8 @@ _WAITING_LIMIT = 200
 """Entries that wait to be shown, or are in one dialog; what comes beyond stays in the journal and the log."""
 
 
-_NOTES_S = 1.0
-"""How long after an error that is only counted the log gets the count."""
+_SLICE_S = 0.002
+"""How long the loop is held at a time to tell of what was only counted."""
 
 
 def _an_application_runs() -> bool:
@@ -95,7 +96,7 @@ class SafeErrorHandler:
         if self.journal.on_write_error is None:
             self.journal.on_write_error = partial(self.handle_error_sync, context="the error journal")
         if self.journal.on_note is None:
-            self.journal.on_note = _log_note
+            self.journal.on_note = _log_count
 
     @property
     def _circuit_breaker_active(self) -> bool:
@@ -123,6 +124,12 @@ class SafeErrorHandler:
 
     def handle_error_sync(self, exception: BaseException, context: str = "operation", app_state: Any = None) -> None:
         """Enter `exception` now, and have it shown as soon as the loop can."""
+        try:
+            if self.journal.count_in_storm(exception):
+                return
+        except (TypeError, RecursionError):
+            # Not an exception at all, or no room on the stack: both are seen to on the long way.
+            pass
         entry = self._enter_anyhow(exception, context)
         if entry is not None:
             self._show_soon_anyhow(entry, app_state if app_state is not None else self.app_state)
@@ -161,9 +168,9 @@ class SafeErrorHandler:
             return self._enter(exception, context)
         except RecursionError:
             return call_on_new_stack(lambda: self._enter(exception, context))
-        except Exception as failure:
+        except FAULTS as failure:
             # The exception's own class stands in the way of entering it: that is the error now.
-            return self._enter(failure, context)
+            return self._enter(RuntimeError(f"an exception cannot be entered: {as_text(failure)}"), context)
 
     def _enter(self, exception: BaseException, context: str) -> ErrorEntry | None:
         """Enter and log `exception`; the entry if it has yet to be shown."""
@@ -176,7 +183,7 @@ class SafeErrorHandler:
         reception = self.journal.receive(exception, as_text(context))
         if reception.arrival is not Arrival.NEW or reception.entry is None:
             if reception.arrival is not Arrival.KNOWN:
-                self._note_repeats_soon()
+                self._note_counts_soon()
             return None
         self._loop = asyncio._get_running_loop() or self._loop
         entry = reception.entry
@@ -190,10 +197,10 @@ class SafeErrorHandler:
         )
         if failure is not None:
             # The journal has the error; that the log has not is worth one entry, but no second attempt to log.
-            self.journal.receive(failure, "logging an error")
+            self.journal.receive(as_error(failure), "logging an error")
         return reception.entry
 
-    def _note_repeats_soon(self) -> None:
+    def _note_counts_soon(self) -> None:
         if self._notes_due_on is not None and not self._notes_due_on.is_closed():
             return
         loop = asyncio._get_running_loop() or self._loop
@@ -202,14 +209,17 @@ class SafeErrorHandler:
             return
         self._notes_due_on = loop
         try:
-            loop.call_soon_threadsafe(loop.call_later, _NOTES_S, self._note_repeats)
+            loop.call_soon_threadsafe(self._note_counts, loop)
         except RuntimeError:
             # It was closed in this very moment.
             self._tell_at_exit()
 
-    def _note_repeats(self) -> None:
+    def _note_counts(self, loop: asyncio.AbstractEventLoop) -> None:
         self._notes_due_on = None
-        self.journal.note_repeats()
+        again_in_s = self.journal.note_ended(_SLICE_S)
+        if again_in_s is not None:
+            self._notes_due_on = loop
+            loop.call_later(again_in_s, self._note_counts, loop)
 
     # -- showing -------------------------------------------------------------------------------------------------
 
@@ -245,13 +255,7 @@ class SafeErrorHandler:
         self._showing_dialog = True
         try:
             answered = await show_error_pages(shown.pages, host)
-        except Exception as failure:
-            self.breaker.fail()
-            self._close(shown)
-            self._enter(failure, "showing an error")
-            for unshown in shown.unshown():
-                self._degrade(unshown)
-        except BaseException as ending:
+        except (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit) as ending:
             self.breaker.give_up()
             self._close(shown)
             cancelled_by_host = isinstance(ending, asyncio.CancelledError) and not _is_being_cancelled()
@@ -263,6 +267,12 @@ class SafeErrorHandler:
                     self._show_soon(other, host)
             if not cancelled_by_host:
                 raise
+        except BaseException as failure:
+            self.breaker.fail()
+            self._close(shown)
+            self._enter_anyhow(failure, "showing an error")
+            for unshown in shown.unshown():
+                self._degrade(unshown)
         else:
             self.breaker.succeed()
             for unseen in shown.unshown():
@@ -287,7 +297,7 @@ class SafeErrorHandler:
             message=f"{entry.type_name}: {entry.message}" if entry.message != entry.type_name else entry.message,
             details=entry.traceback,
             exception=lambda: entry.exception,
-            count=lambda: entry.count,
+            count=lambda: self.journal.count_of(entry),
             on_seen=lambda: self.journal.mark_shown(entry),
         )
 
@@ -341,8 +351,8 @@ class SafeErrorHandler:
         if self.show_status is not None:
             try:
                 self.show_status(visible(f"{entry.context} failed: {entry.type_name}: {entry.message}", 300))
-            except Exception as failure:
-                self.journal.receive(failure, "showing an error in the status line")
+            except FAULTS as fault:
+                self.journal.receive(as_error(fault), "showing an error in the status line")
         self._tell_on_stderr(entry)
 
     def _tell_on_stderr(self, entry: ErrorEntry) -> None:
@@ -412,8 +422,8 @@ class _OpenDialog:
         return [entry for entry in self.entries if not entry.shown]
 
 
-def _log_note(text: str) -> None:
-    log_safely(logger, logging.WARNING, "%s", visible(text, 500))
+def _log_count(text: str, last: BaseException | None) -> None:
+    log_safely(logger, logging.ERROR, "%s", visible(text, 500), exc_info=last)
 
 
 def _is_being_cancelled() -> bool:
@@ -426,7 +436,7 @@ def _write_stderr(entry: ErrorEntry, traceback: str | None = None) -> bool:
     try:
         sys.stderr.write(f"{visible(entry.context, 200)} failed:\n{text}\n")
         sys.stderr.flush()
-    except Exception:
+    except FAULTS:
         # stderr is closed or gone: the journal and the log have the error, and there is nobody left to tell.
         return False
     return True

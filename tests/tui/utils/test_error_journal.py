@@ -236,6 +236,8 @@ class AnyUse(RuleBasedStateMachine):
             error: BaseException = [ValueError, KeyError, OSError, RuntimeError][kind](message + number % 3)
             error = raised(error) if was_raised else error
             self.exceptions.append(error)
+            if self.journal.count_in_storm(error):
+                continue
             entry = self.journal.receive(error, f"context {number % (message + 1)}").entry
             if entry is not None:
                 self.entries.append(entry)
@@ -261,9 +263,12 @@ class AnyUse(RuleBasedStateMachine):
     def wait(self, seconds: float) -> None:
         self.clock.now_s += seconds
 
-    @rule(how=st.sampled_from(["flush", "note_repeats", "close"]))
+    @rule(how=st.sampled_from(["flush", "note_repeats", "close", "note_ended"]))
     def tidy(self, how: str) -> None:
-        getattr(self.journal, how)()
+        if how == "note_ended":
+            self.journal.note_ended(1.0)
+        else:
+            getattr(self.journal, how)()
 
     @invariant()
     def it_balances(self) -> None:
@@ -529,27 +534,174 @@ def test_making_a_text_keeps_nobody_waiting(journal: ErrorJournal) -> None:
     assert entry.message == "in time"
 
 
-def test_counts_are_told(journal: ErrorJournal, clock: Clock) -> None:
-    """What was only counted is noted once a second while it goes on, and the rest when asked for."""
-    notes: list[str] = []
-    journal.on_note = notes.append
+class Notes(list[tuple[str, BaseException | None]]):
+    """What `on_note` was told."""
+
+    def __call__(self, text: str, last: BaseException | None) -> None:
+        self.append((text, last))
+
+
+def test_a_run_is_told_in_one_when_it_has_ended(journal: ErrorJournal, clock: Clock) -> None:
+    """Nothing is noted while an error keeps coming; then its count is, once, with the last exception of the run."""
+    journal.on_note = notes = Notes()
     for _ in range(100):
-        journal.receive(raised(ValueError("again")), "the job")
+        last = raised(ValueError("again"))
+        journal.receive(last, "the job")
+        clock.now_s += 0.1
+        again_in_s = journal.note_ended(1.0)
     assert notes == []
-    clock.now_s += 1
-    journal.receive(raised(ValueError("again")), "the job")
+    assert again_in_s is not None
+    clock.now_s += again_in_s
+    assert journal.note_ended(1.0) is None
+    assert notes == [("the job failed 99 more times, 100 in all: ValueError: again", last)]
+    journal.note_repeats()
     assert len(notes) == 1
-    assert notes[0].startswith("the job failed 100 more times, 101 in all: ValueError: again")
-    journal.receive(raised(ValueError("again")), "the job")
+
+
+def test_a_run_that_never_ends_is_told_each_minute(journal: ErrorJournal, clock: Clock) -> None:
+    """Whoever reads the log of an endless run learns of it all the same, once a minute, with or without a loop."""
+    journal.on_note = notes = Notes()
+    for second in range(150):
+        journal.receive(raised(ValueError("again")), "the job")
+        if second < 75:
+            journal.note_ended(1.0)
+        clock.now_s += 0.99 if second < 75 else 1.5
     journal.note_repeats()
+    assert 3 <= len(notes) <= 12
+    assert "150 in all" in notes[-1][0]
+
+
+def test_alternating_errors_are_two_runs_and_not_a_note_for_each(journal: ErrorJournal, path: Path) -> None:
+    """Errors that come in turns from one line are counted each on its own, in the file as well."""
+    journal.on_note = notes = Notes()
+    for number in range(200):
+        journal.receive(raised(ValueError(number % 2)), "the job")
     journal.note_repeats()
-    assert len(notes) == 2
-    assert "102 in all" in notes[1]
+    assert [text.split(":")[0] for text, _ in notes] == ["the job failed 99 more times, 100 in all"] * 2
+    assert [line["times"] for line in lines(path, "repeated")] == [99, 99]
+
+
+def test_what_was_dropped_is_told_in_one(journal: ErrorJournal) -> None:
+    """So is what came too fast, with the last of it."""
+    journal.on_note = notes = Notes()
     for number in range(600):
-        journal.receive(ValueError(number), f"context {number}")
+        last = ValueError(number)
+        journal.receive(last, f"context {number}")
     journal.note_repeats()
-    assert len(notes) == 3
-    assert notes[2].startswith(f"{journal.ledger.dropped} errors")
+    assert notes == [(f"{journal.ledger.dropped} errors of many kinds came too fast to be entered", last)]
+
+
+def test_runs_are_told_in_slices(clock: Clock) -> None:
+    """However many runs end at once, telling of them holds the caller for the time it gives."""
+    journal = ErrorJournal(clock=clock)
+
+    def tell_slowly(text: str, last: BaseException | None) -> None:
+        clock.now_s += 0.01
+
+    journal.on_note = tell_slowly
+    for number in range(40):
+        for _ in range(2):
+            journal.receive(ValueError(), f"context {number}")
+    clock.now_s += 1
+    calls = 1
+    while journal.note_ended(0.1) == 0:
+        calls += 1
+    assert calls >= 4
+    assert journal.note_ended(0.1) is None
+
+
+def _let_storm(journal: ErrorJournal) -> None:
+    """Have the line of `raised` raise until it is only counted."""
+    for number in range(30):
+        journal.receive(raised(ValueError(number)), "a")
+
+
+def test_in_a_storm_an_error_is_counted_on_the_shortest_way(journal: ErrorJournal, path: Path, clock: Clock) -> None:
+    """It is in the ledger at once, known when it comes again, and on the entry that the others are counted on."""
+    assert not journal.count_in_storm(raised(ValueError("before")))
+    _let_storm(journal)
+    error = raised(ValueError("x"))
+    assert journal.count_in_storm(error)
+    assert not journal.count_in_storm(error)
+    assert journal.receive(error, "again").arrival is Arrival.KNOWN
+    assert journal.ledger.received == 31
+    assert journal.ledger.coalesced == 11
+    assert journal.ledger.balances
+    assert journal.count_of(journal.entries()[-1]) == 12
+    clock.now_s += 1
+    late = raised(ValueError("late"))
+    assert not journal.count_in_storm(late), "what is only counted must reach the file within a second"
+    journal.receive(late, "a")
+    assert [line["times"] for line in lines(path, "repeated")] == [12]
+    assert journal.count_in_storm(raised(ValueError("and on")))
+
+
+def test_a_storm_swallows_nothing_else(journal: ErrorJournal, clock: Clock) -> None:
+    """Another type from the same line, another line, and what was never raised are errors of their own."""
+    _let_storm(journal)
+    for other in (raised(KeyError("x")), ValueError("x"), OSError("y").with_traceback(None)):
+        assert not journal.count_in_storm(other)
+        assert journal.receive(other, "b").arrival is Arrival.NEW
+    clock.now_s += 11
+    assert not journal.count_in_storm(raised(ValueError("x")))
+    assert journal.receive(raised(ValueError("x")), "a").arrival is Arrival.NEW
+    assert journal.ledger.balances
+
+
+def test_a_line_that_raises_two_types_in_turn_is_accounted_for(journal: ErrorJournal) -> None:
+    """Two storms of one line, in turns: nothing is lost between them."""
+    for number in range(400):
+        error = raised(ValueError(number) if number % 2 else KeyError(number))
+        if not journal.count_in_storm(error):
+            journal.receive(error, "a")
+    assert journal.ledger.balances
+    assert journal.ledger.received == 400
+    assert sum(journal.count_of(entry) for entry in journal.entries()) == 400
+
+
+def test_threads_storm_at_once(path: Path) -> None:
+    """Four threads in one storm, while others read and note: each error is counted exactly once."""
+    journal = ErrorJournal(path)
+    notes = journal.on_note = Notes()
+    _let_storm(journal)
+    done = threading.Event()
+    unbalanced: list[object] = []
+
+    def look() -> None:
+        while not done.is_set():
+            ledger = journal.ledger
+            if not ledger.balances:
+                unbalanced.append(ledger)
+            journal.note_ended(0.001)
+            journal.note_repeats()
+
+    def rage() -> None:
+        for number in range(5_000):
+            error = raised(ValueError(number))
+            if not journal.count_in_storm(error):
+                journal.receive(error, "a")
+
+    threads = [threading.Thread(target=rage) for _ in range(4)]
+    watcher = threading.Thread(target=look)
+    for thread in (watcher, *threads):
+        thread.start()
+    for thread in threads:
+        thread.join()
+    done.set()
+    watcher.join()
+    journal.close()
+    assert unbalanced == []
+    assert journal.ledger.received == 20_030
+    assert sum(entry.count for entry in read_unseen(path)) == 20_030
+    assert sum(int(text.split()[2].replace(",", "")) for text, _ in notes) == 20_010
+
+
+def test_equal_errors_are_told_apart_from_another_among_them(journal: ErrorJournal) -> None:
+    """Five hundred times the same and one that says something else, from one line: two entries."""
+    for _ in range(500):
+        journal.receive(raised(ValueError("same")), "a")
+    assert journal.receive(raised(ValueError("other")), "a").arrival is Arrival.NEW
+    assert [entry.count for entry in journal.entries()] == [500, 1]
 
 
 def test_the_count_of_a_run_that_ended_is_not_lost(journal: ErrorJournal, path: Path, clock: Clock) -> None:

@@ -237,18 +237,60 @@ async def test_an_impostor_is_told_of() -> None:
 # -- counts ------------------------------------------------------------------------------------------------------------
 
 
-async def test_the_count_of_a_storm_reaches_the_log() -> None:
-    """Of a thousand repeats the log has the first with its exception, and within moments how many there were."""
+@pytest.mark.parametrize("times", [2, 500, 3_000])
+async def test_a_run_of_equal_errors_is_two_error_records(times: int) -> None:
+    """The first with its exception, and one for all the others: their number, and the last of them attached."""
     host = WaitingHost()
     with logged() as records:
-        for _ in range(1_000):
-            show_global_error_sync(raised(ValueError("again")), "job", host)
+        for _ in range(times):
+            last = raised(ValueError("again"))
+            show_global_error_sync(last, "job", host)
         assert len(records.errors()) == 1
-        await until(lambda: any("999 more times, 1,000 in all" in record.getMessage() for record in records.records))
-    assert len(records.errors()) == 1
-    assert len(records.records) < 5
+        await until(lambda: len(records.errors()) == 2)
+        await asyncio.sleep(0.3)
+    first, run = records.errors()
+    assert first.exc_info is not None
+    assert first.exc_info[1] is not last
+    more = f"{times - 1:,} more {'time' if times == 2 else 'times'}, {times:,} in all"
+    assert more in run.getMessage()
+    assert run.exc_info is not None
+    assert run.exc_info[1] is last
+    assert times_logged(records, last) == 1
+    assert len(records.errors()) == 2
     host.close()
     await turns()
+
+
+async def test_distinct_errors_are_an_error_record_each() -> None:
+    """Three errors that say different things are three records, each with its own exception, and no more later."""
+    host = WaitingHost()
+    errors = [raised(ValueError(name)) for name in ("one", "two", "three")]
+    with logged() as records:
+        for error in errors:
+            show_global_error_sync(error, "job", host)
+        await asyncio.sleep(0.4)
+        get_error_handler().journal.close()
+    assert [times_logged(records, error) for error in errors] == [1, 1, 1]
+    assert len(records.errors()) == 3
+    host.close()
+    await turns()
+
+
+async def test_a_storm_in_tasks_is_in_the_log_to_the_last_error() -> None:
+    """The records of single errors and the counts of runs add up to all that was received."""
+    host = WaitingHost()
+    setup_global_exception_handler(host)
+    with logged() as records:
+        await _storm_of_tasks(1_000)
+        journal = get_error_handler().journal
+        await until(lambda: journal.ledger.received == 1_000)
+        await until(lambda: any("more times" in record.getMessage() for record in records.errors()))
+    runs = [record for record in records.errors() if "more times" in record.getMessage()]
+    counted = sum(int(re.findall(r"failed ([\d,]+) more", run.getMessage())[0].replace(",", "")) for run in runs)
+    assert len(records.errors()) - len(runs) + counted == 1_000
+    assert all(record.exc_info is not None for record in records.errors())
+    host.close()
+    await until(lambda: get_task_manager().active_task_count == 0)
 
 
 def test_without_a_loop_the_count_reaches_the_log_at_exit() -> None:
@@ -262,7 +304,7 @@ for number in range(1_000):
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30)
     assert "the job failed 980 more times, 981 in all" in done.stdout, done.stdout[-500:]
-    assert done.stdout.count("ERROR") == 20
+    assert done.stdout.count("ERROR") == 21
     assert done.stderr.count("the job failed") == 20
 
 
@@ -277,7 +319,8 @@ async def test_errors_of_ever_new_kinds_are_counted_in_the_log() -> None:
     assert ledger.balances
     assert ledger.received == 2_000
     assert any(f"{ledger.dropped:,} errors" in record.getMessage() for record in records.records)
-    assert len(records.errors()) == ledger.received - ledger.dropped
+    assert len(records.errors()) == ledger.received - ledger.dropped + 1
+    assert records.errors()[-1].exc_info is not None
 
 
 async def test_a_journal_that_cannot_be_written_is_told_once(tmp_path: Path) -> None:
