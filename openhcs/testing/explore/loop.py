@@ -18,6 +18,7 @@ from functools import partial
 from typing import Any, Final
 
 from openhcs.testing.explore.bounds import Budget, Order
+from openhcs.testing.explore.numbered import Future, Task
 from openhcs.testing.explore.oracles import Oracles
 from openhcs.testing.explore.outside import Action, Outside, OutsideEvent, ThreadEnd, costs_of, name_of
 from openhcs.testing.explore.schedule import Schedule
@@ -33,28 +34,6 @@ _ABANDON_ROUNDS: Final = 5
 _ABANDON_TURNS: Final = 20
 _SLEEP: Final = "time passes to the next timer"
 _NOTHING: Final = "nothing"
-
-
-class ExploredTask(asyncio.Task[Any]):
-    """A task whose hash is its number in the run, so that sets of tasks have the same order in every run."""
-
-    def __init__(self, coro: Any, *, loop: ExploringLoop, **kwargs: Any) -> None:
-        self._number = loop.next_number()
-        super().__init__(coro, loop=loop, **kwargs)
-
-    def __hash__(self) -> int:
-        return self._number
-
-
-class ExploredFuture(asyncio.Future[Any]):
-    """A future whose hash is its number in the run."""
-
-    def __init__(self, *, loop: ExploringLoop) -> None:
-        self._number = loop.next_number()
-        super().__init__(loop=loop)
-
-    def __hash__(self) -> int:
-        return self._number
 
 
 class ExploringLoop(RefusesTheRealWorld, asyncio.BaseEventLoop):
@@ -111,7 +90,7 @@ class ExploringLoop(RefusesTheRealWorld, asyncio.BaseEventLoop):
 
     def create_future(self) -> asyncio.Future[Any]:
         """A future with a reproducible hash."""
-        return ExploredFuture(loop=self)
+        return Future(loop=self)
 
     def create_task(self, coro: Any, *, name: object = None, **kwargs: Any) -> asyncio.Task[Any]:
         """A task with a reproducible hash and name, watched by the oracles."""
@@ -119,7 +98,7 @@ class ExploringLoop(RefusesTheRealWorld, asyncio.BaseEventLoop):
         task: asyncio.Task[Any]
         name = f"Task-{next(self._task_names)}" if name is None else str(name)
         if self._task_factory is None:
-            task = ExploredTask(coro, loop=self, name=name, **kwargs)
+            task = Task(coro, loop=self, name=name, **kwargs)
         else:
             task = super().create_task(coro, name=name, **kwargs)
         self.oracles.tasks.append(task)
