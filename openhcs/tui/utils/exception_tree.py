@@ -12,7 +12,7 @@ import reprlib
 from collections.abc import Iterator
 from types import FrameType, TracebackType
 
-from openhcs.tui.utils.safe_text import describe, visible
+from openhcs.tui.utils.safe_text import attribute_of, describe, visible
 
 __all__ = ["cause_tree", "frame_locals"]
 
@@ -54,15 +54,14 @@ def _grow(
 
 
 def _below(exception: BaseException) -> Iterator[tuple[str, BaseException]]:
-    # Past whatever the exception's class says of its attributes.
     if issubclass(type(exception), BaseExceptionGroup):
         for member in BaseExceptionGroup.exceptions.__get__(exception):
             yield "", member
-    cause = BaseException.__getattribute__(exception, "__cause__")
-    context = BaseException.__getattribute__(exception, "__context__")
+    cause = attribute_of(exception, "__cause__")
+    context = attribute_of(exception, "__context__")
     if cause is not None:
         yield "caused by ", cause
-    elif context is not None and not BaseException.__getattribute__(exception, "__suppress_context__"):
+    elif context is not None and not attribute_of(exception, "__suppress_context__"):
         yield "while handling ", context
 
 
@@ -118,7 +117,7 @@ def _value(value: object) -> str:
 
 
 def _tracebacks(exception: BaseException) -> Iterator[TracebackType]:
-    at: TracebackType | None = BaseException.__getattribute__(exception, "__traceback__")
+    at: TracebackType | None = attribute_of(exception, "__traceback__")
     while at is not None:
         yield at
         at = at.tb_next

@@ -9,9 +9,10 @@ Standard library only; anybody may import this. Checked by tests/tui/utils/test_
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
-from openhcs.tui.utils.safe_text import format_exception, visible_lines
+from openhcs.tui.utils.safe_text import attribute_of, format_exception, visible_lines
 
 __all__ = ["log_safely"]
 
@@ -23,7 +24,7 @@ def log_safely(
     *args: object,
     exc_info: BaseException | None = None,
     traceback: str | None = None,
-) -> Exception | None:
+) -> BaseException | None:
     """Log as `logger.log` does, with `traceback` as the text of `exc_info` where there is one already.
 
     Returns what a handler raised, None if nothing did.
@@ -34,12 +35,12 @@ def log_safely(
         file, line, function, _ = logger.findCaller(stacklevel=2)
         about = None
         if exc_info is not None:
-            about = (type(exc_info), exc_info, BaseException.__getattribute__(exc_info, "__traceback__"))
+            about = (type(exc_info), exc_info, attribute_of(exc_info, "__traceback__"))
         record = logger.makeRecord(logger.name, level, file, line, message, args, about, function)
         if exc_info is not None:
             text = traceback if traceback is not None else format_exception(exc_info)
             record.exc_text = visible_lines(text).rstrip("\n")
         logger.handle(record)
-    except Exception as failure:
+    except (Exception, asyncio.CancelledError) as failure:
         return failure
     return None

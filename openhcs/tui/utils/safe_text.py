@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["as_text", "describe", "format_exception", "visible", "visible_lines"]
+__all__ = ["as_text", "attribute_of", "describe", "format_exception", "visible", "visible_lines"]
 
 _BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
@@ -83,7 +83,7 @@ def _parts(exception: BaseException) -> Iterator[BaseException]:
     parts, seen = [exception], {id(exception)}
     for part in parts:
         yield part
-        further = [_attribute(part, "__cause__"), _attribute(part, "__context__")]
+        further = [attribute_of(part, "__cause__"), attribute_of(part, "__context__")]
         if issubclass(type(part), BaseExceptionGroup):
             further += BaseExceptionGroup.exceptions.__get__(part)
         new = [one for one in further if one is not None and id(one) not in seen]
@@ -99,7 +99,7 @@ def _format_plainly(exception: BaseException) -> str:
         if sections:
             sections.append(_RAISED_FROM)
         sections.append(_section(part))
-        part = _attribute(part, "__cause__")
+        part = attribute_of(part, "__cause__")
     return "".join(reversed(sections))
 
 
@@ -107,7 +107,7 @@ _RAISED_FROM = "\nThe above exception was the direct cause of the following exce
 
 
 def _section(exception: BaseException) -> str:
-    frames = "".join(traceback.format_tb(_attribute(exception, "__traceback__"), _FRAMES))
+    frames = "".join(traceback.format_tb(attribute_of(exception, "__traceback__"), _FRAMES))
     heading = "Traceback (most recent call last):\n" if frames else ""
     message = describe(exception)
     if len(message) > _LONG:
@@ -119,6 +119,6 @@ def _section(exception: BaseException) -> str:
 _FRAMES = 100
 
 
-def _attribute(exception: BaseException, name: str) -> Any:
-    # Past whatever the exception's class says of its attributes.
-    return BaseException.__getattribute__(exception, name)
+def attribute_of(exception: BaseException, name: str) -> Any:
+    """What Python itself keeps of `exception` under `name`, past whatever its class says of its attributes."""
+    return vars(BaseException)[name].__get__(exception)
