@@ -53,8 +53,8 @@ _WAITING_LIMIT = 200
 """Entries that wait to be shown, or are in one dialog; what comes beyond stays in the journal and the log."""
 
 
-_NOTES_S = 1.0
-"""How long after an error that is only counted the log gets the count."""
+_SLICE_S = 0.002
+"""How long the loop is held at a time to tell of what was only counted."""
 
 
 def _an_application_runs() -> bool:
@@ -96,7 +96,7 @@ class SafeErrorHandler:
         if self.journal.on_write_error is None:
             self.journal.on_write_error = partial(self.handle_error_sync, context="the error journal")
         if self.journal.on_note is None:
-            self.journal.on_note = _log_note
+            self.journal.on_note = _log_count
 
     @property
     def _circuit_breaker_active(self) -> bool:
@@ -124,6 +124,12 @@ class SafeErrorHandler:
 
     def handle_error_sync(self, exception: BaseException, context: str = "operation", app_state: Any = None) -> None:
         """Enter `exception` now, and have it shown as soon as the loop can."""
+        try:
+            if self.journal.count_in_storm(exception):
+                return
+        except (TypeError, RecursionError):
+            # Not an exception at all, or no room on the stack: both are seen to on the long way.
+            pass
         entry = self._enter_anyhow(exception, context)
         if entry is not None:
             self._show_soon_anyhow(entry, app_state if app_state is not None else self.app_state)
@@ -177,7 +183,7 @@ class SafeErrorHandler:
         reception = self.journal.receive(exception, as_text(context))
         if reception.arrival is not Arrival.NEW or reception.entry is None:
             if reception.arrival is not Arrival.KNOWN:
-                self._note_repeats_soon()
+                self._note_counts_soon()
             return None
         self._loop = asyncio._get_running_loop() or self._loop
         entry = reception.entry
@@ -194,7 +200,7 @@ class SafeErrorHandler:
             self.journal.receive(as_error(failure), "logging an error")
         return reception.entry
 
-    def _note_repeats_soon(self) -> None:
+    def _note_counts_soon(self) -> None:
         if self._notes_due_on is not None and not self._notes_due_on.is_closed():
             return
         loop = asyncio._get_running_loop() or self._loop
@@ -203,14 +209,17 @@ class SafeErrorHandler:
             return
         self._notes_due_on = loop
         try:
-            loop.call_soon_threadsafe(loop.call_later, _NOTES_S, self._note_repeats)
+            loop.call_soon_threadsafe(self._note_counts, loop)
         except RuntimeError:
             # It was closed in this very moment.
             self._tell_at_exit()
 
-    def _note_repeats(self) -> None:
+    def _note_counts(self, loop: asyncio.AbstractEventLoop) -> None:
         self._notes_due_on = None
-        self.journal.note_repeats()
+        again_in_s = self.journal.note_ended(_SLICE_S)
+        if again_in_s is not None:
+            self._notes_due_on = loop
+            loop.call_later(again_in_s, self._note_counts, loop)
 
     # -- showing -------------------------------------------------------------------------------------------------
 
@@ -288,7 +297,7 @@ class SafeErrorHandler:
             message=f"{entry.type_name}: {entry.message}" if entry.message != entry.type_name else entry.message,
             details=entry.traceback,
             exception=lambda: entry.exception,
-            count=lambda: entry.count,
+            count=lambda: self.journal.count_of(entry),
             on_seen=lambda: self.journal.mark_shown(entry),
         )
 
@@ -413,8 +422,8 @@ class _OpenDialog:
         return [entry for entry in self.entries if not entry.shown]
 
 
-def _log_note(text: str) -> None:
-    log_safely(logger, logging.WARNING, "%s", visible(text, 500))
+def _log_count(text: str, last: BaseException | None) -> None:
+    log_safely(logger, logging.ERROR, "%s", visible(text, 500), exc_info=last)
 
 
 def _is_being_cancelled() -> bool:
