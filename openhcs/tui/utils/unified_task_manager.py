@@ -477,7 +477,7 @@ class UnifiedTaskManager:
             return
         try:
             handler(exception, context)
-        except Exception as second:
+        except (Exception, asyncio.CancelledError) as second:
             _log_failure(second, f"the error handler, called for {context},")
             _log_failure(exception, context)
 
