@@ -170,6 +170,19 @@ def doctor(as_json: JsonOption = False) -> int:
     return 0 if is_healthy(findings) else 1
 
 
+@app.command(
+    add_help_option=False,
+    options_metavar="[OPTIONS]",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def verify(context: typer.Context) -> int:
+    """Find faults of asyncio and prompt_toolkit programs without running them; see openhcs verify --help."""
+    # Also a program of its own, `python -m openhcs.verify`, which takes the same arguments.
+    from openhcs.verify.command import main as run_verify
+
+    return run_verify(context.args)
+
+
 @app.command()
 def version() -> int:
     """Print the version."""

@@ -1,0 +1,269 @@
+"""HCS301 and HCS302: functions that others call back."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from openhcs.verify import library
+from openhcs.verify.findings import Finding
+from openhcs.verify.flow import always_leaves, catches, path_of, position, swallowing_with
+from openhcs.verify.graph import EdgeKind
+from openhcs.verify.model import Function
+from openhcs.verify.program import Program
+from openhcs.verify.rules.base import Settings
+from openhcs.verify.rules.tasks import dropped_parameters, parameter_for
+from openhcs.verify.values import Coro, Inst, Ref
+
+__all__ = ["check_coroutine_callback", "check_set_result"]
+
+
+# -- HCS301 ------------------------------------------------------------------------------------------------------
+
+
+def check_coroutine_callback(program: Program, settings: Settings) -> Iterator[Finding]:
+    """A coroutine function is given to somebody who calls it as a plain one: nothing of it ever runs."""
+    for call, function in program.each(ast.Call):
+        for node, taker in _synchronous_arguments(program, call, function):
+            yield from _coroutine_given(program, node, taker, function)
+    for augmented, function in program.each(ast.AugAssign):
+        target = augmented.target
+        if isinstance(target, ast.Attribute) and target.attr in library.EVENT_ATTRIBUTES:
+            yield from _coroutine_given(program, augmented.value, f"the event `{target.attr}`", function)
+    for assign, function in program.each(ast.Assign):
+        for target in assign.targets:
+            if isinstance(target, ast.Attribute) and program.names_of(target, function) & library.HOOKS:
+                yield from _coroutine_given(program, assign.value, f"`{ast.unparse(target)}`", function)
+    for tuple_, function in program.each(ast.Tuple):
+        if len(tuple_.elts) == 3 and function.module.imports("prompt_toolkit") and _is_fragment(tuple_):
+            yield from _coroutine_given(program, tuple_.elts[2], "a mouse handler", function)
+    yield from _methods(program)
+
+
+def _is_fragment(node: ast.Tuple) -> bool:
+    """Whether a tuple looks like `(style, text, mouse handler)`."""
+    style, text, handler = node.elts
+    return (
+        isinstance(style, ast.Constant | ast.JoinedStr)
+        and (not isinstance(style, ast.Constant) or isinstance(style.value, str))
+        and isinstance(handler, ast.Name | ast.Attribute | ast.Lambda | ast.Call)
+        and not isinstance(text, ast.Lambda)
+    )
+
+
+def _synchronous_arguments(program: Program, call: ast.Call, function: Function) -> Iterator[tuple[ast.expr, str]]:
+    """The arguments of a call that are called as plain functions, and by whom."""
+    if not call.args and not call.keywords:
+        return
+    taker = f"`{ast.unparse(call.func)}`"
+    for name in program.outside_names(call, function):
+        known = library.SYNC_CALLBACKS.get(name)
+        if known is not None:
+            index, keyword = known
+            if index < len(call.args):
+                yield call.args[index], taker
+            for item in call.keywords:
+                if item.arg == keyword:
+                    yield item.value, taker
+        keywords = library.SYNC_KEYWORDS.get(name)
+        if keywords:
+            for item in call.keywords:
+                if item.arg in keywords:
+                    yield item.value, f"`{item.arg}` of {taker}"
+    dropped = dropped_parameters(program)
+    if not dropped:
+        return
+    for value in program.callees(call, function):
+        for node in (*call.args, *(item.value for item in call.keywords)):
+            if isinstance(node, ast.Constant):
+                continue
+            parameter = parameter_for(program, value, call, node)
+            if parameter is not None and parameter in dropped:
+                yield node, taker
+
+
+def _coroutine_given(program: Program, node: ast.expr, taker: str, function: Function) -> Iterator[Finding]:
+    values = program.values(node, function)
+    if isinstance(node, ast.Lambda):
+        inner = function.module.by_node[node]
+        made = program.values(node.body, inner)
+        name = ast.unparse(node.body.func) if isinstance(node.body, ast.Call) else ast.unparse(node.body)
+        is_coroutine = bool(made) and all(isinstance(value, Coro) for value in made)
+        form = "lambda"
+    else:
+        functions = program.coroutine_functions(node, function)
+        is_coroutine, name, form = bool(functions) and len(functions) >= len(values), ast.unparse(node), "function"
+        if values and all(isinstance(value, Coro) for value in values) and isinstance(node, ast.Call):
+            is_coroutine, form = True, "coroutine"
+    if is_coroutine:
+        what = f"`{name}` is a coroutine function" if form != "coroutine" else f"`{name}` is a coroutine"
+        yield program.finding(
+            "HCS301",
+            node,
+            function,
+            f"{what}, and {taker} calls it without awaiting: it never runs",
+            data={"callback": name, "form": form},
+        )
+
+
+def _methods(program: Program) -> Iterator[Finding]:
+    for function in program.functions:
+        cls = function.owner
+        if cls is None or not function.is_async or function.yields or not program.is_coroutine_function(function):
+            continue
+        caller = ""
+        if function.name in library.SYNC_METHODS:
+            caller = "Python"
+        else:
+            for base in program.inference.ancestry(cls):
+                if (isinstance(base, Ref) and function.name in library.SYNC_BASES.get(base.name, ())) or (base == Ref("unittest.TestCase") and function.name.startswith("test")):
+                    caller = base.name
+        if caller and not (caller == "unittest.TestCase" and len(program.inference.ancestry(cls)) > 2):
+            yield program.finding(
+                "HCS301",
+                function.node,
+                function,
+                f"{caller} calls `{function.name}` without awaiting: as a coroutine function it never runs",
+                data={"callback": function.qualname, "form": "method"},
+            )
+
+
+# -- HCS302 ------------------------------------------------------------------------------------------------------
+
+_SETTERS = ("set_result", "set_exception")
+_FUTURE_NAMES = (
+    "fut",
+    "future",
+    "result",
+    "waiter",
+    "answer",
+    "promise",
+    "reply",
+    "response",
+    "finished",
+    "closed",
+    "done",
+)
+
+
+def check_set_result(program: Program, settings: Settings) -> Iterator[Finding]:
+    """A callback completes a future that may be done, or cancelled, already."""
+    called_back = _called_back(program)
+    for call, function in program.each(ast.Call):
+        if isinstance(call.func, ast.Attribute) and call.func.attr in _SETTERS and len(call.args) == 1:
+            if function in called_back and _may_be_done(program, call, call.func.value, function):
+                yield _unguarded(program, call, call.func, called_back[function], function)
+        for name in program.outside_names(call, function):
+            if name in library.SYNC_CALLBACKS and name not in library.EXECUTORS:
+                index, keyword = library.SYNC_CALLBACKS[name]
+                given = [*call.args[index : index + 1], *(k.value for k in call.keywords if k.arg == keyword)]
+                for node in given:
+                    inner = node.args[0] if isinstance(node, ast.Call) and node.args else node
+                    if isinstance(inner, ast.Attribute) and inner.attr in _SETTERS:
+                        if _is_asyncio_future(program, inner.value, function):
+                            yield _unguarded(program, call, inner, f"`{ast.unparse(call.func)}`", function)
+
+
+def _unguarded(program: Program, call: ast.Call, setter: ast.Attribute, caller: str, function: Function) -> Finding:
+    future = ast.unparse(setter.value)
+    return program.finding(
+        "HCS302",
+        call,
+        function,
+        f"`{future}` may be done or cancelled when {caller} calls this: then `{setter.attr}` raises InvalidStateError",
+        data={"future": future, "setter": setter.attr},
+    )
+
+
+def _called_back(program: Program) -> dict[Function, str]:
+    """Functions that somebody calls later, perhaps twice, perhaps when the waiter has gone."""
+    found: dict[Function, str] = {}
+    kinds = (EdgeKind.HANDLER, EdgeKind.DONE)
+    for edge in program.graph.user_handlers:
+        found.setdefault(edge.callee, "its key, button or event")
+    for function, edges in program.graph.into.items():
+        if not function.is_async and any(
+            edge.kind in kinds and _keeps(program, edge.node, edge.caller) for edge in edges
+        ):
+            found.setdefault(function, "its caller")
+    for function in program.functions:
+        if function.owner is not None and not function.is_async:
+            for base in program.inference.ancestry(function.owner):
+                if isinstance(base, Ref) and base.name.startswith("asyncio."):
+                    if function.name in library.SYNC_BASES.get(base.name, ()):
+                        found.setdefault(function, "the transport")
+    return found
+
+
+_AT_ONCE = frozenset({"map", "filter", "sorted", "min", "max", "sort", "reduce", "any", "all", "sum"})
+
+
+def _keeps(program: Program, node: ast.AST, function: Function) -> bool:
+    """Whether a call keeps the function it gets for later."""
+    if not isinstance(node, ast.Call):
+        return True
+    called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    return called not in _AT_ONCE
+
+
+def _is_asyncio_future(program: Program, node: ast.expr, function: Function) -> bool:
+    values = [value for value in program.values(node, function) if isinstance(value, Inst)]
+    if values:
+        return all(value.type == library.FUTURE for value in values)
+    name = (path_of(node) or "").rpartition(".")[2].lower().lstrip("_")
+    if function.module.imports("concurrent.futures"):
+        return False
+    return name.endswith(_FUTURE_NAMES) and (
+        function.module.imports("asyncio") or function.module.imports("prompt_toolkit")
+    )
+
+
+def _may_be_done(program: Program, call: ast.Call, future: ast.expr, function: Function) -> bool:
+    if not _is_asyncio_future(program, future, function):
+        return False
+    path = path_of(future)
+    if path is None:
+        return False
+    for binding in function.bindings.get(path, ()):
+        if isinstance(binding.value, ast.Call):
+            return False  # made, or taken out of where it waited, by this very function
+    if any(path in [path_of(target) for target in assign.targets] for assign in function.of(ast.Assign) if "." in path):
+        return False
+    return not _is_guarded(program, call, function)
+
+
+def _is_guarded(program: Program, call: ast.Call, function: Function) -> bool:
+    for outer, child in function.module.around(call):
+        if (
+            isinstance(outer, ast.If | ast.IfExp | ast.While)
+            and child is not outer.test
+            and _asks_done(outer.test, function)
+        ):
+            return True
+        if isinstance(outer, ast.BoolOp) and any(_asks_done(value, function) for value in outer.values):
+            return True
+        if isinstance(outer, ast.Try) and child in outer.body:
+            wanted = ("asyncio.InvalidStateError", "builtins.Exception", "builtins.BaseException")
+            if catches(outer, wanted, program, function) is not None:
+                return True
+        if isinstance(outer, ast.With) and swallowing_with(
+            outer, {"asyncio.InvalidStateError", "builtins.Exception"}, program, function
+        ):
+            return True
+    for node in function.of(ast.If):
+        if position(node) < position(call) and _asks_done(node.test, function) and always_leaves(node.body):
+            return True
+    return False
+
+
+def _asks_done(test: ast.expr, function: Function) -> bool:
+    """Whether a condition asks if the future is done, or a flag that this function sets."""
+    flags = {path_of(target) for assign in function.of(ast.Assign) for target in assign.targets} - {None}
+    for node in ast.walk(test):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            if node.func.attr in ("done", "cancelled", "is_set", "is_done", "_state", "fut_done"):
+                return True
+        if isinstance(node, ast.Attribute | ast.Name) and path_of(node) in flags and isinstance(node.ctx, ast.Load):
+            if "." in (path_of(node) or "") or path_of(node) in function.outer_names:
+                return True
+    return False

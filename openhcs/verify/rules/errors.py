@@ -1,0 +1,285 @@
+"""HCS401 and HCS402: how errors are told."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from openhcs.verify.findings import Finding
+from openhcs.verify.flow import always_leaves, path_of, paths_in, position
+from openhcs.verify.graph import Edge, EdgeKind
+from openhcs.verify.model import Function
+from openhcs.verify.program import Program
+from openhcs.verify.rules.base import Settings
+from openhcs.verify.rules.tasks import contains_its_failure
+
+__all__ = ["check_cycle", "check_exc_info"]
+
+
+# -- HCS401 ------------------------------------------------------------------------------------------------------
+
+_ERROR = r"(errors?|exceptions?|exc|crash|failures?|traceback|fault)"
+_SHOWS = re.compile(
+    rf"(show|display|present|popup|pop_up|notify|report|alert|open|render|raise|tell).*{_ERROR}"
+    rf"|{_ERROR}.*(dialog|popup|box|window|screen|message|display|alert|notification|reporter)",
+    re.IGNORECASE,
+)
+_HANDLES = re.compile(rf"(handle|on|process|catch).*{_ERROR}|{_ERROR}.*(handler|hook|callback)", re.IGNORECASE)
+_NOT_SHOWING = re.compile(r"^_*(is|has|raise_for|log|format|get|make|parse|clear|reset|close|hide|dismiss|set|count)_")
+
+_FLOWING = frozenset(
+    {
+        EdgeKind.CALL,
+        EdgeKind.AWAIT,
+        EdgeKind.SCHEDULE,
+        EdgeKind.DONE,
+        EdgeKind.EXECUTOR,
+        EdgeKind.HANDLER,
+        EdgeKind.FAILURE,
+    }
+)
+
+
+def check_cycle(program: Program, settings: Settings) -> Iterator[Finding]:
+    """Showing an error can fail in a way that shows an error, and so on."""
+    shows = {function for function in program.functions if _shows_errors(function)}
+    if not shows:
+        return
+    edges = _edges(program)
+    told: set[tuple[Function, Function]] = set()
+    for edge in [edge for of in edges.values() for edge in of]:
+        if not _is_driven_by_error(edge) or (edge.caller, edge.callee) in told:
+            continue
+        path = _path(edges, edge.callee, edge.caller)
+        if path is None:
+            continue
+        cycle = [edge, *path]
+        if not any(step.callee in shows for step in cycle):
+            continue
+        told.add((edge.caller, edge.callee))
+        yield _cycle_finding(program, edge, cycle)
+
+
+def _shows_errors(function: Function) -> bool:
+    name = function.name
+    return bool(_SHOWS.search(name)) and not _NOT_SHOWING.match(name) and not function.module.is_test
+
+
+def _is_driven_by_error(edge: Edge) -> bool:
+    """Whether an edge is taken because something failed."""
+    if edge.kind is EdgeKind.FAILURE:
+        return True
+    if edge.kind not in (EdgeKind.CALL, EdgeKind.AWAIT, EdgeKind.SCHEDULE):
+        return False
+    if not (_SHOWS.search(edge.callee.name) or _HANDLES.search(edge.callee.name)):
+        return False
+    return _handler_around(edge) is not None
+
+
+def _handler_around(edge: Edge) -> ast.ExceptHandler | None:
+    for outer, child in edge.caller.module.around(edge.node):
+        if isinstance(outer, ast.ExceptHandler) and child is not outer.type:
+            return outer
+    return None
+
+
+def _edges(program: Program) -> dict[Function, list[Edge]]:
+    """The edges without those behind a guard and those that wait for the user, with those that a failure takes."""
+    by_user = {(edge.caller, edge.callee, edge.node) for edge in program.graph.user_handlers}
+    hooks = [
+        edge.callee
+        for edge in program.graph.hooks
+        if isinstance(edge.node, ast.Call) and not edge.callee.module.is_test
+    ]
+    found: dict[Function, list[Edge]] = {}
+    for function, edges in program.graph.out.items():
+        kept = [
+            edge
+            for edge in edges
+            if edge.kind in _FLOWING and (edge.caller, edge.callee, edge.node) not in by_user and not _is_guarded(edge)
+        ]
+        if kept:
+            found[function] = kept
+    if hooks:
+        scheduled = {
+            edge.callee
+            for edges in found.values()
+            for edge in edges
+            if edge.kind in (EdgeKind.SCHEDULE, EdgeKind.DONE) and not edge.callee.module.is_test
+        }
+        for function in scheduled:
+            if not contains_its_failure(program, function):
+                for hook in hooks:
+                    found.setdefault(function, []).append(Edge(function, hook, EdgeKind.FAILURE, function.node))
+    return found
+
+
+def _path(edges: dict[Function, list[Edge]], start: Function, goal: Function) -> list[Edge] | None:
+    """The shortest way from one function to another."""
+    if start is goal:
+        return []
+    came: dict[Function, Edge] = {}
+    waiting = [start]
+    for function in waiting:
+        for edge in edges.get(function, ()):
+            if edge.callee is start or edge.callee in came:
+                continue
+            came[edge.callee] = edge
+            if edge.callee is goal:
+                path: list[Edge] = []
+                at = goal
+                while at is not start:
+                    path.append(came[at])
+                    at = came[at].caller
+                return path[::-1]
+            waiting.append(edge.callee)
+    return None
+
+
+def _is_guarded(edge: Edge) -> bool:
+    """Whether a flag, a breaker or a depth is asked before, so that the edge is not taken a second time."""
+    function = edge.caller
+    if function.is_module or function.is_lambda:
+        return False
+    flags = _flags(function)
+    for outer, child in function.module.around(edge.node):
+        if isinstance(outer, ast.If | ast.While) and child is not outer.test and _asks(outer.test, flags):
+            return True
+        if isinstance(outer, ast.With | ast.AsyncWith) and any(
+            re.search(r"guard|breaker|reentran|once", ast.unparse(item.context_expr), re.IGNORECASE)
+            for item in outer.items
+        ):
+            return True
+    return any(
+        position(node) < position(edge.node) and _asks(node.test, flags) and always_leaves(node.body)
+        for node in function.of(ast.If)
+    )
+
+
+def _flags(function: Function) -> set[str]:
+    """The attributes and outer names that a function sets."""
+    targets = [target for assign in function.of(ast.Assign) for target in assign.targets]
+    targets += [augmented.target for augmented in function.of(ast.AugAssign)]
+    paths = {path for target in targets if (path := path_of(target)) is not None}
+    return {path for path in paths if "." in path or path in function.outer_names} | {
+        path_of(call.func.value) or ""
+        for call in function.of(ast.Call)
+        if isinstance(call.func, ast.Attribute)
+        and call.func.attr in ("set", "acquire", "add", "fail", "append", "trip")
+    }
+
+
+_BREAKER = re.compile(
+    r"breaker|allow|locked|depth|reentran|recurs|already|showing|active|in_progress|busy|is_set|handling"
+)
+
+
+def _asks(test: ast.expr, flags: set[str]) -> bool:
+    if not flags.isdisjoint(paths_in(test)):
+        return True
+    return any(
+        _BREAKER.search(node.attr if isinstance(node, ast.Attribute) else node.id)
+        for node in ast.walk(test)
+        if isinstance(node, ast.Attribute | ast.Name)
+    )
+
+
+def _cycle_finding(program: Program, edge: Edge, cycle: list[Edge]) -> Finding:
+    names = [edge.caller.name, *(step.callee.name for step in cycle)]
+    at = edge.node
+    if edge.kind is EdgeKind.FAILURE:
+        # The failure has no line of its own: the place is where what fails was set going.
+        at = next((step.node for step in cycle if step.callee is edge.caller), edge.node)
+        where = next((step.caller for step in cycle if step.callee is edge.caller), edge.caller)
+    else:
+        where = edge.caller
+    related = [
+        program.related(step.node, step.caller, f"`{step.caller.name}` {step.kind.value} `{step.callee.name}`")
+        for step in cycle
+    ]
+    return program.finding(
+        "HCS401",
+        at,
+        where,
+        f"showing an error can show an error: {' -> '.join(names)}. Test a flag before, or let the error go to the log",
+        related,
+        {"cycle": " -> ".join(names)},
+    )
+
+
+# -- HCS402 ------------------------------------------------------------------------------------------------------
+
+
+def check_exc_info(program: Program, settings: Settings) -> Iterator[Finding]:
+    """`exc_info=True` where no exception is being handled: the log says `NoneType: None`."""
+    for call, function in program.each(ast.Call):
+        if not isinstance(call.func, ast.Attribute) or call.func.attr not in _LOG_METHODS:
+            continue
+        if not any(item.arg == "exc_info" and _is_true(item.value) for item in call.keywords):
+            continue
+        if _in_handler(call, function) or _may_be_in_handler(program, function, set()):
+            continue
+        yield program.finding(
+            "HCS402",
+            call,
+            function,
+            "no exception is being handled here: the log gets `NoneType: None`. Pass the exception itself",
+            data={"parameter": _exception_parameter(function) or ""},
+        )
+
+
+_LOG_METHODS = frozenset({"debug", "info", "warning", "warn", "error", "critical", "fatal", "log"})
+
+
+def _is_true(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value in (True, 1)
+
+
+def _in_handler(node: ast.AST, function: Function) -> bool:
+    """Whether a node stands where an exception may be being handled: in an `except`, or a `finally`."""
+    for outer, child in function.module.around(node):
+        if isinstance(outer, ast.ExceptHandler):
+            return True
+        if isinstance(outer, ast.Try) and child in outer.finalbody:
+            return True
+        if isinstance(outer, ast.If) and "exc_info" in ast.dump(outer.test):
+            return True
+    return False
+
+
+def _may_be_in_handler(program: Program, function: Function, seen: set[Function]) -> bool:
+    """Whether a function may be called while an exception is handled, by its callers or for want of knowing them."""
+    if function in seen:
+        return False
+    seen.add(function)
+    if function.is_module:
+        return False
+    if function.name in ("__exit__", "__aexit__", "excepthook"):
+        return True
+    if any(
+        isinstance(node, ast.Attribute) and node.attr in ("exc_info", "exception") and path_of(node.value) == "sys"
+        for node in ast.walk(function.node)
+    ):
+        return True
+    edges = program.graph.into.get(function, [])
+    direct = [edge for edge in edges if edge.kind in (EdgeKind.CALL, EdgeKind.AWAIT)]
+    if any(_in_handler(edge.node, edge.caller) for edge in direct):
+        return True
+    if any(_may_be_in_handler(program, edge.caller, seen) for edge in direct if edge.caller.name != function.name):
+        return True
+    if direct or edges:
+        return False
+    if function.parent is not None and not function.parent.is_module and function.owner is None:
+        return False
+    # Nobody is seen to call it. Functions that do nothing but log are called by those who handle.
+    if any(other.name == function.name and other is not function for other in program.functions):
+        return True
+    return len(function.body) <= 2 and _exception_parameter(function) is None
+
+
+def _exception_parameter(function: Function) -> str | None:
+    for parameter in function.parameters:
+        if parameter.arg in ("exc", "exception", "error", "err", "e", "exc_value", "ex"):
+            return parameter.arg
+    return None

@@ -1,0 +1,145 @@
+"""HCS403: libraries that are changed while the program runs."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from openhcs.verify import library
+from openhcs.verify.findings import Finding
+from openhcs.verify.flow import path_of, paths_in
+from openhcs.verify.model import Function
+from openhcs.verify.program import Program
+from openhcs.verify.rules.base import Settings
+from openhcs.verify.values import Cls, Func, Inst, Partial, Ref, Value
+
+__all__ = ["check_patched"]
+
+_HOOK_MODULES = frozenset({"sys", "threading", "os", "__main__"})
+_HOOKS = library.HOOKS | {
+    "warnings.showwarning", "warnings.formatwarning", "faulthandler", "logging.lastResort", "logging.raiseExceptions",
+    "readline.completer", "site.exithook", "email.policy", "cgitb.handler",
+}  # fmt: skip
+
+_METHODS = {
+    library.APPLICATION: frozenset(
+        ["run", "run_async", "exit", "invalidate", "reset", "create_background_task", "cancel_and_wait_for_background_tasks", "_redraw", "_on_resize", "_handle_exception", "run_system_command", "suspend_to_background", "print_text"]
+    ),
+    "prompt_toolkit.Layout": frozenset(["focus", "focus_last", "focus_next", "focus_previous", "walk", "has_focus", "reset"]),
+    library.LOOP: frozenset(
+        ["create_task", "call_soon", "call_later", "call_at", "call_exception_handler", "run_forever", "run_until_complete", "call_soon_threadsafe", "default_exception_handler", "close", "stop", "_run_once"]
+    ),
+}
+
+_APPLIED = frozenset({"nest_asyncio.apply", "nest_asyncio2.apply"})
+
+
+def check_patched(program: Program, settings: Settings) -> Iterator[Finding]:
+    """A function or class of a library is replaced at run time."""
+    for assign, function in program.each(ast.Assign):
+        if function.module.is_test:
+            continue
+        for target in assign.targets:
+            if isinstance(target, ast.Attribute):
+                yield from _patch(program, target.value, target.attr, assign.value, assign, function)
+    for call, function in program.each(ast.Call):
+        if function.module.is_test:
+            continue
+        names = program.names_of(call.func, function)
+        if "builtins.setattr" in names and len(call.args) == 3:
+            attribute = call.args[1]
+            if isinstance(attribute, ast.Constant) and isinstance(attribute.value, str):
+                yield from _patch(program, call.args[0], attribute.value, call.args[2], call, function)
+        elif names & _APPLIED:
+            yield _finding(program, call, function, "asyncio")
+        elif names & {"unittest.mock.patch.object", "mock.patch.object"} and call.args:
+            for owner in program.values(call.args[0], function):
+                if isinstance(owner, Ref) and _is_library(program, owner.name):
+                    yield _finding(program, call, function, owner.name)
+
+
+def _patch(
+    program: Program, owner: ast.expr, name: str, value: ast.expr, at: ast.AST, function: Function
+) -> Iterator[Finding]:
+    if name.startswith("__") and name.endswith("__") and name not in ("__init__", "__call__", "__del__"):
+        return
+    for base in program.values(owner, function):
+        target = _target(program, base, name)
+        if target is None or _is_polyfill(name, at, function):
+            continue
+        if _is_callable(program, value, function) or _saves_original(owner, name, value, at, function):
+            yield _finding(program, at, function, target)
+            return
+
+
+def _target(program: Program, base: Value, name: str) -> str | None:
+    """The dotted name of what is replaced, if it belongs to a library."""
+    if isinstance(base, Ref) and _is_library(program, base.name):
+        target = f"{base.name}.{name}"
+        if base.name in _HOOK_MODULES and (base.name != "os" and base.name != "threading"):
+            return None
+        return None if target in _HOOKS else target
+    if isinstance(base, Inst) and isinstance(base.type, str) and name in _METHODS.get(base.type, ()):
+        return f"{base.type}.{name}"
+    return None
+
+
+def _is_library(program: Program, name: str) -> bool:
+    top = name.partition(".")[0]
+    return bool(top) and top not in program.top_packages
+
+
+def _is_callable(program: Program, node: ast.expr, function: Function) -> bool:
+    """Whether a value is a function or class, or a call that wraps one."""
+    if isinstance(node, ast.Lambda):
+        return True
+    values = program.values(node, function)
+    if any(isinstance(value, Func | Cls | Partial) for value in values):
+        return isinstance(node, ast.Name | ast.Attribute | ast.Call)
+    if isinstance(node, ast.Call) and node.args:
+        names = program.names_of(node.func, function)
+        if names & {"builtins.staticmethod", "builtins.classmethod", "builtins.property", "functools.partial"}:
+            return True
+    return False
+
+
+def _saves_original(owner: ast.expr, name: str, value: ast.expr, at: ast.AST, function: Function) -> bool:
+    """Whether the file reads the attribute elsewhere to keep or wrap it: `original = Application.run_async`."""
+    path = f"{path_of(owner)}.{name}"
+    if isinstance(value, ast.Constant):
+        return False
+    if path in paths_in(value) and isinstance(value, ast.Call):
+        return True
+    if not isinstance(value, ast.Name):
+        return False
+    for other in function.module.functions:
+        for assign in other.of(ast.Assign):
+            if assign is not at and path_of(assign.value) == path and isinstance(assign.value, ast.Attribute):
+                saved = {path_of(target) for target in assign.targets}
+                return value.id not in saved or True
+    return False
+
+
+def _is_polyfill(name: str, at: ast.AST, function: Function) -> bool:
+    """Whether the attribute is only added where the library lacks it."""
+    for outer, child in function.module.around(at):
+        if isinstance(outer, ast.If):
+            test = ast.dump(outer.test)
+            if "hasattr" in test or "version" in test or "getattr" in test:
+                return True
+        if isinstance(outer, ast.ExceptHandler) and outer.type is not None:
+            if {"ImportError", "AttributeError"} & paths_in(outer.type):
+                return True
+        del child
+    return False
+
+
+def _finding(program: Program, at: ast.AST, function: Function, target: str) -> Finding:
+    return program.finding(
+        "HCS403",
+        at,
+        function,
+        f"`{target}` of a library is replaced while the program runs: everybody in the process gets the change. Subclass, "
+        "wrap, or pass a parameter",
+        data={"target": target},
+    )
