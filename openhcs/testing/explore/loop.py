@@ -18,6 +18,7 @@ from functools import partial
 from typing import Any, Final
 
 from openhcs.testing.explore.bounds import Budget, Order
+from openhcs.testing.explore.fingerprint import fingerprint
 from openhcs.testing.explore.numbered import Future, Task
 from openhcs.testing.explore.oracles import Oracles
 from openhcs.testing.explore.outside import Action, Outside, OutsideEvent, ThreadEnd, costs_of, name_of
@@ -63,6 +64,9 @@ class ExploringLoop(RefusesTheRealWorld, asyncio.BaseEventLoop):
         self._steps = steps
         self._settling = 0
         self._abandoned = 0
+        self.visited: set[int] | None = None
+        self.watched: list[Callable[[], object]] = []
+        self.pruned = False
         self._in_any_order = schedule.bounds.order is Order.ANY
 
     # -- what a program sees -------------------------------------------------------------------------------------
@@ -182,6 +186,11 @@ class ExploringLoop(RefusesTheRealWorld, asyncio.BaseEventLoop):
         if self.turn > self._steps:
             oracles.report_livelock(self._steps)
             return False
+        if self.visited is not None and self.schedule.is_past_its_prefix:
+            state = fingerprint(self, self.watched)
+            self.pruned = state in self.visited
+            self.visited.add(state)
+            return not self.pruned
         return True
 
     def _end(self, main: asyncio.Task[Any]) -> None:

@@ -42,6 +42,8 @@ class Run:
     time: float
     turns: int
     spent: dict[str, int]
+    pruned: bool = False
+    """It stopped at a state in which another run has been."""
 
 
 class Room:
@@ -52,6 +54,8 @@ class Room:
         self._warned = warned
         self._passed_on: dict[tuple[str, str, int], warnings.WarningMessage] = {}
         self._oracles: Oracles | None = None
+        self.visited: set[int] | None = None
+        """The states that runs were in, if those that meet one again are to stop."""
 
     @property
     def other_warnings(self) -> list[warnings.WarningMessage]:
@@ -63,13 +67,15 @@ class Room:
         random.seed(_SEED)
         loop = ExploringLoop(schedule, steps, recorder)
         schedule.recorder = recorder
+        if recorder is None:
+            loop.visited = self.visited
         world = World(loop)
         self._oracles = loop.oracles
         try:
             contextvars.copy_context().run(self._play, loop, world)
         finally:
             world.restore()
-            turns, time = loop.turn, loop.time()
+            turns, time, pruned = loop.turn, loop.time(), loop.pruned
             oracles = loop.oracles
             settled = not oracles.violations and schedule.broken is None and loop.has_ended
             if not settled:
@@ -79,7 +85,8 @@ class Room:
             loop.finish()
             del loop, world
             self._collect(oracles, settled)
-        return Run(schedule.finish(), tuple(oracles.violations), time, turns, schedule.bounds.spent(schedule.purse))
+        spent = schedule.bounds.spent(schedule.purse)
+        return Run(schedule.finish(), tuple(oracles.violations), time, turns, spent, pruned)
 
     def _play(self, loop: ExploringLoop, world: World) -> None:
         loop.main = loop.create_task(self._scenario(world), name="main")
@@ -89,6 +96,7 @@ class Room:
         if settled:
             self._hear(oracles)
         gc.collect()
+        gc.freeze()  # what a search remembers would else be walked again after every run
         if settled:
             self._hear(oracles)
         self._warned.clear()

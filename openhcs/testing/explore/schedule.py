@@ -87,6 +87,11 @@ class Schedule:
         self.costs: list[Sequence[int]] = []
         self.kinds: list[str] = []
 
+    @property
+    def is_past_its_prefix(self) -> bool:
+        """Whether all that follows is decided by the policy."""
+        return len(self.options) >= len(self._prefix)
+
     def decide(self, kind: str, costs: Sequence[int], labels: Labels) -> int:
         """The option to take of as many as there are `costs`; what it costs is spent."""
         if len(costs) < 2 or self.muted:

@@ -45,6 +45,8 @@ class Progress:
     """The limit that ended it."""
     complete: bool = False
     """Whether nothing was left to run."""
+    pruned: int = 0
+    """How many runs stopped at a state in which another had been."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +71,13 @@ def every_schedule(room: Room, bounds: Bounds, limits: Limits, progress: Progres
     while True:
         progress.schedules += 1
         progress.depth = max(progress.depth, len(run.record.options))
+        progress.pruned += run.pruned
         yield run
         _add_branches(levels, run.record, known)
         level = next((level for level in levels if level), None)
         if level is None:
-            progress.complete = True
+            progress.complete = not progress.pruned
+            progress.stopped_by = f"{progress.pruned:,} of them left at a known state" if progress.pruned else ""
             return
         progress.stopped_by = limits.reached(began, progress.schedules)
         if progress.stopped_by:

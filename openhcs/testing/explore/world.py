@@ -116,6 +116,10 @@ class World:
         """Do not report violations of this kind whose sentence contains a text; say in a comment why."""
         self.loop.oracles.allow(kind, containing)
 
+    def watch(self, state: Callable[[], object]) -> None:
+        """Name state that pruning cannot find by itself: in a module, a class, a file."""
+        self.loop.watched.append(state)
+
     # -- what the scenario says and sees -------------------------------------------------------------------------
 
     def note(self, text: str) -> None:

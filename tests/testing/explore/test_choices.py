@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import signal
 import time
 from types import SimpleNamespace
@@ -128,7 +129,12 @@ def test_an_event_comes_before_with_or_after_a_timer() -> None:
         future = world.loop.create_future()
         order: list[str] = []
         world.loop.call_later(1, order.append, "timer")
-        world.event("reply", lambda: (order.append(f"reply at {world.time():g}"), future.set_result(None)))
+
+        def reply() -> None:
+            order.append(f"reply at {world.time():g}")
+            future.set_result(None)
+
+        world.event("reply", reply)
         await future
         seen.append(" ".join(order))
 
@@ -154,7 +160,7 @@ def test_a_guard_holds_an_event_back() -> None:
 
     schedules(scenario, Bounds(rush=UNLIMITED))
     assert seen[0] == "send"
-    assert all(before == "send" for before, after in zip(seen, seen[1:], strict=False) if after == "answered")
+    assert all(before == "send" for before, after in itertools.pairwise(seen) if after == "answered")
 
 
 def test_an_event_with_a_limit_ends_the_patience_of_an_endless_timer() -> None:
@@ -331,7 +337,7 @@ def test_what_is_real_is_refused_by_name(call: str) -> None:
 
 
 def test_a_cut_exploration_is_not_proved() -> None:
-    """A limit of schedules or of seconds gives CUT with the number that were run, and raises where a proof is needed."""
+    """A limit of schedules or of seconds gives CUT with the number of runs, and raises where a proof is needed."""
 
     async def scenario(world: World) -> None:
         for _ in range(20):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import random
 import warnings
 
 import pytest
@@ -183,7 +184,7 @@ def test_a_livelock() -> None:
 
     async def scenario(world: World) -> None:
         while True:
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # noqa: ASYNC110 - spinning is the fault
 
     assert kind_of(scenario, Bounds(steps=50)) is Kind.LIVELOCK
 
@@ -303,8 +304,6 @@ def test_other_warnings_reach_the_caller_once() -> None:
 
 def test_an_exploration_leaves_the_interpreter_as_it_was() -> None:
     """Collection, random numbers and hooks are as before, even after a violation."""
-    import random  # noqa: PLC0415 - the state of the module is what is compared
-
     random.seed(7)
     before = random.getstate(), gc.isenabled(), gc.get_freeze_count() > 0
 
