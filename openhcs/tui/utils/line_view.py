@@ -9,23 +9,33 @@ Checked by tests/tui/utils/test_line_view.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from typing import Protocol
 
 from prompt_toolkit.formatted_text import OneStyleAndTextTuple, StyleAndTextTuples
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
-from prompt_toolkit.layout.containers import Window
+from prompt_toolkit.layout.containers import Window, WindowRenderInfo
 from prompt_toolkit.layout.controls import UIContent, UIControl
+from prompt_toolkit.layout.margins import Margin
 from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
 from prompt_toolkit.utils import get_cwidth
 
 from openhcs.tui.utils.safe_text import visible_lines
 
-__all__ = ["LINE_LIMIT", "LineView"]
+__all__ = ["LINE_LIMIT", "LineView", "Lines"]
 
 LINE_LIMIT = 10_000
 """Characters of one line that can be scrolled to; the rest of a longer line is counted, not shown."""
 
 _WHEEL_ROWS = 3
+
+
+class Lines(Protocol):
+    """What can be asked for its lines one by one: a list of them, or `TextLines`."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, number: int, /) -> str: ...
 
 
 class LineView(UIControl):
@@ -36,7 +46,7 @@ class LineView(UIControl):
 
     def __init__(
         self,
-        lines: Callable[[], Sequence[str]],
+        lines: Callable[[], Lines],
         draw: Callable[[int, str], StyleAndTextTuples] = lambda number, line: [("", line)],
         prefer_rows: int = 20,
     ) -> None:
@@ -48,10 +58,15 @@ class LineView(UIControl):
         self._width = 80
         self._height = 20
         self._keys = self._scroll_keys()
-        self.window = Window(self, dont_extend_width=False)
+        self.window = Window(self, dont_extend_width=False, right_margins=[_Scrollbar(self._scrollbar)])
 
     def __pt_container__(self) -> Window:
         return self.window
+
+    @property
+    def overflows(self) -> bool:
+        """Whether there are more rows than the view had when it was drawn last, and thus anything to scroll."""
+        return self._end() != (0, 0)
 
     # -- scrolling -----------------------------------------------------------------------------------------------
 
@@ -66,9 +81,7 @@ class LineView(UIControl):
             self._move_up(-rows)
         else:
             self._move_down(rows)
-            last_line, last_row = self._end()
-            if (self._line, self._row) > (last_line, last_row):
-                self._line, self._row = last_line, last_row
+            self._line, self._row = min((self._line, self._row), self._end())
 
     def scroll_home(self) -> None:
         """Show the first line."""
@@ -94,16 +107,16 @@ class LineView(UIControl):
 
     def _end(self) -> tuple[int, int]:
         """The position from which the last line ends at the bottom of the screen."""
-        room = self._height
-        for number in range(len(self._lines()) - 1, -1, -1):
-            rows = self._rows_of(number)
+        lines, room = self._lines(), self._height
+        for number in range(len(lines) - 1, -1, -1):
+            rows = _row_count(lines[number], self._width)
             if rows >= room:
                 return number, rows - room
             room -= rows
         return 0, 0
 
     def _rows_of(self, number: int) -> int:
-        return len(_wrap(_shown(self._lines()[number]), self._width))
+        return _row_count(self._lines()[number], self._width)
 
     # -- UIControl -----------------------------------------------------------------------------------------------
 
@@ -113,45 +126,42 @@ class LineView(UIControl):
     def preferred_height(
         self, width: int, max_available_height: int, wrap_lines: bool, get_line_prefix: object
     ) -> int | None:
-        wanted = 0
-        for line in self._lines()[: self._prefer_rows]:
-            wanted += len(_wrap(_shown(line), max(1, width - 1)))
-            if wanted >= self._prefer_rows:
-                break
-        return min(max(1, wanted), self._prefer_rows, max_available_height)
+        lines, most = self._lines(), min(self._prefer_rows, max_available_height)
+        wanted = number = 0
+        while wanted < most and number < len(lines):
+            wanted += _row_count(lines[number], max(1, width))
+            number += 1
+        return min(max(1, wanted), most)
 
     def create_content(self, width: int, height: int) -> UIContent:
-        size = (max(1, width - 1), height)
+        size = (max(1, width), height)
         # Where the last line stood at the bottom it stands there after a change of size.
         stays_at_end = size != (self._width, self._height) and (self._line, self._row) == self._end() != (0, 0)
         self._width, self._height = size
         lines = self._lines()
-        if stays_at_end or self._line >= len(lines):
-            self.scroll_end()
-        self.scroll(0)
+        end = self._end()
+        self._move_down(0)
+        self._line, self._row = end if stays_at_end else min((self._line, self._row), end)
         rows: list[StyleAndTextTuples] = []
         number, skip = self._line, self._row
         while len(rows) < height and number < len(lines):
             line = _shown(lines[number])
-            spans = _wrap(line, self._width)
             drawn = self._draw(number, line) if line else []
-            rows.extend(_slice(drawn, start, stop) for start, stop in spans[skip : skip + height - len(rows)])
+            for start, stop in _wrap(line, self._width)[skip : skip + height - len(rows)]:
+                rows.append(_slice(drawn, start, stop) if stop - start < len(line) else [*drawn])
             skip = 0
             number += 1
-        self._add_scrollbar(rows, height, len(lines))
         return UIContent(get_line=rows.__getitem__, line_count=len(rows), show_cursor=False)
 
-    def _add_scrollbar(self, rows: list[StyleAndTextTuples], height: int, count: int) -> None:
-        if self._end() == (0, 0):
-            return
-        thumb = max(1, min(height - 1, height * height // max(1, count)))
-        last = max(1, self._end()[0])
-        start = round((height - thumb) * min(1.0, self._line / last))
-        for y, row in enumerate(rows):
-            used = sum(get_cwidth(fragment[1]) for fragment in row)
-            row.append(("", " " * max(0, self._width - used)))
-            on_thumb = start <= y < start + thumb
-            row.append(("class:scrollbar.button", "█") if on_thumb else ("class:scrollbar.background", "│"))
+    def _scrollbar(self) -> StyleAndTextTuples:
+        last, row = self._end()
+        if last == row == 0:
+            return []
+        height = self._height
+        thumb = max(1, min(height - 1, height * height // max(1, len(self._lines()))))
+        above = round((height - thumb) * min(1.0, self._line / max(1, last)))
+        track, button = "class:scrollbar.background", "class:scrollbar.button"
+        return [(track, "│\n" * above), (button, "█\n" * thumb), (track, "│\n" * (height - above - thumb))]
 
     def mouse_handler(self, mouse_event: MouseEvent) -> object:
         if mouse_event.event_type == MouseEventType.SCROLL_DOWN:
@@ -184,10 +194,30 @@ class LineView(UIControl):
         return keys
 
 
+class _Scrollbar(Margin):
+    """A column beside the view; it is not part of the rows, which would have to be filled up to it in every frame."""
+
+    def __init__(self, draw: Callable[[], StyleAndTextTuples]) -> None:
+        self._draw = draw
+
+    def get_width(self, get_ui_content: Callable[[], UIContent]) -> int:
+        return 1
+
+    def create_margin(self, window_render_info: WindowRenderInfo, width: int, height: int) -> StyleAndTextTuples:
+        return self._draw()
+
+
 def _shown(line: str) -> str:
     if len(line) > LINE_LIMIT:
         line = f"{line[:LINE_LIMIT]}… ({len(line) - LINE_LIMIT:,} more characters)"
     return line if line.isprintable() else visible_lines(line).replace("\n", "␊")
+
+
+def _row_count(line: str, width: int) -> int:
+    """The rows that `line` takes in a view of `width` columns."""
+    if len(line) <= width and line.isascii() and line.isprintable():
+        return 1
+    return len(_wrap(_shown(line), width))
 
 
 def _wrap(line: str, width: int) -> list[tuple[int, int]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from functools import partial
 
 from hypothesis import given
@@ -17,7 +16,7 @@ from openhcs.tui.utils.line_view import LINE_LIMIT, LineView
 from tests.tui.utils.kit import Stage, stage, until
 
 
-class Counted(Sequence[str]):
+class Counted:
     """Lines that are made when they are asked for, and count how often that is."""
 
     def __init__(self, count: int) -> None:
@@ -27,23 +26,15 @@ class Counted(Sequence[str]):
     def __len__(self) -> int:
         return self._count
 
-    def __getitem__(self, at: int | slice) -> str | list[str]:  # type: ignore[override]
-        if isinstance(at, slice):
-            return [f"line {number}" for number in range(*at.indices(self._count))]
+    def __getitem__(self, number: int) -> str:
         self.asked += 1
-        return f"line {range(self._count)[at]}"
+        return f"line {range(self._count)[number]}"
 
 
 def rows_of(view: LineView, width: int, height: int) -> list[str]:
-    """The rows of a frame of `width` x `height`, without the scrollbar and what fills up the room before it."""
-    content = view.create_content(width, height)
-    rows = []
-    for number in range(content.line_count):
-        row = content.get_line(number)
-        if row and "scrollbar" in row[-1][0]:
-            row = row[:-2]
-        rows.append("".join(part[1] for part in row))
-    return rows
+    """The rows of a frame of `width` x `height`, its last column being the scrollbar's."""
+    content = view.create_content(width - 1, height)
+    return ["".join(part[1] for part in content.get_line(number)) for number in range(content.line_count)]
 
 
 def wheel(view: LineView, kind: MouseEventType) -> object:
@@ -127,7 +118,7 @@ def test_a_wide_character_is_not_cut_in_two() -> None:
 def test_colours_follow_the_wrapped_text() -> None:
     """A row has the styles of its own part of the line."""
     view = LineView(lambda: ["abcdefgh"], draw=lambda number, line: [("red", line[:3]), ("blue", line[3:])])
-    content = view.create_content(6, 3)
+    content = view.create_content(5, 3)
     assert content.get_line(0) == [("red", "abc"), ("blue", "de")]
     assert content.get_line(1) == [("blue", "fgh")]
 
@@ -170,13 +161,30 @@ def test_a_narrower_screen_keeps_the_place() -> None:
 def test_it_asks_for_the_rows_it_needs() -> None:
     """A short text asks for its rows, a long one for what it prefers at most."""
     assert LineView(lambda: ["a", "b"]).preferred_height(40, 100, False, None) == 2
-    assert LineView(lambda: ["a" * 100]).preferred_height(41, 100, False, None) == 3
+    assert LineView(lambda: ["a" * 100]).preferred_height(40, 100, False, None) == 3
     assert LineView(lambda: ["a"] * 1_000, prefer_rows=12).preferred_height(40, 100, False, None) == 12
     assert LineView(lambda: ["a"] * 1_000).preferred_height(40, 5, False, None) == 5
 
 
 def starts_with(here: Stage, text: str) -> bool:
     return here.text.startswith(text)
+
+
+async def test_a_scrollbar_stands_beside_what_overflows() -> None:
+    """It is the last column, its thumb where the rows on the screen are in the text; a text that fits has none."""
+    lines = [f"line {number}" for number in range(40)]
+    view = LineView(lambda: lines)
+    async with stage(HSplit([view]), rows=10) as here:
+        await here.shows("line 9")
+        assert view.overflows
+        assert [row.rstrip()[-1] for row in here.text.split("\n")] == [*"██", *"│" * 8]
+        here.press("G")
+        await here.shows("line 39")
+        assert [row.rstrip()[-1] for row in here.text.split("\n")] == [*"│" * 8, *"██"]
+        del lines[10:]
+        here.press("g")
+        await here.shows_no("│")
+        assert not view.overflows
 
 
 async def test_keys_scroll_it() -> None:
