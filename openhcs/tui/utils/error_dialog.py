@@ -281,6 +281,13 @@ async def show_error_pages(pages: ErrorPages, app_state: DialogHost) -> bool:
             # A host that does not await the result itself would lose a fault in drawing.
             result.result()
         return True
+    except BaseException as ending:
+        fault = _fault_of(result)
+        if fault is not None and fault is not ending:
+            # What the host raises, or the caller's cancellation, goes on in its place.
+            told = {"message": "an error dialog failed while it was closed", "exception": fault}
+            result.get_loop().call_exception_handler(told)
+        raise
     finally:
         # Whatever the host still draws of it must not fail into a result that nobody looks at.
         if not result.get_loop().is_closed():
@@ -301,6 +308,10 @@ async def show_scrollable_error_dialog(
     details = format_exception(exception) if exception is not None else ""
     page = ErrorPage(title, message or (describe(exception) if exception is not None else ""), details)
     await show_error_pages(ErrorPages([page]), app_state)
+
+
+def _fault_of(result: asyncio.Future[None]) -> BaseException | None:
+    return result.exception() if result.done() and not result.cancelled() else None
 
 
 def _on_click(run: Callable[[], None]) -> Callable[[MouseEvent], object]:
