@@ -36,7 +36,7 @@ from prompt_toolkit.layout.layout import FocusableElement, Layout
 from prompt_toolkit.utils import Event
 
 from openhcs.tui.ports import ErrorSink
-from openhcs.tui.utils.faults import FAULTS, FaultLog, as_error
+from openhcs.tui.utils.faults import ENDINGS, FaultLog, as_error
 from openhcs.tui.utils.owned_coroutine import OwnedCoroutine
 from openhcs.tui.utils.safe_text import describe, visible
 
@@ -189,29 +189,38 @@ class GuardedApplication(Application[T]):
     def _redraw(self, render_as_done: bool = False) -> None:
         try:
             super()._redraw(render_as_done)
-        except FAULTS as fault:
+        except ENDINGS:
+            raise
+        except BaseException as fault:
             error = as_error(fault)
             self._report(error, "drawing the screen")
             if not render_as_done:
                 self._redraw_without_fault(error)
 
-    def _redraw_without_fault(self, error: Exception) -> None:
+    def _redraw_without_fault(self, error: BaseException) -> None:
         while self._close_dialog is not None and self._close_dialog(error):
             try:
                 return super()._redraw()
-            except FAULTS as next_fault:
+            except ENDINGS:
+                raise
+            except BaseException as next_fault:
                 error = as_error(next_fault)
+                self._report(error, "drawing the screen")
         if self._failed_layout is None:
             self._failed_layout = self.layout
             self.layout = GuardedLayout(self._notice(error))
         try:
             super()._redraw()
-        except FAULTS as last:
+        except ENDINGS:
+            raise
+        except BaseException as last_fault:
             # Not even two lines of text can be drawn: there is no screen left to go on with.
+            error = as_error(last_fault)
+            self._report(error, "drawing the screen")
             if not self.is_done and self.is_running:
-                self.exit(exception=as_error(last))
+                self.exit(exception=error)
 
-    def _notice(self, error: Exception) -> Window:
+    def _notice(self, error: BaseException) -> Window:
         keys = KeyBindings()
 
         @keys.add("r")
@@ -382,7 +391,9 @@ class _GuardedKeyProcessor(KeyProcessor):
     def _call_handler(self, handler: Binding, key_sequence: list[KeyPress]) -> None:
         try:
             super()._call_handler(handler, key_sequence)
-        except FAULTS as fault:
+        except ENDINGS:
+            raise
+        except BaseException as fault:
             self._report(as_error(fault), _name(key_sequence))
 
 

@@ -23,7 +23,7 @@ from prompt_toolkit.layout.mouse_handlers import MouseHandlers
 from prompt_toolkit.layout.screen import Screen, WritePosition
 
 from openhcs.tui.ports import ErrorSink
-from openhcs.tui.utils.faults import FAULTS, as_error
+from openhcs.tui.utils.faults import ENDINGS, as_error
 from openhcs.tui.utils.layout_walk import is_focusable, visible_windows, walk_safely
 from openhcs.tui.utils.safe_text import describe, visible
 
@@ -48,7 +48,7 @@ class ErrorBoundary(Container):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
-        self.failure: Exception | None = None
+        self.failure: BaseException | None = None
         self._build = build
         self._report = on_error
         self._on_details = on_details
@@ -149,7 +149,9 @@ class ErrorBoundary(Container):
     def _guard(self, doing: str, call: Callable[[], Any]) -> Any:
         try:
             return call()
-        except FAULTS as fault:
+        except ENDINGS:
+            raise
+        except BaseException as fault:
             self._fail(as_error(fault), doing)
             return None
 
@@ -159,7 +161,7 @@ class ErrorBoundary(Container):
             if self._is_broken():
                 instead()
 
-    def _fail(self, failure: Exception, doing: str) -> None:
+    def _fail(self, failure: BaseException, doing: str) -> None:
         self.failure = failure
         had_focus = self._holds_focus()
         self._report(failure, f"{doing} {self.name}")

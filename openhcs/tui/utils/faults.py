@@ -11,17 +11,18 @@ from typing import TypeVar
 
 from openhcs.tui.ports import ErrorSink
 
-__all__ = ["FAULTS", "FaultLog", "as_error"]
+__all__ = ["ENDINGS", "FaultLog", "as_error"]
 
 T = TypeVar("T")
 
-FAULTS = (Exception, asyncio.CancelledError)
-"""What a synchronous part may raise by its own fault: nobody can cancel it, it can only ask a cancelled future."""
+ENDINGS = (SystemExit, KeyboardInterrupt, GeneratorExit)
+"""What goes on through every part. All else that a synchronous part raises is its fault: nobody can cancel it, it can
+only ask a cancelled future, and a panic of native code is a BaseException."""
 
 
-def as_error(fault: BaseException) -> Exception:
+def as_error(fault: BaseException) -> BaseException:
     """`fault` as an error: asking a cancelled future for its result is one, and must not look like a cancellation."""
-    if isinstance(fault, Exception):
+    if not isinstance(fault, asyncio.CancelledError):
         return fault
     error = RuntimeError("the result of a cancelled task or future was asked for")
     error.__cause__ = fault
@@ -39,7 +40,9 @@ class FaultLog:
         """What `call` returns, or `otherwise` where it fails; `part` is whose failure it is."""
         try:
             result = call()
-        except FAULTS as fault:
+        except ENDINGS:
+            raise
+        except BaseException as fault:
             if id(part) not in self._failing:
                 # Kept, so that its id stays its own.
                 self._failing[id(part)] = part

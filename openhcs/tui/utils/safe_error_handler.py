@@ -31,7 +31,7 @@ from prompt_toolkit.application import get_app_or_none
 from openhcs.tui.utils.circuit_breaker import BreakerState, CircuitBreaker
 from openhcs.tui.utils.error_dialog import ErrorPage, ErrorPages, show_error_pages
 from openhcs.tui.utils.error_journal import Arrival, ErrorEntry, ErrorJournal
-from openhcs.tui.utils.faults import FAULTS, as_error
+from openhcs.tui.utils.faults import ENDINGS, as_error
 from openhcs.tui.utils.safe_log import log_safely
 from openhcs.tui.utils.safe_text import as_text, format_exception, visible, visible_lines
 from openhcs.tui.utils.stack_room import call_on_new_stack, require_room
@@ -134,6 +134,24 @@ class SafeErrorHandler:
         if entry is not None:
             self._show_soon_anyhow(entry, app_state if app_state is not None else self.app_state)
 
+    def handle_refusal(self, exception: BaseException, doing: str, app_state: Any = None) -> Coroutine[Any, Any, None]:
+        """As `handle_error` for an error whose message is meant for the user, who was `doing` something.
+
+        Its page is "Cannot <doing>" and the message alone, with the traceback under "details".
+        """
+        entry = self._enter_anyhow(exception, doing)
+        if entry is not None:
+            entry.is_refusal = True
+        return self._show_entered(entry, app_state if app_state is not None else self.app_state)
+
+    def note_error(self, exception: BaseException, context: str, *, is_in_view: bool = False) -> None:
+        """Enter and log `exception`, and show no dialog; it counts as shown if it `is_in_view` already."""
+        entry = self._enter_anyhow(exception, context)
+        if entry is not None:
+            if is_in_view:
+                self.journal.mark_shown(entry)
+            self.journal.mark_told(entry)
+
     def handle_fatal(self, exception: BaseException, context: str) -> None:
         """Enter `exception`, which ends the program, and tell it on stderr although it may have been told before."""
         entry = self._enter_anyhow(exception, context) or self.journal.receive(exception, as_text(context)).entry
@@ -168,7 +186,9 @@ class SafeErrorHandler:
             return self._enter(exception, context)
         except RecursionError:
             return call_on_new_stack(lambda: self._enter(exception, context))
-        except FAULTS as failure:
+        except ENDINGS:
+            raise
+        except BaseException as failure:
             # The exception's own class stands in the way of entering it: that is the error now.
             return self._enter(RuntimeError(f"an exception cannot be entered: {as_text(failure)}"), context)
 
@@ -292,9 +312,10 @@ class SafeErrorHandler:
             self._showing_dialog = False
 
     def _page(self, entry: ErrorEntry) -> ErrorPage:
+        speaks_for_itself = entry.is_refusal or entry.message == entry.type_name
         return ErrorPage(
-            title=f"Error in {entry.context}",
-            message=f"{entry.type_name}: {entry.message}" if entry.message != entry.type_name else entry.message,
+            title=f"{'Cannot' if entry.is_refusal else 'Error in'} {entry.context}",
+            message=entry.message if speaks_for_itself else f"{entry.type_name}: {entry.message}",
             details=entry.traceback,
             exception=lambda: entry.exception,
             count=lambda: self.journal.count_of(entry),
@@ -351,7 +372,9 @@ class SafeErrorHandler:
         if self.show_status is not None:
             try:
                 self.show_status(visible(f"{entry.context} failed: {entry.type_name}: {entry.message}", 300))
-            except FAULTS as fault:
+            except ENDINGS:
+                raise
+            except BaseException as fault:
                 self.journal.receive(as_error(fault), "showing an error in the status line")
         self._tell_on_stderr(entry)
 
@@ -436,7 +459,9 @@ def _write_stderr(entry: ErrorEntry, traceback: str | None = None) -> bool:
     try:
         sys.stderr.write(f"{visible(entry.context, 200)} failed:\n{text}\n")
         sys.stderr.flush()
-    except FAULTS:
+    except ENDINGS:
+        raise
+    except BaseException:
         # stderr is closed or gone: the journal and the log have the error, and there is nobody left to tell.
         return False
     return True

@@ -27,6 +27,10 @@ from openhcs.tui.utils.dialog_helpers import setup_global_exception_handler
 from tests.tui.utils.kit import Failures, Stage, fail, pane, stage, turns, until
 
 
+class Panic(BaseException):
+    """As native code raises it: no Exception."""
+
+
 class Faulty(FormattedTextControl):
     """Draws its text until `fault` is set, then raises that."""
 
@@ -61,7 +65,7 @@ def typed(here: Stage, keys: str = "abcdefgh") -> list[str]:
 class TestKeys:
     """A key that fails is one fault; what is typed behind it counts."""
 
-    @pytest.mark.parametrize("fault", [ValueError("in a key"), asyncio.CancelledError()])
+    @pytest.mark.parametrize("fault", [ValueError("in a key"), asyncio.CancelledError(), Panic()])
     async def test_a_handler_that_fails_is_reported_once_and_the_keys_behind_are_handled(
         self, fault: BaseException
     ) -> None:
@@ -352,6 +356,28 @@ class TestFrames:
             await here.shows("faultless")
             await until(lambda: seen == ["a"])
             assert len(failures) == 2
+
+    async def test_each_attempt_that_fails_is_told(self) -> None:
+        """The frame, the frame without the dialog: two faults are two reports."""
+        faults = iter([RuntimeError("with the dialog"), Panic("without it")])
+
+        def draw() -> str:
+            if draws_badly and (fault := next(faults, None)) is not None:
+                raise fault
+            return "the pane"
+
+        draws_badly = False
+        async with stage(Window(FormattedTextControl(draw, focusable=True))) as here:
+            failures = collect(here)
+            answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            showing = asyncio.ensure_future(here.host.show_dialog(pane("a dialog"), answer))
+            await here.shows("a dialog")
+            draws_badly = True
+            here.app.invalidate()
+            await here.shows("The screen could not be drawn.")
+            with pytest.raises(RuntimeError):
+                await showing
+            assert failures.messages == ["with the dialog", "without it"]
 
     async def test_a_screen_that_never_could_be_drawn(self) -> None:
         """The first frame is like any other."""
