@@ -122,11 +122,10 @@ class Parcel:
 
 def close_coroutine(coroutine: object) -> None:
     """Close `coroutine` if it is one; a body that raises while it is closed is not our caller's concern."""
-    close = getattr(coroutine, "close", None)
     if not isinstance(coroutine, Coroutine) and not inspect.isgenerator(coroutine):
         return
     try:
-        close()  # type: ignore[misc]
+        coroutine.close()
     except Exception:
         # An unstarted coroutine cannot raise here; a started one may, from its `finally`, and has no one to tell.
         return

@@ -34,7 +34,13 @@ class ServiceGivenUp(RuntimeError):
 
     def __init__(self, name: str, restarts: int, within_s: float) -> None:
         self.name = name
-        super().__init__(f"service {name!r} given up: it ended again after {restarts} restarts within {within_s:g} s")
+        self.restarts = restarts
+        self.within_s = within_s
+        super().__init__(name, restarts, within_s)
+
+    def __str__(self) -> str:
+        spent = f"it ended again after {self.restarts} restarts within {self.within_s:g} s"
+        return f"service {self.name!r} given up: {spent}"
 
 
 def supervise(

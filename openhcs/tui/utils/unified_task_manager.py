@@ -32,6 +32,7 @@ from typing import Any, NoReturn, TypeVar, cast
 
 from openhcs.tui.utils.owned_coroutine import OwnedCoroutine, Parcel, close_coroutine, is_under_way
 from openhcs.tui.utils.safe_log import log_safely
+from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.utils.task_ending import abandon, spawned_generations, wait_gone, wait_through_cancel
 from openhcs.tui.utils.task_failures import UnclaimedFailures, claim_failure
 from openhcs.tui.utils.task_snapshot import TaskSnapshot, take_snapshot
@@ -68,7 +69,10 @@ class TaskRefused(RuntimeError):
     def __init__(self, name: str, reason: str) -> None:
         self.name = name
         self.reason = reason
-        super().__init__(f"task {name!r} refused: {reason}")
+        super().__init__(name, reason)
+
+    def __str__(self) -> str:
+        return f"task {self.name!r} refused: {self.reason}"
 
 
 class StuckTask(RuntimeError):
@@ -77,6 +81,10 @@ class StuckTask(RuntimeError):
     def __init__(self, message: str, stragglers: tuple[TaskSnapshot, ...]) -> None:
         self.stragglers = stragglers
         super().__init__("\n".join([message, *(f"  {straggler}" for straggler in stragglers)]))
+
+    def __reduce__(self) -> tuple[type[StuckTask], tuple[str, tuple[TaskSnapshot, ...]]]:
+        # What is told of them travels to another process; the tasks do not.
+        return StuckTask, (str(self), ())
 
 
 class Scope:
@@ -175,6 +183,9 @@ class UnifiedTaskManager:
         except Exception:
             # asyncio says TypeError, or what the object's `__repr__` raises into its message.
             self._refuse_type(coro, name)
+        except BaseException:
+            close_coroutine(coro)
+            raise
         spawner = _current_task(loop)
         if spawner in born_s:
             self._spawner[task] = spawner
@@ -197,7 +208,8 @@ class UnifiedTaskManager:
                 if asyncio.current_task(loop) is None:
                     # A signal handler may run while the loop sleeps in its selector: make it look at its queue.
                     loop.call_soon_threadsafe(_nothing)
-        except (TaskRefused, TypeError) as refusal:
+        except Exception as refusal:
+            # Besides our own: what an object that is no coroutine raises when it is asked.
             self.report(refusal, _name_of(coro, name))
 
     def offer(self, work: Callable[[], AnyCoroutine], name: str) -> None:
@@ -205,10 +217,11 @@ class UnifiedTaskManager:
 
         For work that is about refusals and failures itself, and must not cause more of them.
         """
+        self._use_running_loop()
         here, loop = _running_loop(), self._loop
         if self._closing:
             return
-        if here is not None:
+        if here is not None and here is loop:
             if len(self._born_s) < self.max_tasks:
                 self.fire_and_forget(work(), name)
         elif loop is not None and loop.is_running():
@@ -406,9 +419,12 @@ class UnifiedTaskManager:
         return loop
 
     def _use_running_loop(self) -> None:
-        """Belong to the loop that runs here, if one does; what is left of a dead one is closed and told."""
+        """Belong to the loop that runs here, if one does; what is left of a dead one is closed and told.
+
+        Not while its own goes on in another thread: that thread's tasks, and what is handed over, belong there.
+        """
         loop = _running_loop()
-        if loop is None or loop is self._loop:
+        if loop is None or loop is self._loop or (self._loop is not None and self._loop.is_running()):
             return
         if self._loop is not None and self._loop.is_closed():
             abandon(self._born_s, self._unclaimed.tasks, self.report)
@@ -502,15 +518,19 @@ class UnifiedTaskManager:
         self._refused += 1
         if not is_under_way(coro):
             close_coroutine(coro)
-        log_safely(logger, logging.WARNING, "task %r refused: %s", _name_of(coro, name), reason)
+        name, reason = visible(_name_of(coro, name), 200), visible(reason, 500)
+        log_safely(logger, logging.WARNING, "task %r refused: %s", name, reason)
 
 
 def _log_failure(exception: BaseException, context: str) -> None:
-    log_safely(logger, logging.ERROR, "%s failed", context, exc_info=exception)
+    log_safely(logger, logging.ERROR, "%s failed", visible(context, 200), exc_info=exception)
 
 
 def _name_of(coro: object, name: str | None) -> str:
-    return name or str(getattr(coro, "__qualname__", type(coro).__name__))
+    try:
+        return name or str(getattr(coro, "__qualname__", type(coro).__name__))
+    except Exception:
+        return type(coro).__name__
 
 
 def _nothing() -> None:
@@ -550,6 +570,12 @@ def initialize_task_manager(manager: UnifiedTaskManager | None = None) -> Unifie
 async def shutdown_task_manager(timeout: float = 5.0) -> tuple[TaskSnapshot, ...]:
     """Shut the program's task manager down and forget it; the next `get_task_manager` makes a new one."""
     global _global_task_manager
+    manager = _global_task_manager
+    if manager is None:
+        return ()
+    # Forgotten last: what its tasks spawn as they end must meet it, and not start a new one that nobody shuts down.
+    late = await manager.shutdown(timeout)
     with _global_lock:
-        manager, _global_task_manager = _global_task_manager, None
-    return await manager.shutdown(timeout) if manager is not None else ()
+        if _global_task_manager is manager:
+            _global_task_manager = None
+    return late
