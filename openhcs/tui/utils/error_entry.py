@@ -5,12 +5,11 @@ Standard library only; anybody may import this. Checked by tests/tui/utils/test_
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from openhcs.tui.utils.journal_file import START, read_lines
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["Arrival", "ErrorEntry", "Ledger", "Reception", "read_unseen"]
 
@@ -25,24 +24,37 @@ class Arrival(Enum):
     """The very same exception object has been received before; it is not counted again."""
 
 
-@dataclass(slots=True, eq=False)
 class ErrorEntry:
     """One error in the journal; `count` grows when it comes again, `exception` is kept while it is recent.
 
-    `told` is set once nobody is going to be shown it any more: the next one like it is a new error.
+    `told` is set once nobody is going to be shown it any more: the next one like it is a new error. `is_refusal` says
+    that its message is meant for the user, and its context what they wanted to do.
     """
 
-    id: int
-    time_s: float
-    context: str
-    type_name: str
-    message: str
-    traceback: str
-    thread: str
-    exception: BaseException | None
-    count: int = 1
-    shown: bool = False
-    told: bool = False
+    def __init__(
+        self,
+        id: int,
+        time_s: float,
+        context: str,
+        type_name: str,
+        message: str,
+        traceback: str,
+        thread: str,
+        exception: BaseException | None = None,
+        count: int = 1,
+    ) -> None:
+        self.id = id
+        self.time_s = time_s
+        self.context = context
+        self.type_name = type_name
+        self.message = message
+        self.traceback = traceback
+        self.thread = thread
+        self.exception = exception
+        self.count = count
+        self.shown = False
+        self.told = False
+        self.is_refusal = False
 
     @property
     def line(self) -> dict[str, Any]:
@@ -66,8 +78,7 @@ class Reception(NamedTuple):
     entry: ErrorEntry | None
 
 
-@dataclass(frozen=True, slots=True)
-class Ledger:
+class Ledger(NamedTuple):
     """How many errors were received and what became of them."""
 
     received: int = 0
@@ -87,6 +98,9 @@ def read_unseen(path: Path) -> tuple[ErrorEntry, ...]:
 
     Lines that cannot be read, such as one torn by a crash, are passed over.
     """
+    # JSON takes a hundredth of the smallest application's start, which keeps its errors in memory.
+    from openhcs.tui.utils.journal_file import START, read_lines
+
     unseen: dict[tuple[object, int], ErrorEntry] = {}
     for line in read_lines(path):
         session = str(line.get("session"))

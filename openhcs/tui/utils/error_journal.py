@@ -22,9 +22,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 from types import CodeType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from openhcs.tui.utils.error_entry import Arrival, ErrorEntry, Ledger, Reception, read_unseen
 from openhcs.tui.utils.error_runs import (
@@ -41,9 +40,13 @@ from openhcs.tui.utils.error_runs import (
     fingerprint,
     traceback_of,
 )
-from openhcs.tui.utils.journal_file import JournalFile
 from openhcs.tui.utils.safe_text import describe, format_exception
 from openhcs.tui.utils.stack_room import require_room
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from openhcs.tui.utils.journal_file import JournalFile
 
 __all__ = ["Arrival", "ErrorEntry", "ErrorJournal", "Ledger", "Mode", "Reception", "read_unseen"]
 
@@ -78,7 +81,12 @@ class ErrorJournal:
     ) -> None:
         self.on_write_error: Callable[[OSError], None] | None = None
         self.on_note: Callable[[str, BaseException | None], None] | None = None
-        self._file = JournalFile(path, max_bytes, keep) if path is not None else None
+        self._file: JournalFile | None = None
+        if path is not None:
+            # JSON takes a hundredth of the smallest application's start, which keeps its errors in memory.
+            from openhcs.tui.utils.journal_file import JournalFile
+
+            self._file = JournalFile(path, max_bytes, keep)
         self._clock = clock
         self._wall_clock = wall_clock
         # Re-entrant: a finaliser or a signal handler may report while this thread is in here.
@@ -91,7 +99,7 @@ class ErrorJournal:
         self._runs = ErrorRuns()
         self._counting: dict[Tally, None] = {}
         self._storms: dict[int, Storm] = {}
-        self._missed = Tally(_entry_of_the_missed(), SeenMark(self), 0.0, written=0, logged=0)
+        self._missed = Tally(_entry_of_the_missed(), SeenMark(self), 0.0, told=0)
         self._admission = Admission()
 
     @property

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from enum import Enum
 from types import CodeType, TracebackType
 from typing import Any
@@ -84,22 +83,22 @@ class SeenMark:
         return SeenMark, ()
 
 
-@dataclass(slots=True, eq=False)
 class Tally:
     """The repeats of one entry: what of its count the file and the log know, and the last of them.
 
     They are told in one once it has been quiet for a moment, a longer one each time that it goes on after all.
     """
 
-    entry: ErrorEntry
-    mark: SeenMark
-    last_s: float
-    since_s: float = 0.0
-    write_at_s: float = 0.0
-    written: int = 1
-    logged: int = 1
-    exception: BaseException | None = None
-    patience_s: float = _PATIENCE_S
+    def __init__(self, entry: ErrorEntry, mark: SeenMark, last_s: float, told: int = 1) -> None:
+        self.entry = entry
+        self.mark = mark
+        self.last_s = last_s
+        self.since_s = 0.0
+        self.write_at_s = 0.0
+        self.written = told
+        self.logged = told
+        self.exception: BaseException | None = None
+        self.patience_s = _PATIENCE_S
 
     def begin(self, now: float) -> None:
         """Be about to count what nobody has been told of."""
@@ -128,7 +127,6 @@ class Tally:
         return times, exception
 
 
-@dataclass(slots=True, eq=False)
 class Storm:
     """One instruction raises without end: until `until_s` what it raises is an arrival for `tally`, never asked more.
 
@@ -136,25 +134,26 @@ class Storm:
     all else they do.
     """
 
-    kind: type[BaseException]
-    code: CodeType
-    tally: Tally
-    until_s: float
-    last_s: float
-    arrivals: bytearray = field(default_factory=bytearray)
-    exception: BaseException | None = None
+    def __init__(self, kind: type[BaseException], code: CodeType, tally: Tally, until_s: float, last_s: float) -> None:
+        self.kind = kind
+        self.code = code
+        self.tally = tally
+        self.until_s = until_s
+        self.last_s = last_s
+        self.arrivals = bytearray()
+        self.exception: BaseException | None = None
 
 
-@dataclass(slots=True, eq=False)
 class ErrorRun:
     """What one instruction has raised until it is quiet, by what it says; `last` is what it raised last."""
 
-    code: CodeType | None
-    by_message: dict[str, Tally] = field(default_factory=dict)
-    last: Tally | None = None
-    entered: int = 0
-    _second_began: float = float("-inf")
-    _this_second: int = 0
+    def __init__(self, code: CodeType | None) -> None:
+        self.code = code
+        self.by_message: dict[str, Tally] = {}
+        self.last: Tally | None = None
+        self.entered = 0
+        self._second_began = float("-inf")
+        self._this_second = 0
 
     @property
     def is_full(self) -> bool:

@@ -15,11 +15,10 @@ import inspect
 import sys
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from time import monotonic
 from types import FrameType
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 __all__ = ["TaskSnapshot", "TaskState", "take_snapshot", "thread_stack"]
 
@@ -37,8 +36,7 @@ class TaskState(Enum):
     CANCELLING = "cancelling"
 
 
-@dataclass(frozen=True, slots=True)
-class TaskSnapshot:
+class TaskSnapshot(NamedTuple):
     """One live task at one moment.
 
     Args:
