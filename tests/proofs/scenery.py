@@ -1,7 +1,7 @@
 """What the scenarios of the theorems share: the budgets, and the little that stands around the shipped classes.
 
-Only what the core does not own is made up here: the coroutines it is given, whoever shows its dialogs, the person at the
-keys, the terminal. Every class a theorem is about is imported from `openhcs.tui.utils` as it is shipped.
+Only what the core does not own is made up here: the coroutines it is given, whoever shows its dialogs, the person at
+the keys, the terminal. Every class a theorem is about is imported from `openhcs.tui.utils` as it is shipped.
 """
 
 from __future__ import annotations
