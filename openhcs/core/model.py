@@ -81,11 +81,15 @@ class PlaneKey:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A channel of a plate: `number` as in `PlaneKey.channel`, `name` as the microscope calls it."""
+    """A channel of a plate: `number` as in `PlaneKey.channel`, `name` as the microscope calls it.
+
+    `wavelength_nm` is that of the light collected (emission), `excitation_nm` that of the light sent in.
+    """
 
     number: int
     name: str
     wavelength_nm: float | None = None
+    excitation_nm: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +107,12 @@ class Discrepancy:
 class PlateIndex:
     """What one plate folder holds: every plane with its file, and what is known about the plate.
 
-    `planes` maps each key to a file path relative to `root`, with `/` between folders; its order is the keys'.
-    `positions_um` maps (well, site) to the stage position (x, y) in micrometres, where the metadata tells it.
+    `planes` maps each key to a file path relative to `root`, with `/` between folders; its order is the keys'. A plane
+    that is part of an array ends in the numbers of its place along the leading axes: `B/03/0/0[0,2,1]`.
+    `positions_um` maps (well, site) to the stage position (x, y) in micrometres, where the metadata tells it; only
+    differences within a well mean the same in every format. `y_is_up` says whether y grows towards the top of an image.
+    `fields` maps (well, site) to the number that the microscope gave the site, where it counts otherwise than we do.
+    `z_um` maps z to the nominal height of that plane in micrometres, where the metadata tells it.
     """
 
     root: str
@@ -117,6 +125,9 @@ class PlateIndex:
     pixel_size_um: float | None = None
     positions_um: Mapping[tuple[str, int], tuple[float, float]] = field(default_factory=dict)
     discrepancies: tuple[Discrepancy, ...] = ()
+    y_is_up: bool = False
+    fields: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    z_um: Mapping[int, float] = field(default_factory=dict)
 
     @property
     def wells(self) -> tuple[str, ...]:

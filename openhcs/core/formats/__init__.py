@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 from openhcs.core.formats.discrepancies import name_some
 from openhcs.core.formats.imagexpress import ImageXpress
 from openhcs.core.formats.listing import Listing, list_folder
+from openhcs.core.formats.opera_phenix import OperaPhenix, is_phenix_image
 from openhcs.core.model import PlateIndex
 from openhcs.core.wording import is_text
 from openhcs.errors import PlateError
@@ -53,7 +54,7 @@ class PlateFormat(Protocol):
         """The stage position (x, y) in micrometres of each (well, site) that has one; may read a file for each."""
 
 
-FORMATS: tuple[PlateFormat, ...] = (ImageXpress(),)
+FORMATS: tuple[PlateFormat, ...] = (ImageXpress(), OperaPhenix())
 
 
 def detect_format(folder: Path) -> PlateFormat:
@@ -115,8 +116,8 @@ def _name_stranger(folder: Path, listing: Listing) -> str:
     names = {name.lower() for files in within for name in files}
     if any(name.endswith(".jdce") for name in names):
         return "ImageXpress HCS.ai plate (.jdce), which cannot be read yet"
-    if not names.isdisjoint({"index.xml", "index.idx.xml", "index.ref.xml"}):
-        return "Opera Phenix or Operetta plate, which cannot be read yet"
+    if any(is_phenix_image(name) for name in names):
+        return "images of an Opera Phenix or Operetta without the index that lies beside them"
     return "no plate recognised in"
 
 

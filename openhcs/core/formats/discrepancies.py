@@ -1,4 +1,4 @@
-"""Differences between the plan and the planes found, and between the wells, said briefly.
+"""Differences between what metadata tells and the planes found, and between the wells, said briefly.
 
 The plan is compared with the plate as a whole; each well is compared with the plate as a whole. So what is missing
 everywhere is told once, and what is missing in one well is told for that well. Pure; standard library only.
@@ -13,7 +13,7 @@ from typing import TypeVar
 from openhcs.core.formats.htd import AcquisitionPlan
 from openhcs.core.model import COMBINED, Discrepancy, PlaneKey, well_position
 
-__all__ = ["compare_wells", "compare_with_plan", "name_some"]
+__all__ = ["compare_values", "compare_wells", "compare_with_plan", "describe_missing", "name_some"]
 
 _NAMED_AT_MOST = 6
 
@@ -24,15 +24,16 @@ def compare_with_plan(planes: Collection[PlaneKey], plan: AcquisitionPlan) -> It
     """How the planes found differ from the plan of the .HTD file, component by component."""
     if plan.wells is not None:
         wells = {key.well for key in planes}
-        yield from _difference(
-            "well", sorted(plan.wells, key=well_position), sorted(wells, key=well_position), name_some
+        yield from compare_values(
+            "HTD", "well", sorted(plan.wells, key=well_position), sorted(wells, key=well_position), name_some
         )
     if plan.sites is not None:
         yield from _count_difference("site", plan.sites, {key.site for key in planes})
     if plan.waves is not None:
         waves = plan.waves
         found = sorted({key.channel for key in planes})
-        yield from _difference(
+        yield from compare_values(
+            "HTD",
             "wave",
             sorted(waves),
             found,
@@ -64,8 +65,31 @@ def compare_wells(planes: Iterable[PlaneKey]) -> Iterator[Discrepancy]:
     for well in sorted(found, key=well_position):
         missing = expected - found[well]
         if missing:
-            what = _describe(missing, expected, ("site", "channel", "z", "t"))
+            what = describe_missing(missing, expected)
             yield Discrepancy(f"{len(missing)} of {len(expected)} planes missing: {what}", well)
+
+
+def compare_values(
+    source: str, what: str, planned: Sequence[_Value], found: Sequence[_Value], name: Callable[[Sequence[_Value]], str]
+) -> Iterator[Discrepancy]:
+    """One sentence if the values that `source` tells and those found are not the same ones.
+
+    Args:
+        what: what the values are, in the singular.
+        name: puts values into words.
+    """
+    known, here = set(planned), set(found)
+    absent = [value for value in planned if value not in here]
+    extra = [value for value in found if value not in known]
+    if absent or extra:
+        details = ([f"no {name(absent)}"] if absent else []) + ([f"{name(extra)} not planned"] if extra else [])
+        counted = f"{len(planned)} {what}{'' if len(planned) == 1 else 's'}"
+        yield Discrepancy(f"{source} says {counted}, {len(found)} found: {'; '.join(details)}")
+
+
+def describe_missing(missing: set[tuple[int, ...]], expected: set[tuple[int, ...]]) -> str:
+    """The places (site, channel, z, t) that are missing from those expected, as briefly as they can be named."""
+    return _describe(missing, expected, ("site", "channel", "z", "t"))
 
 
 def name_some(names: Sequence[str]) -> str:
@@ -76,21 +100,9 @@ def name_some(names: Sequence[str]) -> str:
 
 
 def _count_difference(what: str, planned: int, found: Collection[int]) -> Iterator[Discrepancy]:
-    yield from _difference(
-        what, range(1, planned + 1), sorted(found), lambda numbers: f"{what} {_name_ranges(numbers)}"
+    yield from compare_values(
+        "HTD", what, range(1, planned + 1), sorted(found), lambda numbers: f"{what} {_name_ranges(numbers)}"
     )
-
-
-def _difference(
-    what: str, planned: Sequence[_Value], found: Sequence[_Value], name: Callable[[Sequence[_Value]], str]
-) -> Iterator[Discrepancy]:
-    """One sentence if the values planned and found are not the same ones."""
-    absent = [value for value in planned if value not in set(found)]
-    extra = [value for value in found if value not in set(planned)]
-    if absent or extra:
-        details = ([f"no {name(absent)}"] if absent else []) + ([f"{name(extra)} not planned"] if extra else [])
-        counted = f"{len(planned)} {what}{'' if len(planned) == 1 else 's'}"
-        yield Discrepancy(f"HTD says {counted}, {len(found)} found: {'; '.join(details)}")
 
 
 def _describe(missing: set[tuple[int, ...]], expected: set[tuple[int, ...]], components: Sequence[str]) -> str:

@@ -31,8 +31,9 @@ from openhcs.core.formats.imagexpress_names import (
 )
 from openhcs.core.formats.listing import walk_folder
 from openhcs.core.formats.metaseries import MetaSeriesTag, read_stage_positions, read_tag
+from openhcs.core.formats.plate_facts import differing_pixel_sizes, plate_grid, told_apart
 from openhcs.core.formats.tiff import read_tiff_plane
-from openhcs.core.model import COMBINED, Channel, Discrepancy, PlaneKey, PlateIndex, well_position
+from openhcs.core.model import COMBINED, Channel, Discrepancy, PlaneKey, PlateIndex
 from openhcs.errors import PlaneError, PlateError
 
 if TYPE_CHECKING:
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
 __all__ = ["ImageXpress"]
 
 _TAGS_TRIED = 3
-_STANDARD_PLATES = ((2, 3), (3, 4), (4, 6), (6, 8), (8, 12), (16, 24), (32, 48))
 
 
 class _ImageFile(NamedTuple):
@@ -112,7 +112,7 @@ class ImageXpress:
         remarks += compare_with_plan(planes.keys(), plan)
         remarks += compare_wells(planes)
 
-        rows, columns = _grid({key.well for key in planes}, plan)
+        rows, columns = plate_grid({key.well for key in planes}, (plan.rows, plan.columns))
         return PlateIndex(
             root=str(root),
             name=f"{images[0].name.plate}_Plate_{root.name}" if root.name.isdecimal() else root.name,
@@ -266,26 +266,13 @@ def _tags(root: Path, planes: Mapping[PlaneKey, str]) -> tuple[dict[int, MetaSer
     if failures:
         channels = ", ".join(f"w{channel}" for channel in failures)
         remarks.append(Discrepancy(f"no pixel size or wavelength for {channels}: {next(iter(failures.values()))}"))
-    sizes = {channel: tag.pixel_size_um for channel, tag in tags.items() if tag.pixel_size_um is not None}
-    if len(set(sizes.values())) > 1:
-        each = name_some([f"w{channel} {size:g} um" for channel, size in sizes.items()])
-        remarks.append(Discrepancy(f"channels differ in pixel size: {each}; the first is taken for the plate"))
+    remarks += differing_pixel_sizes(
+        {f"w{channel}": tag.pixel_size_um for channel, tag in tags.items() if tag.pixel_size_um is not None}
+    )
     return tags, remarks
 
 
 def _channels(tags: Mapping[int, MetaSeriesTag], plan: AcquisitionPlan) -> tuple[Channel, ...]:
     """The channels that have planes; two of one name are told apart by their number."""
-    names = {number: (plan.waves or {}).get(number, f"w{number}") for number in tags}
-    shared = {name for name, count in Counter(names.values()).items() if count > 1}
-    return tuple(
-        Channel(number, f"{names[number]} (w{number})" if names[number] in shared else names[number], tag.wavelength_nm)
-        for number, tag in tags.items()
-    )
-
-
-def _grid(wells: set[str], plan: AcquisitionPlan) -> tuple[int, int]:
-    """Rows and columns of the plate: as planned, or the smallest standard plate that holds the wells."""
-    positions = [well_position(well) for well in wells]
-    rows, columns = max(row for row, _ in positions) + 1, max(column for _, column in positions) + 1
-    planned = [(plan.rows, plan.columns)] if plan.rows and plan.columns else []
-    return next(size for size in (*planned, *_STANDARD_PLATES) if size[0] >= rows and size[1] >= columns)
+    names = told_apart({number: (plan.waves or {}).get(number, f"w{number}") for number in tags}, "w")
+    return tuple(Channel(number, names[number], tag.wavelength_nm) for number, tag in tags.items())

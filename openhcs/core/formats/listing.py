@@ -18,11 +18,15 @@ __all__ = ["Listing", "list_folder", "walk_folder"]
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The visible files and folders in one folder; `path` is relative to the top folder, "" for the top itself."""
+    """The visible files and folders in one folder; `path` is relative to the top folder, "" for the top itself.
+
+    `links` are the names among them that are symbolic links.
+    """
 
     path: str
     files: tuple[str, ...]
     folders: tuple[str, ...]
+    links: frozenset[str] = frozenset()
 
     def below(self, name: str) -> str:
         """The path of `name` in this folder, relative to the top folder."""
@@ -33,11 +37,14 @@ def list_folder(folder: Path, path: str = "") -> Listing:
     """The visible files and folders in `folder`; raises `PlateError` when it cannot be listed."""
     files: list[str] = []
     folders: list[str] = []
+    links: set[str] = set()
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
                 if not entry.name.startswith("."):
                     (folders if _is_folder(entry) else files).append(entry.name)
+                    if entry.is_symlink():
+                        links.add(entry.name)
     except FileNotFoundError as error:
         raise PlateError(f"folder not found: {folder}; expected a plate's folder. Check the path.") from error
     except NotADirectoryError as error:
@@ -47,7 +54,7 @@ def list_folder(folder: Path, path: str = "") -> Listing:
             f"folder cannot be listed: {folder}; expected a folder you may read, got {error.strerror}. "
             "Check its permissions and the disk it is on."
         ) from error
-    return Listing(path, tuple(sorted(files)), tuple(sorted(folders)))
+    return Listing(path, tuple(sorted(files)), tuple(sorted(folders)), frozenset(links))
 
 
 def walk_folder(
