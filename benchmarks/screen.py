@@ -25,7 +25,8 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.widgets import Frame
 
 from openhcs.tui.utils.dialog_host import FloatDialogHost
-from openhcs.tui.utils.error_dialog import ErrorDialog, ErrorPage, ErrorPages
+from openhcs.tui.utils.error_dialog import ErrorDialog
+from openhcs.tui.utils.error_pages import ErrorPage, ErrorPages
 from openhcs.tui.utils.focus_manager import FocusManager
 
 TURNS = 100

@@ -1,10 +1,9 @@
 """The dialog that shows errors: one dialog, any number of errors.
 
-`ErrorPages` are the errors to show, which may grow while they are on the screen; `ErrorDialog` shows one page at a
-time (`2 of 17`). Beyond the message a page has details, the tree of causes and the traceback, and the local variables
-of the frames. It draws only the lines that are visible, so the length of a traceback costs nothing, and text from
-errors is made visible first, so it cannot drive the terminal (G12). A fault in drawing the dialog ends it with that
-fault, for whoever shows it to handle (G3).
+`ErrorDialog` shows one page of `ErrorPages` at a time (`2 of 17`). Beyond the message a page has details, the tree of
+causes and the traceback, and the local variables of the frames. It draws only the lines that are visible, so the length
+of a traceback costs nothing, and text from errors is made visible first, so it cannot drive the terminal (G12). A fault
+in drawing the dialog ends it with that fault, for whoever shows it to handle (G3).
 
 Checked by tests/tui/utils/test_error_dialog.py.
 """
@@ -17,7 +16,6 @@ import errno
 import itertools
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -36,6 +34,7 @@ from prompt_toolkit.widgets import Frame
 
 from openhcs.tui.ports import DialogHost
 from openhcs.tui.utils.error_boundary import ErrorBoundary
+from openhcs.tui.utils.error_pages import ErrorPage, ErrorPages
 from openhcs.tui.utils.exception_tree import cause_tree, frame_locals
 from openhcs.tui.utils.focus_manager import get_focus_manager
 from openhcs.tui.utils.line_view import LineView
@@ -44,53 +43,9 @@ from openhcs.tui.utils.safe_text import as_text, describe, format_exception, vis
 from openhcs.tui.utils.text_lines import TextLines
 from openhcs.tui.utils.traceback_colours import highlight_traceback
 
-__all__ = ["ErrorDialog", "ErrorPage", "ErrorPages", "show_error_pages", "show_scrollable_error_dialog"]
+__all__ = ["ErrorDialog", "show_error_pages", "show_scrollable_error_dialog"]
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorPage:
-    """One error as the dialog shows it: a title, what happened, and the traceback under "details" (may be empty).
-
-    `exception` is asked for when its causes and the locals of its frames are to be shown; None where it is not kept.
-    """
-
-    title: str
-    message: str
-    details: str = ""
-    exception: Callable[[], BaseException | None] = lambda: None
-    count: Callable[[], int] = lambda: 1
-    on_seen: Callable[[], None] = lambda: None
-
-    @property
-    def text(self) -> str:
-        """All of it, for the clipboard or a file."""
-        return "\n".join(part for part in (self.title, self.message, self.details) if part)
-
-
-class ErrorPages:
-    """The errors of one dialog, in order, and which of them is before the user."""
-
-    def __init__(self, pages: Sequence[ErrorPage] = ()) -> None:
-        self._pages = list(pages)
-        self.position = 0
-
-    def __len__(self) -> int:
-        return len(self._pages)
-
-    @property
-    def current(self) -> ErrorPage:
-        """The page before the user."""
-        return self._pages[self.position]
-
-    def add(self, page: ErrorPage) -> None:
-        """Append a page; the user stays where they are."""
-        self._pages.append(page)
-
-    def move(self, by: int) -> None:
-        """Turn `by` pages, as far as there are pages."""
-        self.position = max(0, min(len(self._pages) - 1, self.position + by))
 
 
 class _View(Enum):

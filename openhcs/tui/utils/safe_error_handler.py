@@ -29,8 +29,8 @@ from typing import Any
 from prompt_toolkit.application import get_app_or_none
 
 from openhcs.tui.utils.circuit_breaker import BreakerState, CircuitBreaker
-from openhcs.tui.utils.error_dialog import ErrorPage, ErrorPages, show_error_pages
 from openhcs.tui.utils.error_journal import Arrival, ErrorEntry, ErrorJournal
+from openhcs.tui.utils.error_pages import ErrorPage, ErrorPages
 from openhcs.tui.utils.faults import ENDINGS, as_error
 from openhcs.tui.utils.safe_log import log_safely
 from openhcs.tui.utils.safe_text import as_text, format_exception, visible, visible_lines
@@ -52,6 +52,9 @@ logger.addHandler(logging.NullHandler())
 _WAITING_LIMIT = 200
 """Entries that wait to be shown, or are in one dialog; what comes beyond stays in the journal and the log."""
 
+
+_ROOM_TO_SHOW = 120
+"""Nested calls that showing an error may take, the import of its dialog included."""
 
 _SLICE_S = 0.002
 """How long the loop is held at a time to tell of what was only counted."""
@@ -109,6 +112,13 @@ class SafeErrorHandler:
             self.breaker.fail()
         else:
             self.breaker.reset()
+
+    def prepare(self) -> None:
+        """Import what a dialog takes, as long as there are memory and file descriptors for that.
+
+        Without this the first error does so: after it has been entered, and with the next best place to fall back on.
+        """
+        _error_dialog()
 
     def handle_error(
         self, exception: BaseException, context: str = "operation", app_state: Any = None
@@ -247,7 +257,7 @@ class SafeErrorHandler:
         if entry is None:
             return
         try:
-            require_room()
+            require_room(_ROOM_TO_SHOW)
         except RecursionError:
             # A task of its own begins at the bottom of the stack.
             self._show_soon_anyhow(entry, host)
@@ -274,7 +284,7 @@ class SafeErrorHandler:
         shown.add(entry, self._page(entry))
         self._showing_dialog = True
         try:
-            answered = await show_error_pages(shown.pages, host)
+            answered = await _error_dialog()(shown.pages, host)
         except (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit) as ending:
             self.breaker.give_up()
             self._close(shown)
@@ -443,6 +453,14 @@ class _OpenDialog:
 
     def unshown(self) -> list[ErrorEntry]:
         return [entry for entry in self.entries if not entry.shown]
+
+
+def _error_dialog() -> Callable[[ErrorPages, Any], Coroutine[Any, Any, bool]]:
+    # The dialog, the view it scrolls and what they need take 3 ms: before the first frame that is a thirtieth of the
+    # smallest application's start.
+    from openhcs.tui.utils.error_dialog import show_error_pages
+
+    return show_error_pages
 
 
 def _log_count(text: str, last: BaseException | None) -> None:

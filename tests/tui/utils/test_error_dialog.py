@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from prompt_toolkit.clipboard import InMemoryClipboard
 
-from openhcs.tui.utils.error_dialog import ErrorDialog, ErrorPage, ErrorPages, show_scrollable_error_dialog
+from openhcs.tui.utils.error_dialog import ErrorDialog, show_scrollable_error_dialog
 from openhcs.tui.utils.error_journal import Ledger
+from openhcs.tui.utils.error_pages import ErrorPage, ErrorPages
 from tests.tui.utils.kit import AnsweringHost, Stage, broken_logging, logged, raised, stage, turns
 
 ESCAPE = "\x1b"
