@@ -37,7 +37,7 @@ class EventKind(StrEnum):
     WELL_CANCELLED = "well_cancelled"
     RUN_FINISHED = "run_finished"  # message
     RUN_CANCELLED = "run_cancelled"  # message
-    RUN_FAILED = "run_failed"  # message
+    RUN_FAILED = "run_failed"  # message, traceback
 
     @property
     def is_milestone(self) -> bool:

@@ -94,6 +94,7 @@ class RunProgress:
     ended_s: float | None = None
     wells: Mapping[str, WellProgress] = field(default_factory=dict)
     message: str = ""
+    traceback: str = ""
 
     def apply(self, event: Event) -> RunProgress:
         """The progress after `event`."""
@@ -169,7 +170,14 @@ class RunProgress:
             return replace(well, state=WellState.FAILED, failure=Failure(message or "the run ended"))
 
         wells = {name: end(well) for name, well in self.wells.items()}
-        return replace(self, state=state, ended_s=event.time_s, wells=wells, message=message)
+        return replace(
+            self,
+            state=state,
+            ended_s=event.time_s,
+            wells=wells,
+            message=message,
+            traceback=_text(event.data, "traceback"),
+        )
 
 
 def _apply_to_well(well: WellProgress, event: Event) -> WellProgress:

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from openhcs.core.control import request
@@ -20,6 +21,7 @@ from openhcs.core.journal import Event, EventKind, JournalFollower
 from openhcs.core.model import WellPlan
 from openhcs.core.progress import RunProgress, RunState
 from openhcs.core.results import ResultsFolder, explained
+from openhcs.core.run_errors import RunFailure, ToldFailures, failures_of
 from openhcs.core.run_folder import RunFolder, RunRequest
 from openhcs.errors import RunError, StoreError
 
@@ -39,6 +41,7 @@ class Run:
         self._lock = threading.Lock()
         self._progress = RunProgress(out=str(out))
         self._pid = 0
+        self._told = ToldFailures(folder.told)
 
     @classmethod
     def attach(cls, out: Path) -> Run:
@@ -95,6 +98,10 @@ class Run:
             if progress.state.has_ended or (deadline is not None and time.monotonic() >= deadline):
                 return progress
             time.sleep(_LOOK_AGAIN_S)
+
+    def untold_failures(self, limit: int) -> AbstractContextManager[tuple[RunFailure, ...]]:
+        """At most `limit` failures, as of the last `poll`, that nobody has told, for the `with` block to tell."""
+        return self._told.untold(lambda: failures_of(self._progress), limit)
 
     def cancel(self) -> None:
         """Ask the runner to cancel the run; it ends within about 2 s. A run that has ended is left alone.

@@ -83,6 +83,11 @@ class RunFolder:
         """A file that exists once the run is to be cancelled; the runner looks when its control socket is there."""
         return self.path / "cancel"
 
+    @property
+    def told(self) -> Path:
+        """Which of its failures have been told to a user, see `run_errors`."""
+        return self.path / "told"
+
     def read_request(self) -> tuple[RunRequest, tuple[WellPlan, ...]]:
         """The request and its plans; raises `StoreError`."""
         try:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import psutil
 
-from openhcs.core.journal import Event, EventKind, JournalWriter
+from openhcs.core.journal import Event, EventKind, JournalWriter, Json
 
 __all__ = ["main"]
 
@@ -67,7 +67,8 @@ async def _run(path: Path) -> int:
                 await loop.run()
         except Exception as error:  # the boundary of the run: told in the journal, whole in the log
             traceback.print_exc()
-            journal.append(Event(time.time(), EventKind.RUN_FAILED, data={"message": _message(error)}))
+            data: dict[str, Json] = {"message": _message(error), "traceback": traceback.format_exc()}
+            journal.append(Event(time.time(), EventKind.RUN_FAILED, data=data))
             return 1
     return 0
 

@@ -45,6 +45,8 @@ class ErrorHistory:
         for title, entries in (("This session", self._journal.entries()), ("The last session", self._left)):
             if entries:
                 lines += [title, *(line for entry in reversed(entries) for line in _lines(entry)), ""]
+        for entry in self._journal.entries():
+            self._journal.mark_shown(entry)
         await show_text("Errors", lines[:-1], app_state=self._state, tasks=self._tasks)
 
 

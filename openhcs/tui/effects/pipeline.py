@@ -144,7 +144,7 @@ class PipelineEffects:
         try:
             pipeline, shipped = await in_daemon_thread(lambda: _load(file), f"load {file.name}")
         except OpenHCSError as error:
-            await self._refused("Cannot load the pipeline", error)
+            await self._refused("load the pipeline", error)
             return
         self._state.dispatch(actions.PipelineLoaded(pipeline, None if shipped else file))
         self._tell(f"Pipeline {visible(pipeline.name)} loaded: {len(pipeline.steps)} steps", Severity.OK)
@@ -175,7 +175,7 @@ class PipelineEffects:
         try:
             await in_daemon_thread(lambda: _save(pipeline, path), f"save {path.name}")
         except OpenHCSError as error:
-            await self._refused("Cannot save the pipeline", error)
+            await self._refused("save the pipeline", error)
             return False
         self._state.dispatch(actions.PipelineSaved(pipeline, path))
         self._tell(f"Pipeline saved: {visible(str(path))}", Severity.OK)
@@ -196,9 +196,9 @@ class PipelineEffects:
         )
         return await self.save() if answer == save else answer == lose
 
-    async def _refused(self, title: str, error: OpenHCSError) -> None:
-        self._tell(f"{title}: {visible(str(error).splitlines()[0])}", Severity.ERROR)
-        await dialog_helpers.show_scrollable_error_dialog(title, str(error), app_state=self._state)
+    async def _refused(self, doing: str, error: OpenHCSError) -> None:
+        self._tell(f"Cannot {doing}: {visible(str(error).splitlines()[0])}", Severity.ERROR)
+        await dialog_helpers.show_refusal(error, doing, self._state)
 
     def _tell(self, text: str, severity: Severity = Severity.INFO) -> None:
         self._state.dispatch(actions.MessageShown(text, severity))

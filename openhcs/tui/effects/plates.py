@@ -23,6 +23,7 @@ from openhcs.errors import OpenHCSError, PipelineError, Problem, RunError, Store
 from openhcs.tui import actions
 from openhcs.tui.editors.daemon_thread import in_daemon_thread
 from openhcs.tui.effects.preferences import Preferences
+from openhcs.tui.effects.run_errors import RunErrors
 from openhcs.tui.run_text import end_words
 from openhcs.tui.state import AppState
 from openhcs.tui.utils import dialog_helpers
@@ -59,6 +60,7 @@ class PlateEffects:
         self._runs: dict[Path, Run] = {}
         self._jobs: dict[Path, asyncio.Task[None]] = {}
         self._turn = asyncio.Lock()
+        self._errors = RunErrors(state, tasks)
 
     # -- the list ------------------------------------------------------------------------------------------------
 
@@ -91,6 +93,10 @@ class PlateEffects:
         row = self._state.workbench.selected
         if row is not None:
             self._tell(f"{visible(row.name)} is back on the list.")
+
+    async def tell_what_was_left(self) -> None:
+        """Tell what went wrong in runs since an earlier workbench that followed them was left."""
+        await self._errors.tell_what_was_left()
 
     # -- jobs ----------------------------------------------------------------------------------------------------
 
@@ -177,8 +183,7 @@ class PlateEffects:
         except OpenHCSError as error:
             # Said on purpose, in words meant for the user: shown as it is, with nothing about the code.
             self._fail(folder, goal, error)
-            title = f"Cannot {goal.value} {visible(folder.name)}"
-            await dialog_helpers.show_scrollable_error_dialog(title, str(error), app_state=self._state)
+            await dialog_helpers.show_refusal(error, f"{goal.value} {folder.name}", self._state)
         except Exception as error:
             self._fail(folder, goal, error)
             raise
@@ -265,9 +270,11 @@ class PlateEffects:
     async def _follow(self, folder: Path, run: Run) -> RunProgress:
         """Dispatch what is new in a run until it ends."""
         self._runs[folder] = run
+        await self._errors.begin(run)
         while True:
             progress = await in_daemon_thread(run.poll, f"follow {folder.name}")
             self._state.dispatch(actions.RunProgressed(folder, progress))
+            self._errors.look(run, folder.name, progress)
             self._state.dispatch(actions.ClockTicked(round(time.time() * 2) / 2))
             if progress.state.has_ended:
                 return progress

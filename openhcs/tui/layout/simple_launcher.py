@@ -79,6 +79,7 @@ class SimpleOpenHCSTUILauncher:
                 await pipeline.load_file(self._pipeline)
             if self._plates:
                 await plates.add_folders(self._plates)
+            await plates.tell_what_was_left()
 
         layout = CanonicalTUILayout(
             self.state,

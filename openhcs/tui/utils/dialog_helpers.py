@@ -46,6 +46,7 @@ __all__ = [
     "show_error_dialog",
     "show_global_error",
     "show_global_error_sync",
+    "show_refusal",
     "show_scrollable_error_dialog",
     "use_file_browser",
 ]
@@ -66,6 +67,14 @@ async def show_global_error(exception: BaseException, context: str = "operation"
 def show_global_error_sync(exception: BaseException, context: str = "operation", app_state: Any = None) -> None:
     """Hand `exception` to the program's error handler, from anywhere, and go on."""
     safe_show_error_sync(exception, context, app_state)
+
+
+async def show_refusal(exception: BaseException, doing: str, app_state: Any = None) -> None:
+    """Tell that something cannot be done, in the words of `exception`; returns when its dialog is closed.
+
+    `doing` is what the user wanted, as in "Cannot <doing>".
+    """
+    await get_error_handler().handle_refusal(exception, doing, app_state)
 
 
 _global_hooks: ExceptionHooks | None = None

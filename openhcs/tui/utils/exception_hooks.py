@@ -90,16 +90,39 @@ class ExceptionHooks:
 
     def _unraisable(self, unraisable: sys.UnraisableHookArgs) -> None:
         exception = unraisable.exc_value if unraisable.exc_value is not None else unraisable.exc_type()
-        self._handler.handle_error_sync(exception, unraisable.err_msg or "a finaliser")
+        self._handler.handle_error_sync(exception, _place_of_unraisable(unraisable.err_msg))
 
     def _loop_complains(self, loop: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
         message = str(context.get("message", "event loop"))
         exception = context.get("exception")
+        place = "the event loop"
+        task = context.get("task") or context.get("future")
+        if isinstance(task, asyncio.Task):
+            place = task.get_name()
+        elif not isinstance(exception, BaseException):
+            # The message is all there is to show, beneath the place.
+            pass
+        elif message.startswith(_IN_CALLBACK):
+            place = message.removeprefix(_IN_CALLBACK)
+        elif task is not None:
+            place = "a future nobody awaited"
+        else:
+            place = f"{place} ({message})"
         if not isinstance(exception, BaseException):
             exception = LoopProblem(message)
-        task = context.get("task") or context.get("future")
-        name = task.get_name() if isinstance(task, asyncio.Task) else message
-        self._handler.handle_error_sync(exception, name)
+        self._handler.handle_error_sync(exception, place)
+
+
+_IN_CALLBACK = "Exception in "
+"""What asyncio says before "callback name()"; the place alone reads well after "Error in"."""
+
+
+def _place_of_unraisable(message: str | None) -> str:
+    """What Python says of an exception it could not raise, "Exception ignored in ...", as a place."""
+    place = (message or "").removeprefix("Exception ignored").strip(" :")
+    for preposition in ("in ", "on ", "while "):
+        place = place.removeprefix(preposition)
+    return place if place not in ("", "in", "on", "while") else "a finaliser"
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from openhcs.core.model import Status
 from openhcs.core.orchestrator import Run
 from openhcs.core.pipeline_file import shipped_pipelines
 from openhcs.core.progress import RunState, WellState
+from openhcs.errors import StoreError
 from openhcs.testing.driver import WorkbenchDriver, workbench
 
 NUCLEI = shipped_pipelines()["nuclei"]
@@ -229,6 +230,7 @@ async def test_results_that_cannot_be_written_are_refused_in_words(demo: Path, h
         await wb.press("r")
         await wb.wait_for("Cannot run demo", RUN_S)
         assert "openhcs-results" in wb.text
+        assert [type(error) for error in wb.take_errors()] == [StoreError]
         await wb.press("escape")
         await wb.wait_idle()
         assert "> X demo" in wb.text

@@ -9,7 +9,7 @@ import pytest
 from openhcs.core.demo_plate import make_demo_plate
 from openhcs.core.model import PlaneSource, Status
 from openhcs.core.pipeline_file import load_pipeline, shipped_pipelines
-from openhcs.errors import TerminalError
+from openhcs.errors import PipelineError, PlateError, TerminalError
 from openhcs.testing.driver import WorkbenchDriver, workbench
 from openhcs.tui.layout.simple_launcher import SimpleOpenHCSTUILauncher
 from openhcs.tui.utils.error_journal import ErrorJournal
@@ -168,6 +168,9 @@ async def test_a_folder_that_is_no_plate_is_refused_in_words(home: Path) -> None
         await wb.wait_idle()
         assert "> X holiday" in wb.text
         assert "1 problem" in wb.text
+        assert [type(error) for error in wb.take_errors()] == [PlateError]
+        await wb.press("E")
+        await wb.wait_for("initialise holiday: PlateError")
 
 
 async def test_every_problem_of_a_pipeline_is_told_at_once(home: Path, demo: Path) -> None:
@@ -340,6 +343,7 @@ async def test_a_pipeline_that_cannot_be_read_leaves_the_one_there_was(home: Pat
         await wb.press("escape")
         await wb.wait_idle()
         assert "No steps yet." in wb.text
+        assert [type(error) for error in wb.take_errors()] == [PipelineError]
 
 
 # -- menus, mouse and help ---------------------------------------------------------------------------------------

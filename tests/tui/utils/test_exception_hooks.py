@@ -19,7 +19,7 @@ from openhcs.tui.utils.error_journal import read_unseen
 from openhcs.tui.utils.exception_hooks import ExceptionHooks, hooks_installed
 from openhcs.tui.utils.safe_error_handler import SafeErrorHandler, get_error_handler
 from openhcs.tui.utils.unified_task_manager import get_task_manager
-from tests.tui.utils.kit import AnsweringHost, fail, raised, turns, until
+from tests.tui.utils.kit import AnsweringHost, WaitingHost, fail, raised, turns, until
 
 
 @pytest.fixture
@@ -128,6 +128,69 @@ async def test_complaints_without_an_exception(handler: SafeErrorHandler, contex
     (entry,) = handler.journal.entries()
     assert entry.type_name == "LoopProblem"
     assert entry.message in ("only a message", "event loop", "None")
+
+
+def _told(kind: str, loop: asyncio.AbstractEventLoop) -> None:
+    """Have the loop complain of something of that kind."""
+
+    def calls_back() -> None:
+        raise ValueError("x")
+
+    if kind == "callback":
+        loop.call_soon(calls_back)
+    elif kind == "future":
+        loop.create_future().set_exception(ValueError("x"))
+        gc.collect()
+    elif kind == "message":
+        loop.call_exception_handler({"message": "socket.send() raised"})
+    else:
+        loop.call_exception_handler({"message": "Fatal read error", "exception": ValueError("x")})
+
+
+@pytest.mark.parametrize(
+    ("kind", "title", "message"),
+    [
+        ("callback", "Error in callback _told.<locals>.calls_back()", "ValueError: x"),
+        ("future", "Error in a future nobody awaited", "ValueError: x"),
+        ("message", "Error in the event loop", "LoopProblem: socket.send() raised"),
+        ("transport", "Error in the event loop (Fatal read error)", "ValueError: x"),
+    ],
+)
+async def test_titles_read_well(handler: SafeErrorHandler, kind: str, title: str, message: str) -> None:
+    """What the loop complains of is titled by the place, and said once."""
+    host = WaitingHost()
+    handler.app_state = host
+    with hooks_installed(handler):
+        _told(kind, asyncio.get_running_loop())
+        await until(lambda: host.open)
+        (dialog,) = host.shown
+        assert dialog.pages.current.title.startswith(title)
+        assert dialog.pages.current.message == message
+        host.close()
+        await turns()
+
+
+@pytest.mark.parametrize(
+    ("said", "place"),
+    [
+        (None, "a finaliser"),
+        ("Exception ignored in", "a finaliser"),
+        ("Exception ignored in: ", "a finaliser"),
+        ("Exception ignored in tp_clear of", "tp_clear of"),
+        ("Exception ignored on calling ctypes callback function", "calling ctypes callback function"),
+        ("Exception ignored while finalizing coroutine", "finalizing coroutine"),
+        ("something of one's own", "something of one's own"),
+    ],
+)
+def test_what_could_not_be_raised_has_a_place(handler: SafeErrorHandler, said: str | None, place: str) -> None:
+    """What Python says of an exception that it ignored reads as the place where it was."""
+    with hooks_installed(handler):
+        sys.unraisablehook(
+            types.SimpleNamespace(
+                exc_type=ValueError, exc_value=ValueError("x"), exc_traceback=None, err_msg=said, object=None
+            )
+        )
+    assert [entry.context for entry in handler.journal.entries()] == [place]
 
 
 async def test_executor_jobs_belong_to_their_awaiter(handler: SafeErrorHandler) -> None:

@@ -236,6 +236,45 @@ class TestEntering:
         assert handler.journal.ledger.balances
 
 
+class TestRefusing:
+    async def test_it_is_said_in_words_and_is_in_the_journal(self, handler: SafeErrorHandler, log: Records) -> None:
+        """The page is "Cannot" and what the user wanted, with the message alone; the traceback is under "details"."""
+        host = WaitingHost()
+        error = raised(OSError("the disk is full"))
+        showing = asyncio.ensure_future(handler.handle_refusal(error, "save the pipeline", host))
+        await until(lambda: host.open)
+        page = host.shown[0].pages.current
+        assert page.title == "Cannot save the pipeline"
+        assert page.message == "the disk is full"
+        assert "Traceback" in page.details
+        assert messages(handler) == ["the disk is full"]
+        assert len(log.errors()) == 1
+        host.close()
+        await showing
+        assert handler.journal.ledger == Ledger(received=1, shown=1)
+
+    async def test_it_joins_the_dialog_that_is_up(self, handler: SafeErrorHandler) -> None:
+        """A refusal while an error is on the screen is another page of the same dialog, and returns at once."""
+        host = WaitingHost()
+        handler.handle_error_sync(raised(ValueError("x")), "job", host)
+        await until(lambda: host.open)
+        await handler.handle_refusal(raised(OSError("no")), "load it", host)
+        assert host.most == 1
+        assert [page.title for page in host.shown[0].pages._pages] == ["Error in job", "Cannot load it"]
+        host.close()
+        await turns()
+
+    async def test_a_noted_error_opens_nothing(self, handler: SafeErrorHandler, log: Records) -> None:
+        """What stands in view already is entered and logged, and the ledger balances either way."""
+        handler.app_state = host = WaitingHost()
+        handler.note_error(raised(ValueError("behind")), "worker, well A01")
+        handler.note_error(raised(KeyError("in view")), "worker, well A02", is_in_view=True)
+        await turns()
+        assert host.shown == []
+        assert handler.journal.ledger == Ledger(received=2, shown=1, logged_only=1)
+        assert len(log.errors()) == 2
+
+
 # -- shown -----------------------------------------------------------------------------------------------------------
 
 
