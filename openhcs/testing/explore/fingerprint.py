@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
 import types
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -108,9 +109,16 @@ class _Walk:
                 frames.append(self.of(coroutine, depth))
                 break
             if frame is not None:
-                frames.append((id(frame.f_code), frame.f_lasti, self.of(dict(frame.f_locals), depth)))
+                frames.append((id(frame.f_code), frame.f_lasti, self._variables(coroutine, frame, depth)))
             coroutine = inner
         return tuple(frames)
+
+    def _variables(self, coroutine: Any, frame: types.FrameType, depth: int) -> Any:
+        # Variables shared with other functions are taken from their cells: whether f_locals has them depends on when it
+        # was asked first.
+        own = {name: frame.f_locals[name] for name in frame.f_code.co_varnames if name in frame.f_locals}
+        shared = [_content(cell) for cell in gc.get_referents(coroutine) if isinstance(cell, types.CellType)]
+        return self.of(own, depth), self.each(shared, depth)
 
 
 def _content(cell: Any) -> Any:
@@ -134,4 +142,4 @@ def fingerprint(loop: ExploringLoop, watched: Iterable[Callable[[], object]]) ->
     threads = [(thread.name, loop.turn - thread.turn < 2 and thread.place) for thread in loop.outside.threads]
     operations = [(operation.name, operation.task.done()) for operation in loop.outside.operations]
     seen = [walk.of(watch()) for watch in watched]
-    return hash(repr((loop.schedule.purse, tasks, ready, timers, events, threads, operations, seen)))
+    return hash(repr((loop.schedule.purse[1:], tasks, ready, timers, events, threads, operations, seen)))

@@ -183,8 +183,8 @@ def test_a_livelock() -> None:
     """A scenario that spins without end stops at the bound of iterations."""
 
     async def scenario(world: World) -> None:
-        while True:
-            await asyncio.sleep(0)  # noqa: ASYNC110 - spinning is the fault
+        while True:  # noqa: ASYNC110 - spinning is the fault
+            await asyncio.sleep(0)
 
     assert kind_of(scenario, Bounds(steps=50)) is Kind.LIVELOCK
 
