@@ -1,7 +1,9 @@
 """Errors are entered first, shown second, and showing them cannot make new ones.
 
-- G2 (its part). Every error handed over is in the journal and in the log, once, before it is shown; of those that were
-  only counted the log gets the count, at most once a second.
+- G2 (its part). Every error handed over is in the journal and in the log, once, before it is shown: an ERROR record
+  with its exception, and one for each run of those that were only counted, with their number and the last of them
+  (test_error_path.py, `test_a_run_of_equal_errors_is_two_error_records`).
+- G7 (its part). What a storm counts holds the loop for two milliseconds at a time at most (benchmarks/storm.py).
 - G3. At most one error dialog; an error that comes while it is up joins it. What fails while showing opens the breaker
   and is itself only entered: dialog -> status line -> log -> stderr once the screen is restored -> silence. Nothing
   here raises, whatever the exception, the logging handlers, stderr or `app_state` do.
@@ -15,10 +17,8 @@ Checked by tests/tui/utils/test_safe_error_handler.py.
 from __future__ import annotations
 
 import asyncio
-import atexit
 import contextlib
 import logging
-import sys
 import threading
 import weakref
 from collections import deque
@@ -31,9 +31,11 @@ from prompt_toolkit.application import get_app_or_none
 from openhcs.tui.utils.circuit_breaker import BreakerState, CircuitBreaker
 from openhcs.tui.utils.error_journal import Arrival, ErrorEntry, ErrorJournal
 from openhcs.tui.utils.error_pages import ErrorPage, ErrorPages
+from openhcs.tui.utils.error_showing import WAITING_LIMIT, ErrorDrain, OpenErrorDialog
+from openhcs.tui.utils.error_stderr import ErrorsOnStderr
 from openhcs.tui.utils.faults import ENDINGS, as_error
 from openhcs.tui.utils.safe_log import log_safely
-from openhcs.tui.utils.safe_text import as_text, format_exception, visible, visible_lines
+from openhcs.tui.utils.safe_text import as_text, visible
 from openhcs.tui.utils.stack_room import call_on_new_stack, require_room
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager, get_task_manager
 
@@ -48,10 +50,6 @@ __all__ = [
 logger = logging.getLogger("openhcs.errors")
 # What has no handler goes to stderr by logging's last resort: twice what is told there, and on a live screen.
 logger.addHandler(logging.NullHandler())
-
-_WAITING_LIMIT = 200
-"""Entries that wait to be shown, or are in one dialog; what comes beyond stays in the journal and the log."""
-
 
 _ROOM_TO_SHOW = 120
 """Nested calls that showing an error may take, the import of its dialog included."""
@@ -89,11 +87,10 @@ class SafeErrorHandler:
         self.breaker = breaker if breaker is not None else CircuitBreaker()
         self._tasks = tasks
         self._showing_dialog = False
-        self._open: _OpenDialog | None = None
-        self._waiting: deque[tuple[ErrorEntry, Any]] = deque(maxlen=_WAITING_LIMIT)
-        self._drain: weakref.ref[_Drain] | None = None
-        self._untold: deque[ErrorEntry] = deque(maxlen=_WAITING_LIMIT)
-        self._tells_at_exit = False
+        self._open: OpenErrorDialog | None = None
+        self._waiting: deque[tuple[ErrorEntry, Any]] = deque(maxlen=WAITING_LIMIT)
+        self._drain: weakref.ref[ErrorDrain] | None = None
+        self._stderr = ErrorsOnStderr(self.tell_untold)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._notes_due_on: asyncio.AbstractEventLoop | None = None
         if self.journal.on_write_error is None:
@@ -165,14 +162,12 @@ class SafeErrorHandler:
     def handle_fatal(self, exception: BaseException, context: str) -> None:
         """Enter `exception`, which ends the program, and tell it on stderr although it may have been told before."""
         entry = self._enter_anyhow(exception, context) or self.journal.receive(exception, as_text(context)).entry
-        if entry is None or self.screen_is_live():
-            if entry is not None:
-                self._tell_on_stderr(entry)
+        if entry is None:
             return
-        with contextlib.suppress(ValueError):
-            self._untold.remove(entry)
-        # Not the entry's traceback: since it was entered the exception has come all the way up.
-        _write_stderr(entry, format_exception(exception))
+        if self.screen_is_live():
+            self._stderr.tell_later(entry)
+        else:
+            self._stderr.tell_fatal(entry, exception)
 
     def reset_circuit_breaker(self) -> None:
         """Close the breaker: the next error gets a dialog again."""
@@ -182,11 +177,8 @@ class SafeErrorHandler:
     def tell_untold(self) -> None:
         """Write to stderr what could be shown nowhere; for the moment after the screen has been given back."""
         while self._waiting:
-            self._untold.append(self._waiting.popleft()[0])
-        while self._untold:
-            entry = self._untold.popleft()
-            if not entry.shown and not _write_stderr(entry):
-                break
+            self._stderr.tell_later(self._waiting.popleft()[0])
+        self._stderr.tell_untold()
         self.journal.note_repeats()
 
     # -- entering ------------------------------------------------------------------------------------------------
@@ -231,18 +223,16 @@ class SafeErrorHandler:
         return reception.entry
 
     def _note_counts_soon(self) -> None:
-        if self._notes_due_on is not None and not self._notes_due_on.is_closed():
+        if self._notes_due_on is not None and self._notes_due_on.is_running():
             return
+        # For where there is no loop, and for one that ends before it has told them.
+        self._stderr.ask_for_exit()
         loop = asyncio._get_running_loop() or self._loop
         if loop is None or loop.is_closed():
-            self._tell_at_exit()
             return
         self._notes_due_on = loop
-        try:
+        with contextlib.suppress(RuntimeError):  # it was closed in this very moment
             loop.call_soon_threadsafe(self._note_counts, loop)
-        except RuntimeError:
-            # It was closed in this very moment.
-            self._tell_at_exit()
 
     def _note_counts(self, loop: asyncio.AbstractEventLoop) -> None:
         self._notes_due_on = None
@@ -280,7 +270,7 @@ class SafeErrorHandler:
 
     async def _present(self, entry: ErrorEntry, host: Any) -> None:
         """Show `entry`, and whatever joins it, in one dialog until that is closed."""
-        shown = self._open = _OpenDialog(asyncio.get_running_loop())
+        shown = self._open = OpenErrorDialog(asyncio.get_running_loop())
         shown.add(entry, self._page(entry))
         self._showing_dialog = True
         try:
@@ -316,7 +306,7 @@ class SafeErrorHandler:
             for told in shown.entries:
                 self.journal.mark_told(told)
 
-    def _close(self, shown: _OpenDialog) -> None:
+    def _close(self, shown: OpenErrorDialog) -> None:
         if self._open is shown:
             self._open = None
             self._showing_dialog = False
@@ -355,7 +345,7 @@ class SafeErrorHandler:
             self._start_drain()
 
     def _start_drain(self) -> None:
-        drain = _Drain(self._show_waiting, self._degrade_waiting)
+        drain = ErrorDrain(self._show_waiting, self._degrade_waiting)
         self._drain = weakref.ref(drain)
         tasks = self._tasks if self._tasks is not None else get_task_manager()
         tasks.offer(drain.run, "show errors")
@@ -368,7 +358,13 @@ class SafeErrorHandler:
             if self._open is None and self._waiting:
                 # This task becomes the presenter; another must see to those that wait behind it.
                 self._start_drain()
-            await self._show_entered(entry, host)
+            try:
+                await self._show_entered(entry, host)
+            except BaseException:
+                # The caller that is gone was only this task: whose error it is has not been told.
+                if not entry.shown:
+                    self._degrade(entry)
+                raise
 
     def _degrade_waiting(self) -> None:
         while self._waiting:
@@ -386,73 +382,10 @@ class SafeErrorHandler:
                 raise
             except BaseException as fault:
                 self.journal.receive(as_error(fault), "showing an error in the status line")
-        self._tell_on_stderr(entry)
-
-    def _tell_on_stderr(self, entry: ErrorEntry) -> None:
-        if not self.screen_is_live():
-            _write_stderr(entry)
-            return
-        self._untold.append(entry)
-        self._tell_at_exit()
-
-    def _tell_at_exit(self) -> None:
-        if not self._tells_at_exit:
-            self._tells_at_exit = True
-            atexit.register(_tell_untold, weakref.ref(self))
-
-
-def _tell_untold(handler: weakref.ref[SafeErrorHandler]) -> None:
-    """The last chance, for programs that do not call `tell_untold` themselves."""
-    if (alive := handler()) is not None:
-        alive.tell_untold()
-
-
-class _Drain:
-    """Work for the loop that shows what waits; it degrades that instead if it is dropped before it starts.
-
-    It may be dropped by a task manager that takes no more, by a loop that ends, and by a cancellation.
-    """
-
-    def __init__(self, show_waiting: Callable[[], Coroutine[Any, Any, None]], degrade_waiting: Callable[[], None]):
-        self._show_waiting = show_waiting
-        self._degrade_waiting = degrade_waiting
-        self._started = False
-
-    async def run(self) -> None:
-        self._started = True
-        await self._show_waiting()
-
-    def __del__(self) -> None:
-        if not self._started:
-            self._degrade_waiting()
-
-
-class _OpenDialog:
-    """The dialog that is up: its pages, and the entries they are of."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.pages = ErrorPages()
-        self.entries: list[ErrorEntry] = []
-        self._loop = loop
-        # Looked up now: those who add pages may be in a context that knows no application.
-        self._app = get_app_or_none()
-
-    @property
-    def is_of_a_dead_loop(self) -> bool:
-        return self._loop.is_closed()
-
-    def add(self, entry: ErrorEntry, page: ErrorPage) -> bool:
-        """Take `entry` in; False when the dialog is full."""
-        if len(self.entries) >= _WAITING_LIMIT:
-            return False
-        self.pages.add(page)
-        self.entries.append(entry)
-        if self._app is not None:
-            self._app.invalidate()
-        return True
-
-    def unshown(self) -> list[ErrorEntry]:
-        return [entry for entry in self.entries if not entry.shown]
+        if self.screen_is_live():
+            self._stderr.tell_later(entry)
+        else:
+            self._stderr.tell(entry)
 
 
 def _error_dialog() -> Callable[[ErrorPages, Any], Coroutine[Any, Any, bool]]:
@@ -470,19 +403,6 @@ def _log_count(text: str, last: BaseException | None) -> None:
 def _is_being_cancelled() -> bool:
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
-
-
-def _write_stderr(entry: ErrorEntry, traceback: str | None = None) -> bool:
-    text = visible_lines(entry.traceback if traceback is None else traceback)
-    try:
-        sys.stderr.write(f"{visible(entry.context, 200)} failed:\n{text}\n")
-        sys.stderr.flush()
-    except ENDINGS:
-        raise
-    except BaseException:
-        # stderr is closed or gone: the journal and the log have the error, and there is nobody left to tell.
-        return False
-    return True
 
 
 # -- the one for the whole program -------------------------------------------------------------------------------
