@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -81,6 +83,18 @@ def test_it_tells_a_fault_once_and_goes_on(screen: Screen, key: str, told: str) 
     screen.child.wait()
     assert screen.child.exitstatus == 0
     assert "Press ENTER" not in screen.written
+
+
+def test_an_error_is_copied_into_the_clipboard_of_the_terminal(screen: Screen) -> None:
+    """The terminal, which may be at the other end of SSH, is sent the error as text."""
+    screen.child.send("k")
+    screen.wait_for("KeyError")
+    screen.child.send("c")
+    screen.wait_for("copied")
+    sequence = re.search(r"\x1b]52;c;([A-Za-z0-9+/=]+)\x07", screen.written)
+    assert sequence is not None
+    text = base64.b64decode(sequence[1]).decode()
+    assert text.startswith("Error in key k\nKeyError: 'a missing key'\nTraceback")
 
 
 def test_a_broken_pane_is_a_tile_that_can_be_restarted(screen: Screen) -> None:

@@ -40,6 +40,7 @@ from openhcs.tui.utils.focus_manager import get_focus_manager
 from openhcs.tui.utils.line_view import LineView
 from openhcs.tui.utils.safe_log import log_safely
 from openhcs.tui.utils.safe_text import as_text, describe, format_exception, visible, visible_lines
+from openhcs.tui.utils.terminal_clipboard import copy_to_terminal
 from openhcs.tui.utils.text_lines import TextLines
 from openhcs.tui.utils.traceback_colours import highlight_traceback
 
@@ -203,8 +204,13 @@ class ErrorDialog:
             self.view.scroll_home()
 
     def _copy(self) -> None:
-        get_app().clipboard.set_data(ClipboardData(self.pages.current.text))
-        self._notice = "copied"
+        app, text = get_app(), self.pages.current.text
+        app.clipboard.set_data(ClipboardData(text))
+        taken = copy_to_terminal(app.output, text)
+        cut = 0 < taken < len(visible_lines(text))
+        self._notice = (
+            f"copied; of that the first {taken:,} characters to the terminal's clipboard" if cut else "copied"
+        )
 
     def _save(self) -> None:
         try:

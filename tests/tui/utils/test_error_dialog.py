@@ -109,6 +109,17 @@ async def test_copy() -> None:
         assert "Traceback" in text
 
 
+async def test_a_long_copy_says_what_the_terminal_gets() -> None:
+    """Terminals take no more than so much; the notice tells how much that was."""
+    async with stage(columns=100) as here:
+        showing = asyncio.ensure_future(show_scrollable_error_dialog("long", "x" * 60_000, None, here.host))
+        await here.shows("Copy")
+        here.press("c")
+        await here.shows("of that the first 50,000 characters to the terminal's clipboard")
+        here.press(ESCAPE)
+        await showing
+
+
 async def test_save(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`s` writes a new file each time, and says where, or why not."""
     monkeypatch.chdir(tmp_path)
