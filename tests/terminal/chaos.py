@@ -8,6 +8,7 @@ arrives in the error journal can be compared with it. Run by `chaos_run`, with t
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import sys
@@ -62,7 +63,7 @@ class Chaos:
         self.program = Program(journal=journal, show_status=self._show_status)
         self.errors = self.program.errors.handle_error_sync
         self._injected = os.open(folder / "injected.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        self._number = 0
+        self._numbers = itertools.count(1)
         self._pings = 0
         self._status = ""
         self._pane_fails = 0
@@ -79,10 +80,10 @@ class Chaos:
 
     def next_fault(self, kind: str, times: int = 1) -> str:
         """Enter that `times` errors of `kind` are about to be raised; their message."""
-        self._number += 1
-        line = json.dumps({"number": self._number, "kind": kind, "times": times}) + "\n"
+        number = next(self._numbers)
+        line = json.dumps({"number": number, "kind": kind, "times": times}) + "\n"
         os.write(self._injected, line.encode())
-        return f"fault #{self._number}# {kind}"
+        return f"fault #{number}# {kind}"
 
     def fail(self, kind: str) -> NoReturn:
         raise Injected(self.next_fault(kind))
