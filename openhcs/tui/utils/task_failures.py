@@ -2,7 +2,8 @@
 
 An awaiter gets the failure in the callbacks that come after the task's own, or much later, if it keeps the task and
 awaits it when it has time. So a failure is looked at a few times, further and further apart, before it counts as
-nobody's. One that nobody can await, because nobody else holds the task, is reported at the first look.
+nobody's. One that nobody can await, because nobody else holds the task, is reported at the first look; one whose
+awaiters are cancelled before it reaches them, at once.
 
 Part of the task manager; checked by tests/tui/utils/test_task_manager.py, `TestFailures`. Standard library only.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 __all__ = ["UnclaimedFailures", "claim_failure"]
@@ -30,10 +31,17 @@ class UnclaimedFailures:
         self.tasks: dict[AnyTask, None] = {}
         self._report_failure = report
 
-    def watch(self, task: AnyTask) -> None:
-        """Look after `task`, which has just failed; called on its loop."""
+    def watch(self, task: AnyTask, alive: Iterable[AnyTask]) -> None:
+        """Look after `task`, which has just failed, and may be awaited by some that are `alive`; called on its loop."""
         self.tasks[task] = None
-        task.get_loop().call_soon(self._look, task, 0)
+        # A cancellation that reaches an awaiter after what it awaits has failed takes the place of that failure, and
+        # asyncio counts it as retrieved although nobody has seen it.
+        awaiting = [other for other in alive if other._fut_waiter is task]  # type: ignore[attr-defined]
+        if awaiting and all(awaiter._must_cancel for awaiter in awaiting):  # type: ignore[attr-defined]
+            self.tasks.pop(task)
+            self._report_failure(claim_failure(task), task.get_name())
+        else:
+            task.get_loop().call_soon(self._look, task, 0)
 
     def report_all(self) -> None:
         """Report what nobody has claimed by now."""

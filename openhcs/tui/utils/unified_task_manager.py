@@ -326,7 +326,8 @@ class UnifiedTaskManager:
         """Cancel `task`, from any thread, and let `snapshot` say why; one that has ended or is not ours is let be."""
         loop = task.get_loop()
         if loop is _running_loop():
-            if task in self._born_s:
+            # Cancelling one that has just failed would make asyncio forget the failure.
+            if task in self._born_s and not task.done():
                 self._cancelled_by[task] = reason
                 task.cancel(reason)
         elif not loop.is_closed():
@@ -371,7 +372,10 @@ class UnifiedTaskManager:
         while generations:
             generation = generations.pop()
             for task in reversed(generation):
-                if task.cancelling():
+                if task.done():
+                    # Cancelling one that has just failed would make asyncio forget the failure.
+                    continue
+                elif task.cancelling():
                     # A second cancellation would cut its clean-up short; it comes only if the first is ignored.
                     cleaning_up.append(task)
                 elif task.get_loop() is loop:
@@ -467,7 +471,7 @@ class UnifiedTaskManager:
         if task._exception is not None:
             self._failed += 1
             if isinstance(task._exception, Exception):
-                self._unclaimed.watch(task)
+                self._unclaimed.watch(task, self._born_s)
             else:
                 # An exit goes up through the loop: nobody will be there to claim it.
                 self.report(claim_failure(task), task.get_name())
