@@ -119,6 +119,22 @@ async def ended(*tasks: asyncio.Future[Any]) -> None:
         await asyncio.wait(tasks)
 
 
+def coming(
+    world: World, name: str, callback: Callable[[], object], *, thread: bool = False
+) -> asyncio.Future[None]:
+    """An event that may come at any moment; the result is done once it has come."""
+    come: asyncio.Future[None] = world.loop.create_future()
+
+    def happen() -> None:
+        try:
+            callback()
+        finally:
+            world.loop.call_soon_threadsafe(come.set_result, None)
+
+    world.event(name, happen, thread=thread)
+    return come
+
+
 # -- the screen --------------------------------------------------------------------------------------------------
 
 
