@@ -1,8 +1,8 @@
 """Asking and telling through dialogs: the fixed names, one function for each question.
 
-Each `prompt_for_*` returns what the user chose, or None where they cancelled. `app_state` is anything that can
-`show_dialog`; cancelling the caller closes the dialog (G4). Errors go the one way they always go, through the error
-handler.
+Each `prompt_for_*` returns what the user chose, or None where they cancelled, or somebody cancelled the answer.
+`app_state` is anything that can `show_dialog`; cancelling the caller closes the dialog (G4). Errors go the one way they
+always go, through the error handler.
 
 The file browser lives above this module, which may not import it: it is looked up by name when it is first needed, or
 given with `use_file_browser`. Checked by tests/tui/utils/test_dialog_helpers.py.
@@ -32,6 +32,7 @@ from openhcs.tui.utils.exception_hooks import ExceptionHooks
 from openhcs.tui.utils.focus_manager import focus_after_delay, get_focus_manager
 from openhcs.tui.utils.safe_error_handler import get_error_handler, safe_show_error, safe_show_error_sync
 from openhcs.tui.utils.safe_text import visible, visible_lines
+from openhcs.tui.utils.task_ending import is_being_cancelled
 from openhcs.tui.utils.unified_task_manager import get_task_manager
 
 __all__ = [
@@ -88,6 +89,7 @@ def setup_global_exception_handler(app_state: Any) -> ExceptionHooks:
     global _global_hooks
     handler = get_error_handler()
     handler.app_state = app_state
+    get_focus_manager().see_session()
     get_task_manager().set_error_handler(handler.handle_error_sync)
     if _global_hooks is not None:
         _global_hooks.restore()
@@ -110,7 +112,7 @@ async def choose(title: str, message: str, answers: Sequence[str], app_state: Di
             _bind(keys, text[0].lower(), _answering(answer, text))
     _bind_moves(keys, "tab", "s-tab")
     _bind_moves(keys, "right", "left")
-    dialog = _framed(title, [Label(visible_lines(message), dont_extend_height=True), _button_row(buttons)], keys)
+    dialog = _framed(title, [_words(message), _button_row(buttons)], keys)
     answered: str | None = await _show(dialog, answer, buttons[0], app_state)
     return answered
 
@@ -138,7 +140,7 @@ async def prompt_for_text_input(
     ]
     keys = _escape_keys(answer)
     _bind_moves(keys, "tab", "s-tab")
-    prompt = Label(visible_lines(prompt_message), dont_extend_height=True)
+    prompt = _words(prompt_message)
     dialog = _framed(title, [prompt, field, _button_row(buttons)], keys)
     answered: str | None = await _show(dialog, answer, field, app_state)
     return answered
@@ -204,7 +206,7 @@ async def _browse(
         filemanager=filemanager,
         **options,
     )
-    prompt = [Label(visible_lines(message), dont_extend_height=True)] if message else []
+    prompt = [_words(message)] if message else []
     body = HSplit([*prompt, browser], width=Dimension(preferred=100), height=Dimension(preferred=30))
     dialog = Frame(body, title=visible(title), style="class:dialog")
     result: list[Path] | None = await _show(dialog, answer, browser.focus_target, app_state)
@@ -218,8 +220,24 @@ _EDITORS = "openhcs.tui.editors.file_browser"
 
 async def _show(dialog: Any, answer: asyncio.Future[Any], focus: Any, app_state: DialogHost) -> Any:
     """The answer given to `dialog`; None where whoever shows it takes it away unanswered."""
-    await get_focus_manager().managed_focus_during_dialog(focus, app_state.show_dialog(dialog, answer))
-    return answer.result() if answer.done() else None
+    try:
+        await get_focus_manager().managed_focus_during_dialog(focus, app_state.show_dialog(dialog, answer))
+    except asyncio.CancelledError:
+        if not answer.cancelled() or is_being_cancelled():
+            raise
+    finally:
+        if answer.done() and not answer.cancelled():
+            # What the host raises goes on in the place of what it told the answer.
+            answer.exception()
+    return answer.result() if answer.done() and not answer.cancelled() else None
+
+
+def _words(text: str) -> Label:
+    # A label works through all of its text for each frame: what no screen could show of it is left out.
+    return Label(visible_lines(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"), dont_extend_height=True)
+
+
+_SHOWN = 4_000
 
 
 def _framed(title: str, parts: Sequence[Any], keys: KeyBindings) -> Frame:

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any
 
 from openhcs.tui.utils.safe_error_handler import SafeErrorHandler
+from openhcs.tui.utils.safe_text import as_text
 
 __all__ = ["ExceptionHooks", "LoopProblem", "hooks_installed"]
 
@@ -93,7 +94,7 @@ class ExceptionHooks:
         self._handler.handle_error_sync(exception, _place_of_unraisable(unraisable.err_msg))
 
     def _loop_complains(self, loop: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
-        message = str(context.get("message", "event loop"))
+        message = as_text(context.get("message", "event loop"))
         exception = context.get("exception")
         place = "the event loop"
         task = context.get("task") or context.get("future")

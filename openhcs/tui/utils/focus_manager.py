@@ -20,6 +20,7 @@ from types import coroutine
 from typing import Any, TypeVar
 
 from prompt_toolkit.application import Application, get_app
+from prompt_toolkit.application.current import AppSession, get_app_session
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.layout.containers import Container, Window, to_container
 from prompt_toolkit.layout.controls import BufferControl, UIControl
@@ -79,10 +80,14 @@ class FocusClaim:
 
 
 class FocusManager:
-    """Moves the focus of one application, `app`; None means prompt_toolkit's current one at the time of each call."""
+    """Moves the focus of one application, `app`; None means prompt_toolkit's current one at the time of each call.
+
+    Where the caller's context knows of none, as in a callback of the loop, it is that of the session seen last.
+    """
 
     def __init__(self, app: AnyApplication | None = None) -> None:
         self.app = app
+        self._session: AppSession | None = None
         self._claims: list[FocusClaim] = []
         # The operation in flight is the last one; an older owner that waits for its target waits behind it.
         self._waiting: list[_PendingFocus] = []
@@ -135,6 +140,10 @@ class FocusManager:
         """
         dialog = dialog_coro if isinstance(dialog_coro, Coroutine) else _awaiting(dialog_coro)
         return OwnedCoroutine(partial(self._run_dialog, target, delay), dialog)
+
+    def see_session(self) -> None:
+        """Remember the session of this context, for what will come from contexts without one."""
+        self._session = get_app_session()
 
     # -- owners --------------------------------------------------------------------------------------------------
 
@@ -266,7 +275,12 @@ class FocusManager:
             self._waiting.remove(pending)
 
     def _application(self) -> AnyApplication:
-        return self.app if self.app is not None else get_app()
+        if self.app is not None:
+            return self.app
+        here = get_app_session()
+        if here.app is not None or self._session is None:
+            self._session = here
+        return self._session.app if self._session.app is not None else get_app()
 
 
 class _PendingFocus:

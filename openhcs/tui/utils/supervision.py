@@ -16,6 +16,7 @@ from collections.abc import Callable, Coroutine
 from enum import Enum
 from typing import Any
 
+from openhcs.tui.utils.task_ending import is_being_cancelled
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
 
 __all__ = ["Restart", "ServiceGivenUp", "supervise"]
@@ -62,7 +63,7 @@ def supervise(
             try:
                 await service()
             except asyncio.CancelledError:
-                if _is_being_cancelled():
+                if is_being_cancelled():
                     raise
                 # Something the service awaited was cancelled, and the service by that: it ended, and did not fail.
             except Exception as raised:
@@ -80,8 +81,3 @@ def supervise(
             await asyncio.sleep(0)
 
     return tasks.create_task(keep_running(), name)
-
-
-def _is_being_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

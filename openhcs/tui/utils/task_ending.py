@@ -12,12 +12,18 @@ from typing import Any, TypeAlias, cast
 
 from openhcs.tui.utils.owned_coroutine import close_coroutine
 
-__all__ = ["abandon", "spawned_generations", "wait_gone", "wait_through_cancel"]
+__all__ = ["abandon", "is_being_cancelled", "spawned_generations", "wait_gone", "wait_through_cancel"]
 
 AnyTask: TypeAlias = "asyncio.Task[Any]"
 
 _FOREIGN_LOOK_S = 0.01
 """How often a task of another loop is looked at: nothing of that loop may be touched from here."""
+
+
+def is_being_cancelled() -> bool:
+    """Whether a CancelledError here is of the running task's own; else something that it awaited was cancelled."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def spawned_generations(tasks: Iterable[AnyTask], spawner: Mapping[AnyTask, AnyTask]) -> list[list[AnyTask]]:
