@@ -89,7 +89,8 @@ class ErrorJournal:
             self._file = JournalFile(path, max_bytes, keep)
         self._clock = clock
         self._wall_clock = wall_clock
-        # Re-entrant: a finaliser or a signal handler may report while this thread is in here.
+        # Re-entrant: a finaliser or a signal handler may report while this thread is in here. So under the lock too a
+        # table may change between two steps, and is only ever walked through a copy.
         self._lock = threading.RLock()
         self._untold: deque[Callable[[], None]] = deque()
         self._next_id = 1
@@ -234,7 +235,7 @@ class ErrorJournal:
         run = self._runs.get(key)
         if run is not None and not run.is_over(now):
             return run
-        for tally in run.by_message.values() if run is not None else ():
+        for tally in tuple(run.by_message.values()) if run is not None else ():
             if tally in self._counting:
                 self._note_count(tally, now)
         return ErrorRun(code)
@@ -261,21 +262,22 @@ class ErrorJournal:
             self._write_count(tally, now)
         if tally.is_overdue(now):
             self._note_count(tally, now)
-        if len(self._counting) > _KEPT_EXCEPTIONS:
-            self._note_count(next(iter(self._counting)), now)
+        counting = tuple(self._counting)
+        if len(counting) > _KEPT_EXCEPTIONS:
+            self._note_count(counting[0], now)
 
     def _let_storm(self, key: Fingerprint, code: CodeType, tally: Tally) -> None:
         """Count on `tally` what the same instruction raises from now on, until its count is to be written again."""
         kind, address = key
         assert isinstance(address, int), "what has code has an address"
-        storm = self._storms.pop(address, None) or Storm(kind, code, tally, tally.write_at_s, tally.last_s)
-        # One that was of another kind is used again: who is about to count in it must not do so in vain.
+        new = Storm(kind, code, tally, tally.write_at_s, tally.last_s)
+        # One that is there is used again, also for another kind: who is about to count in it must not do so in vain.
+        storm = self._storms.setdefault(address, new)
         storm.kind, storm.code, storm.tally, storm.until_s = kind, code, tally, tally.write_at_s
-        self._storms[address] = storm
         if len(self._storms) > _KEPT_STORMS:
-            oldest = next(iter(self._storms))
-            if tally.last_s - self._storms[oldest].last_s > _FORGOTTEN_S:
-                del self._storms[oldest]
+            oldest, last = min(tuple(self._storms.items()), key=lambda item: item[1].last_s)
+            if tally.last_s - last.last_s > _FORGOTTEN_S:
+                self._storms.pop(oldest, None)
 
     def _collect(self) -> None:
         """Bring what arrived in storms to the tallies and the ledger."""
@@ -328,7 +330,8 @@ class ErrorJournal:
             if self._clock() - began > within_s:
                 return 0.0
         with self._lock:
-            return max(0.0, min(tally.due_in_s(began) for tally in self._counting)) if self._counting else None
+            left = tuple(self._counting)
+        return max(0.0, min(tally.due_in_s(began) for tally in left)) if left else None
 
     def note_repeats(self) -> None:
         """Bring all that has only been counted so far to the file and to `on_note`."""
@@ -340,10 +343,10 @@ class ErrorJournal:
         self._tell()
 
     def _note_count(self, tally: Tally, now: float) -> None:
-        del self._counting[tally]
+        self._counting.pop(tally, None)
         self._write_count(tally, now)
         times, exception = tally.take_unlogged()
-        for storm in self._storms.values():
+        for storm in tuple(self._storms.values()):
             if storm.tally is tally:
                 # The next one is to say that there is something to be told again.
                 storm.until_s = float("-inf")
@@ -355,7 +358,7 @@ class ErrorJournal:
                 f"{entry.context} failed {times:,} more {'time' if times == 1 else 'times'}, {entry.count:,} in all: "
                 f"{entry.type_name}: {entry.message}"
             )
-        if self.on_note is not None:
+        if self.on_note is not None and times:
             self._untold.append(partial(self.on_note, text, exception))
 
     def _write_count(self, tally: Tally, now: float) -> None:

@@ -778,6 +778,12 @@ def test_signals_may_interrupt_it_anywhere(path: Path) -> None:
         nonlocal fired
         fired += 1
         journal.receive(KeyError(fired), f"alarm {fired % 7}")
+        report(fired)
+
+    def report(number: int) -> None:
+        error = raised(OSError(number))
+        if not journal.count_in_storm(error):
+            journal.receive(error, "storm")
 
     before = signal.signal(signal.SIGALRM, on_alarm)
     try:
@@ -787,13 +793,16 @@ def test_signals_may_interrupt_it_anywhere(path: Path) -> None:
         while time.monotonic() < end:
             sent += 1
             journal.receive(ValueError(sent), f"main {sent % 50}")
+            report(sent)
+            if sent % 100 == 0:
+                journal.note_ended(0.01)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
     journal.close()
     assert fired > 10
     assert journal.ledger.balances
-    assert journal.ledger.received == sent + fired
+    assert journal.ledger.received == 2 * (sent + fired)
     for file in path.parent.iterdir():
         for line in file.read_text().splitlines():
             json.loads(line)
