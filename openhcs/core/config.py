@@ -12,7 +12,6 @@ from __future__ import annotations
 import difflib
 import logging
 import os
-import tempfile
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
@@ -20,6 +19,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from openhcs.core import paths
+from openhcs.core.whole_file import write_text
 from openhcs.core.yaml_text import YamlFault, YamlText
 from openhcs.errors import SettingsError, StoreError
 
@@ -202,16 +202,7 @@ def _save(file: Path, model: BaseModel) -> None:
     text = yaml.safe_dump(model.model_dump(mode="json", exclude_unset=True), sort_keys=False, allow_unicode=True)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-                stream.write(text)
-                stream.flush()
-                os.fsync(stream.fileno())
-            Path(temporary).replace(file)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        write_text(file, text)
     except OSError as error:
         raise StoreError(
             f"{file} cannot be saved: {error}; expected a folder that can be written. Free space or permissions first."

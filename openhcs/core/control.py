@@ -18,7 +18,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from openhcs.core.journal import Json
-from openhcs.core.results import write_text
+from openhcs.core.whole_file import write_text
 from openhcs.errors import RunError
 
 __all__ = ["CONTROL_FILE", "Request", "private_folder", "request", "serve_control"]

@@ -30,7 +30,6 @@ to say. Pickled `.step` and `.func` files are not read, since reading one runs c
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -42,6 +41,7 @@ from pydantic_core import ErrorDetails
 from openhcs.core.model import Pipeline, Step
 from openhcs.core.pattern import plain_chain, plain_pattern
 from openhcs.core.pipeline_keys import BY_KEYS, PipelineKeys, StepKeys, usual_group_by
+from openhcs.core.whole_file import write_text
 from openhcs.core.wording import did_you_mean, show_value
 from openhcs.core.yaml_text import YamlFault, YamlText
 from openhcs.errors import PipelineError, Problem, StoreError
@@ -152,16 +152,8 @@ def save_pipeline(pipeline: Pipeline, path: Path) -> None:
         PipelineError: as `dump_pipeline`.
     """
     text = dump_pipeline(pipeline)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        try:
-            with temporary.open("w", encoding="utf-8") as stream:
-                stream.write(text)
-                stream.flush()
-                os.fsync(stream.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_text(path, text)
     except OSError as error:
         raise StoreError(
             f"pipeline file: {path} ({error.strerror or error}); expected a folder that can be written. "

@@ -15,9 +15,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import json
-import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,10 +26,11 @@ from pydantic import TypeAdapter
 
 from openhcs.core.journal import Json
 from openhcs.core.model import WellPlan, well_position
+from openhcs.core.whole_file import write_text
 from openhcs.core.wording import is_text
 from openhcs.errors import StoreError
 
-__all__ = ["Provenance", "ResultsFolder", "explained", "is_done", "recipe_of", "write_text"]
+__all__ = ["Provenance", "ResultsFolder", "explained", "is_done", "recipe_of"]
 
 _PROVENANCE_FORMAT = "openhcs provenance 1"
 _RESULTS_FORMAT = "openhcs results 1"
@@ -69,23 +68,6 @@ def explained(path: Path) -> Iterator[None]:
         raise StoreError(
             f"results cannot be written: {where} ({error.strerror or error}); expected to write there. {step}"
         ) from error
-
-
-def write_text(path: Path, text: str) -> None:
-    """Put a file with `text` at `path` as one: a reader sees the old file or the new one. Raises `OSError`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +137,7 @@ class ResultsFolder:
             if self.marker.exists():
                 self._check_owner(plate, root)
             owner = {"format": _RESULTS_FORMAT, "plate": plate, "root": str(root.resolve())}
+            self.path.mkdir(parents=True, exist_ok=True)
             write_text(self.marker, json.dumps(owner, indent=2, ensure_ascii=False) + "\n")
             self.runs.mkdir(exist_ok=True)
 
@@ -194,7 +177,9 @@ class ResultsFolder:
             "planes": {str(key): file for key, file in plan.planes},
             **content,
         }
-        write_text(self.provenance_file(plan.well), json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
+        file = self.provenance_file(plan.well)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_text(file, json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
 
     def done_wells(self, recipe: Json | None = None) -> tuple[str, ...]:
         """The wells that have results, in row-major order: all, or those made by one recipe.

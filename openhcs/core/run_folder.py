@@ -18,7 +18,8 @@ from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 
 from openhcs.core.compiler import plans_from_json, plans_to_json
 from openhcs.core.model import WellPlan
-from openhcs.core.results import ResultsFolder, explained, write_text
+from openhcs.core.results import ResultsFolder, explained
+from openhcs.core.whole_file import write_text
 from openhcs.errors import RunError, StoreError
 
 __all__ = ["RunFolder", "RunRequest"]

@@ -1,0 +1,34 @@
+"""Writing a text file whole or not at all.
+
+Standard library only; anybody in the engine may import this. Checked by tests/core/test_whole_file.py.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+from pathlib import Path
+
+__all__ = ["write_text"]
+
+
+def write_text(path: Path, text: str) -> None:
+    """Put a UTF-8 file with `text` at `path` as one: whoever reads it, now or after a crash, finds the old or the new.
+
+    A file that is replaced keeps its permissions, and a link goes on leading to where it led. Raises `OSError`, with
+    nothing changed.
+    """
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(f".openhcs-{secrets.token_hex(8)}.tmp")
+    try:
+        with temporary.open("x", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copymode(target, temporary)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
