@@ -49,7 +49,7 @@ async def show_text(
         body,
         lambda: visible(title),
         lambda: True,
-        lambda width: footer_fragments(rows, width, tasks=tasks, refuse=refuse),
+        lambda width: footer_fragments(rows if view.overflows else rows[:1], width, tasks=tasks, refuse=refuse),
         width=Dimension(preferred=width),
         style="class:dialog",
     )

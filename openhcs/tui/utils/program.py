@@ -133,10 +133,12 @@ class Program:
             self.errors.screen_is_live = lambda: app.is_running
             if guard is not None:
                 guard.catch_signals(self._end_by_signal, app.suspend, app.take_terminal_again)
-            self.watchdog.start()
+            # In the loop's first turn, and so behind the first frame, which is painted before anything is awaited.
+            preparation = asyncio.get_running_loop().call_soon(self._prepare)
             try:
                 return await app.run_async(pre_run=lambda: self._start(start), handle_sigint=guard is None)
             finally:
+                preparation.cancel()
                 self.watchdog.stop()
                 await self.tasks.shutdown(_SHUTDOWN_S)
                 self.errors.journal.close()
@@ -145,6 +147,10 @@ class Program:
     def _start(self, start: Callable[[], Coroutine[Any, Any, object]] | None) -> None:
         if start is not None:
             self.tasks.fire_and_forget(start(), "start")
+
+    def _prepare(self) -> None:
+        self.watchdog.start()
+        self.errors.prepare()
 
     def _show_blocked(self, blocked: BlockedLoop) -> None:
         if self.app is not None:

@@ -51,7 +51,11 @@ def highlight_traceback(line: str) -> StyleAndTextTuples:
 @lru_cache(maxsize=512)
 def _highlight_code(line: str) -> tuple[tuple[str, str], ...]:
     # Pygments takes 20 ms to import, a tenth of the workbench's start, and most programs start without an error.
-    from pygments.lexers.python import PythonLexer
+    try:
+        from pygments.lexers.python import PythonLexer
+    except (ImportError, OSError, MemoryError):
+        # The error may be that there are no more file descriptors: then it is told without colour.
+        return (("", line),)
 
     code = line.lstrip()
     fragments = [("", line[: len(line) - len(code)])]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 
@@ -145,3 +146,11 @@ def test_a_line_of_any_length_is_coloured_in_no_time(line: str) -> None:
 def test_colours_lose_nothing(line: str) -> None:
     """The coloured line is the line."""
     assert "".join(fragment[1] for fragment in highlight_traceback(line)) == line
+
+
+def test_without_what_finds_the_colours_the_line_is_plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error is told although nothing more can be imported."""
+    monkeypatch.setitem(sys.modules, "pygments.lexers.python", None)
+    assert highlight_traceback("    raise a_line_that_no_other_test_colours") == [
+        ("", "    raise a_line_that_no_other_test_colours")
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator
@@ -74,6 +75,35 @@ async def test_it_is_an_app_state() -> None:
         await until(lambda: program.dialogs is not None and program.dialogs.depth == 1, "the dialog")
         keys.send_text("y")
         assert await asked is True
+
+
+def test_the_start_imports_only_what_the_first_frame_takes() -> None:
+    """What the error dialog and the journal's file need is imported behind the first frame, or when it is used."""
+    program = """
+import sys
+before = set(sys.modules)
+from prompt_toolkit.application import create_app_session
+from prompt_toolkit.input import create_pipe_input
+from prompt_toolkit.layout.containers import Window
+from prompt_toolkit.layout.controls import FormattedTextControl
+from prompt_toolkit.output import DummyOutput
+from openhcs.tui.utils.program import Program
+
+LATE = ("openhcs.tui.utils.error_dialog", "dataclasses", "json", "pathlib", "pygments.lexers.python")
+def draw():
+    frames.append([name for name in LATE if name in sys.modules.keys() - before])
+    return "a screen"
+
+async def leave():
+    program.exit()
+
+frames, program = [], Program()
+with create_pipe_input() as keys, create_app_session(input=keys, output=DummyOutput()):
+    program.show(Window(FormattedTextControl(draw)), start=leave)
+print(frames[0], LATE[0] in sys.modules, file=sys.stderr)
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert ran.stderr.splitlines()[-1] == "[] True", ran.stderr
 
 
 async def test_a_dialog_is_refused_when_it_does_not_run() -> None:
