@@ -63,6 +63,7 @@ class ErrorDialog:
     def __init__(self, pages: ErrorPages, result: asyncio.Future[None]) -> None:
         self.pages = pages
         self.result = result
+        pages.are_closed = result.done
         self.seen: set[int] = set()
         self._view = _View.MESSAGE
         self._notice = ""

@@ -40,11 +40,15 @@ class ErrorPage:
 
 
 class ErrorPages:
-    """The errors of one dialog, in order, and which of them is before the user."""
+    """The errors of one dialog, in order, and which of them is before the user.
+
+    `are_closed` is told by the dialog: whether nobody is going to see what is added now.
+    """
 
     def __init__(self, pages: Sequence[ErrorPage] = ()) -> None:
         self._pages = list(pages)
         self.position = 0
+        self.are_closed: Callable[[], bool] = lambda: False
 
     def __len__(self) -> int:
         return len(self._pages)

@@ -47,6 +47,8 @@ class OpenErrorDialog:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.pages = ErrorPages()
         self.entries: list[ErrorEntry] = []
+        self.late: list[tuple[ErrorEntry, Any]] = []
+        """What came, with the host to show it, after the user had closed the dialog and before that was gone."""
         self._loop = loop
         # Looked up now: those who add pages may be in a context that knows no application.
         self._app = get_app_or_none()

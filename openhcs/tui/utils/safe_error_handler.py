@@ -261,6 +261,10 @@ class SafeErrorHandler:
     async def _show(self, entry: ErrorEntry, host: Any) -> None:
         if self._open is not None and self._open.is_of_a_dead_loop:
             self._close(self._open)
+        if self._open is not None and self._open.pages.are_closed():
+            # Nobody would see it there.
+            self._open.late.append((entry, host))
+            return
         if self._open is not None and self._open.add(entry, self._page(entry)):
             return
         if self._showing_dialog or host is None or not self.breaker.allow():
@@ -310,6 +314,8 @@ class SafeErrorHandler:
         if self._open is shown:
             self._open = None
             self._showing_dialog = False
+            for entry, host in shown.late:
+                self._show_soon_anyhow(entry, host)
 
     def _page(self, entry: ErrorEntry) -> ErrorPage:
         speaks_for_itself = entry.is_refusal or entry.message == entry.type_name
