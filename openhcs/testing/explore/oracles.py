@@ -8,12 +8,14 @@ for here. `World.allow` takes what a scenario expects.
 from __future__ import annotations
 
 import asyncio
+import linecache
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from openhcs.testing.explore.location import Location, location_of_coroutine, location_of_traceback, stack_lines
+from openhcs.testing.explore.outside import name_of
 from openhcs.testing.explore.violation import Kind, Violation
 
 __all__ = ["Condition", "Oracles", "describe_exception"]
@@ -31,6 +33,14 @@ class Condition:
 
     name: str
     check: Callable[[], object]
+
+    @classmethod
+    def of(cls, check: Callable[[], object], name: str) -> Condition:
+        """A condition named by its function, or by the line that a lambda stands in."""
+        code = getattr(check, "__code__", None)
+        if not name and code is not None and code.co_name == "<lambda>":
+            name = linecache.getline(code.co_filename, code.co_firstlineno).strip()
+        return cls(name or name_of(check), check)
 
     def violation(self, kind: Kind) -> Violation | None:
         """How it fails, if it does."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import functools
+import reprlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -71,7 +72,7 @@ class ThreadEnd:
 
     @property
     def label(self) -> str:
-        return f"thread {self.name!r} finishes"
+        return f"thread {self.name} finishes"
 
     def fire(self) -> None:
         """Run it to its end."""
@@ -172,7 +173,7 @@ class Outside:
             else:
                 future.set_result(result)
 
-        self.threads.append(ThreadEnd(name_of(function, args), work, None, turn, place))
+        self.threads.append(ThreadEnd(_call_of(function, args), work, None, turn, place))
         return future
 
     def clear(self) -> None:
@@ -180,16 +181,30 @@ class Outside:
         self.events, self.threads, self.operations = [], [], []
 
 
-def name_of(function: Callable[..., Any], args: tuple[Any, ...] = ()) -> str:
-    """What to call a function in a report: through partials and `Context.run`, down to the one that does the work."""
-    found: Any = function
+def name_of(function: Callable[..., Any]) -> str:
+    """What to call a function in a report."""
+    return _named(_unwrapped(function, ())[0])
+
+
+def _call_of(function: Callable[..., Any], args: tuple[Any, ...]) -> str:
+    """The call as it would be written, shortened."""
+    inner, args = _unwrapped(function, args)
+    return f"{_named(inner)}({', '.join(reprlib.repr(each) for each in args)})"
+
+
+def _unwrapped(function: Any, args: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
+    """Through partials and `Context.run`, down to the function that does the work."""
     while True:
-        if isinstance(found, functools.partial):
-            found, args = found.func, (*found.args, *args)
-        elif getattr(found, "__name__", "") == "run" and args and callable(args[0]):
-            found, args = args[0], args[1:]
+        if isinstance(function, functools.partial):
+            function, args = function.func, (*function.args, *args)
+        elif getattr(function, "__name__", "") == "run" and args and callable(args[0]):
+            function, args = args[0], args[1:]
         else:
-            return str(getattr(found, "__qualname__", type(found).__name__))
+            return function, args
+
+
+def _named(function: Any) -> str:
+    return str(getattr(function, "__qualname__", type(function).__name__))
 
 
 def costs_of(actions: list[Action], calm: bool) -> list[int]:

@@ -90,7 +90,7 @@ class Recorder:
         elif task is not None:
             step = Step(now, task.get_name(), location_of_coroutine(coroutine), None, "", _received(task, handle))
         else:
-            step = Step(now, CALLBACK, None, None, name_of(callback, tuple(handle._args or ())))
+            step = Step(now, CALLBACK, None, None, name_of(callback))
         self.steps.append(step)
         self._open = step
         try:

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar, overload
 from openhcs.testing.explore.bounds import Budget
 from openhcs.testing.explore.loop import ExploringLoop
 from openhcs.testing.explore.oracles import Condition
-from openhcs.testing.explore.outside import Cancellation, OutsideEvent, ThreadEnd, name_of
+from openhcs.testing.explore.outside import Cancellation, OutsideEvent, ThreadEnd
 from openhcs.testing.explore.violation import Kind
 
 __all__ = ["World"]
@@ -103,13 +103,13 @@ class World:
 
     def invariant(self, check: C, *, idle: bool = False, name: str = "") -> C:
         """Require that `check()` neither returns False nor raises: after each step, or whenever the loop is idle."""
-        condition = Condition(name or name_of(check), check)
+        condition = Condition.of(check, name)
         (self.loop.oracles.when_idle if idle else self.loop.oracles.every_step).append(condition)
         return check
 
     def final(self, check: C, *, name: str = "") -> C:
         """Require that `check()` neither returns False nor raises once the scenario has ended and all is quiet."""
-        self.loop.oracles.at_end.append(Condition(name or name_of(check), check))
+        self.loop.oracles.at_end.append(Condition.of(check, name))
         return check
 
     def allow(self, kind: Kind, containing: str = "") -> None:
