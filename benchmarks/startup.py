@@ -1,46 +1,117 @@
-"""What importing the async core costs over the prompt_toolkit it stands on: time and memory, as ratios.
+"""The start of the smallest application on the core, against the same on prompt_toolkit alone.
 
-Each sample is a fresh interpreter. The subjects take turns, so that a busy moment of the machine hits both; medians
-are compared. Run it with `make bench`, or `python benchmarks/startup.py --samples 40`.
+Each sample is a fresh interpreter with byte code at hand, on a pseudo-terminal of its own. A sample tells the CPU time
+of the process, of all its threads, and the time on the clock from its first own import until everything is imported
+and until the first frame is painted; and its peak of memory then. The subjects take turns, so that a busy moment of
+the machine hits both; medians are compared. Run it with `make bench`, or `python benchmarks/startup.py --samples 40`.
 """
 
 from __future__ import annotations
 
 import argparse
-import pkgutil
+import contextlib
+import fcntl
+import os
+import pty
+import select
 import statistics
+import struct
 import subprocess
 import sys
+import tempfile
+import termios
+from pathlib import Path
 from typing import NamedTuple
 
-import openhcs.tui.utils
+REPOSITORY = Path(__file__).parents[1]
+
+BARE = """
+import asyncio, threading
+from prompt_toolkit.application import Application
+from prompt_toolkit.key_binding import KeyBindings
+from prompt_toolkit.layout import Layout
+from prompt_toolkit.layout.containers import Window
+from prompt_toolkit.layout.controls import FormattedTextControl
+
+keys = KeyBindings()
+for key in "kthcsd7bq":
+    keys.add(key)(lambda event: event.app.exit())
+
+def draw():
+    return "k key  t task  h thread  c callback  s storm  d drawing (7 mends)  b block  q quit"
+
+imported()
+window = Window(FormattedTextControl(draw, focusable=True))
+Application(
+    Layout(window), full_screen=True, mouse_support=True, key_bindings=keys, after_render=painted
+).run()
+"""
+
+CORE = """
+from smallest_app import ErrorBoundary, FormattedTextControl, Window, draw, keys, program
+
+imported()
+window = Window(FormattedTextControl(draw, focusable=True))
+body = ErrorBoundary(lambda: window, "pane", program.errors.handle_error_sync)
+program.show(body, key_bindings=keys, after_render=painted)
+"""
 
 PROBE = """
-import importlib, resource, sys, time
-start = time.perf_counter()
-for name in sys.argv[1:]:
-    importlib.import_module(name)
-elapsed = time.perf_counter() - start
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(elapsed, peak / (2**20 if sys.platform == "darwin" else 2**10))
+import resource, sys, time
+def imported():
+    global at_import
+    at_import = time.process_time() - cpu, time.perf_counter() - clock
+def painted(app):
+    if app.is_done:
+        return
+    figures = *at_import, time.process_time() - cpu, time.perf_counter() - clock
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    with open(sys.argv[1], "w") as report:
+        print(*figures, peak, file=report)
+    app.exit(result=0)
+cpu, clock = time.process_time(), time.perf_counter()
 """
-"""Prints the seconds the imports took and the peak resident memory in MiB (macOS counts bytes, Linux KiB)."""
-
-BARE = ("prompt_toolkit", "prompt_toolkit.application", "prompt_toolkit.layout", "prompt_toolkit.widgets")
 
 
 class Sample(NamedTuple):
-    """One import in a fresh interpreter."""
+    """One start: seconds of CPU and on the clock until all is imported and until the first frame, and MiB."""
 
-    seconds: float
+    import_cpu: float
+    import_clock: float
+    frame_cpu: float
+    frame_clock: float
     mebibytes: float
 
 
-def measure(modules: tuple[str, ...]) -> Sample:
-    """Import `modules` in a fresh interpreter."""
-    probe = subprocess.run([sys.executable, "-c", PROBE, *modules], check=True, capture_output=True, text=True)
-    seconds, mebibytes = probe.stdout.split()
-    return Sample(float(seconds), float(mebibytes))
+TITLES = Sample("import, CPU", "import, clock", "first frame, CPU", "first frame, clock", "peak memory")  # type: ignore[arg-type]
+
+
+def measure(program: str, byte_code: str) -> Sample:
+    """Run `program` until its first frame in a fresh interpreter on a terminal of 100 x 24."""
+    terminal, child_side = pty.openpty()
+    fcntl.ioctl(child_side, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join((str(REPOSITORY), str(REPOSITORY / "examples"))),
+        "PYTHONPYCACHEPREFIX": byte_code,
+        "TERM": "xterm-256color",
+    }
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    report = Path(byte_code, "report")
+    command = [sys.executable, "-c", PROBE + program, str(report)]
+    with subprocess.Popen(command, stdin=child_side, stdout=child_side, stderr=subprocess.PIPE, env=environment) as run:
+        os.close(child_side)
+        while run.poll() is None:
+            # Whatever is written is taken, so that nobody waits for the terminal.
+            if select.select([terminal], [], [], 0.01)[0]:
+                with contextlib.suppress(OSError):  # Linux says so when the program has left the terminal
+                    os.read(terminal, 65536)
+        os.close(terminal)
+        if run.returncode:
+            raise SystemExit(run.stderr.read().decode() if run.stderr else "")
+    figures = report.read_text().split()
+    report.unlink()
+    return Sample(*map(float, figures))
 
 
 def main() -> None:
@@ -48,24 +119,20 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=15, help="interpreters started for each subject (default 15)")
     samples = parser.parse_args().samples
 
-    package = openhcs.tui.utils
-    core = tuple(module.name for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."))
-    subjects = {"prompt_toolkit alone": BARE, "openhcs.tui.utils": (*BARE, *core)}
+    subjects = {"prompt_toolkit alone": BARE, "on the core": CORE}
     taken: dict[str, list[Sample]] = {name: [] for name in subjects}
-    for modules in subjects.values():
-        measure(modules)  # the first import writes byte code; it is not the cost of a start
-    for _ in range(samples):
-        for name, modules in subjects.items():
-            taken[name].append(measure(modules))
+    with tempfile.TemporaryDirectory() as byte_code:
+        for program in subjects.values():
+            measure(program, byte_code)  # the first import writes byte code; it is not the cost of a start
+        for number in range(samples):
+            for name in list(subjects)[:: 1 if number % 2 else -1]:
+                taken[name].append(measure(subjects[name], byte_code))
 
-    medians = {
-        name: Sample(statistics.median(s.seconds for s in runs), statistics.median(s.mebibytes for s in runs))
-        for name, runs in taken.items()
-    }
-    for name, median in medians.items():
-        print(f"{name:24}{median.seconds * 1000:8.0f} ms {median.mebibytes:8.1f} MiB")
-    bare, ours = medians.values()
-    print(f"{'ratio':24}{ours.seconds / bare.seconds:8.2f}    {ours.mebibytes / bare.mebibytes:8.2f}")
+    print(f"{'':24}{'alone':>12}{'core':>12}{'ratio':>8}")
+    for at, title in enumerate(TITLES):
+        alone, core = (statistics.median(sample[at] for sample in runs) for runs in taken.values())
+        scale, unit = (1, "MiB") if title == TITLES.mebibytes else (1000, "ms")
+        print(f"{title:24}{alone * scale:8.1f} {unit:3}{core * scale:8.1f} {unit:3}{core / alone:8.2f}")
 
 
 if __name__ == "__main__":
