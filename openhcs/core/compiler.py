@@ -60,7 +60,7 @@ def compile_plate(
     chosen, problems = _choose_wells(index, wells)
     planes, missing = _choose_planes(index, pipeline.planes, chosen)
     problems += missing
-    steps, faults = check_steps(index, pipeline, modules)
+    steps, label_names, faults = check_steps(index, pipeline, modules)
     problems += faults
     if problems:
         raise PipelineError(
@@ -84,7 +84,19 @@ def compile_plate(
         versions=versions,
         modules=modules,
     )
-    return tuple(_with_hash(replace(plan, well=well, planes=tuple(planes[well]))) for well in chosen)
+    labels = _labels_by_well(index, label_names)
+    return tuple(
+        _with_hash(
+            replace(
+                plan,
+                well=well,
+                planes=tuple(planes[well]),
+                labels=tuple(labels[well]),
+                origin=index.origins.get(well, ""),
+            )
+        )
+        for well in chosen
+    )
 
 
 def plans_to_json(plans: Iterable[WellPlan]) -> bytes:
@@ -141,6 +153,15 @@ def _choose_planes(
     if without and len(without) == len(wells):
         return planes, [Problem(message)]
     return planes, [Problem(message, well=well) for well in without]
+
+
+def _labels_by_well(index: PlateIndex, names: Iterable[str]) -> Mapping[str, Sequence[tuple[str, PlaneKey, str]]]:
+    """The planes of the plate's own label images of these names, by well."""
+    labels: dict[str, list[tuple[str, PlaneKey, str]]] = defaultdict(list)
+    for name in sorted(names):
+        for key, file in index.labels[name].items():
+            labels[key.well].append((name, key, file))
+    return labels
 
 
 def _with_hash(plan: WellPlan) -> WellPlan:

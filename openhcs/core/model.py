@@ -113,6 +113,8 @@ class PlateIndex:
     differences within a well mean the same in every format. `y_is_up` says whether y grows towards the top of an image.
     `fields` maps (well, site) to the number that the microscope gave the site, where it counts otherwise than we do.
     `z_um` maps z to the nominal height of that plane in micrometres, where the metadata tells it.
+    `labels` maps the name of each label image that lies beside the images to its planes, whose channel is `COMBINED`.
+    `origins` maps each well that a run made to the hash of the plan it was made by.
     """
 
     root: str
@@ -128,6 +130,8 @@ class PlateIndex:
     y_is_up: bool = False
     fields: Mapping[tuple[str, int], int] = field(default_factory=dict)
     z_um: Mapping[int, float] = field(default_factory=dict)
+    labels: Mapping[str, Mapping[PlaneKey, str]] = field(default_factory=dict)
+    origins: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def wells(self) -> tuple[str, ...]:
@@ -193,6 +197,8 @@ class WellPlan:
     filled in and every mapping key of a pattern resolved to a component number. Planes that differ in one of
     `independent` (site, t, or both) never meet in a stack, so the worker takes such parts one after the other.
     `modules` are the users' own modules that the functions may come from.
+    `labels` are the (name, key, file) of the plate's own label images that steps take; `origin` is the hash of the plan
+    that made the planes, where a run did.
     `hash` is the hex digest of all of it plus the versions of the libraries: equal hash, equal results.
     """
 
@@ -207,6 +213,8 @@ class WellPlan:
     independent: tuple[Component, ...]
     versions: Mapping[str, str]
     modules: tuple[str, ...] = ()
+    labels: tuple[tuple[str, PlaneKey, str], ...] = ()
+    origin: str = ""
     hash: str = ""
 
 

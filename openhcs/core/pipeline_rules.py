@@ -37,17 +37,17 @@ _Chain = tuple[FunctionCall, ...]
 
 def check_steps(
     index: PlateIndex, pipeline: Pipeline, modules: tuple[str, ...] = ()
-) -> tuple[tuple[Step, ...], list[Problem]]:
-    """The enabled steps made whole, and everything wrong with them."""
+) -> tuple[tuple[Step, ...], frozenset[str], list[Problem]]:
+    """The enabled steps made whole, the plate's own label images that they take, and everything wrong with them."""
     try:
         functions = catalogue(modules)
     except PipelineError as error:
-        return (), [Problem(str(error))]
+        return (), frozenset(), [Problem(str(error))]
     check = _Check(index, pipeline, functions, _component_values(index, pipeline.planes))
     steps = tuple(check.step(place, step) for place, step in _places(pipeline) if step.enabled)
     if not steps:
         check.problems.append(Problem("no step is enabled; expected at least one"))
-    return steps, list(dict.fromkeys(check.problems))
+    return steps, frozenset(check.taken), list(dict.fromkeys(check.problems))
 
 
 @dataclass
@@ -61,6 +61,8 @@ class _Check:
     problems: list[Problem] = field(default_factory=list)
     written: dict[str, tuple[Role, str]] = field(default_factory=dict)
     """What has been written so far: its kind and the step, by name."""
+    taken: set[str] = field(default_factory=set)
+    """Label images of the plate itself that some step takes."""
 
     def step(self, place: str, step: Step) -> Step:
         if step.group_by is not None and step.group_by in step.variable_components:
@@ -158,8 +160,11 @@ class _Check:
 
     def _expect_labels(self, place: str, parameter: str, name: str) -> None:
         known = [written for written, (role, _) in self.written.items() if role is Role.LABELS]
-        if name in known:
+        if name in self.index.labels:
+            self.taken.add(name)  # also where a step writes it anew: that may be for some of its planes only
+        if name in known or name in self.index.labels:
             return
+        known += self.index.labels
         writer = next((step for step in self.pipeline.steps if step.output == name), None)
         if writer is None:
             hint = did_you_mean(name, known)

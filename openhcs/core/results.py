@@ -128,6 +128,11 @@ class ResultsFolder:
                 f"results folder: {self.path} is inside the plate {root}; expected one outside of it, "
                 "since nothing is ever written into a plate. Choose another results folder."
             )
+        if root.resolve().is_relative_to(self.path.resolve()):
+            raise StoreError(
+                f"results folder: {self.path} holds the plate {root} itself; expected one outside of it, "
+                "since nothing is ever written into a plate. Choose another results folder."
+            )
         with explained(self.path):
             if not self.marker.exists() and self.path.exists() and any(self.path.iterdir()):
                 raise StoreError(

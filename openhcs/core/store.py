@@ -28,6 +28,7 @@ import numpy.typing as npt
 import zarr
 from ngio.utils import NgioError
 
+from openhcs.core.formats.zarr_plane import place_in_array
 from openhcs.core.journal import Json
 from openhcs.core.model import COMBINED, Channel, Component, PlaneKey, WellPlan, well_position
 from openhcs.core.results import Provenance, ResultsFolder, explained
@@ -87,6 +88,7 @@ class WellStore:
         self._aside = out
         self._parts: list[PartResult] = []
         self._filled: list[str] = []
+        self._unwritten: list[str] = []
 
     def __enter__(self) -> Self:
         with _explained(self._folder.temporary):
@@ -146,7 +148,12 @@ class WellStore:
             files = [str(path.relative_to(folder.path)) for path in (image_folder, *places.values())]
             for gone in earlier - set(files):
                 _remove(folder.path / gone)
-            content: dict[str, Json] = {"files": list(files), "rows": dict(rows), "filled": list(self._filled)}
+            content: dict[str, Json] = {
+                "files": list(files),
+                "rows": dict(rows),
+                "filled": list(self._filled),
+                "unwritten": list(self._unwritten),
+            }
             folder.write_provenance(self._plan, {**content, **provenance})
         return rows
 
@@ -181,23 +188,29 @@ class WellStore:
             chunks=grid.chunks,
             dtype="float32",
         )
-        self._fill(container.get_image(), images, grid, f"image, site {site}")
+        self._fill(container.get_image(), images, grid, f"image, site {site}", f"{site}/0")
         container.set_channel_windows_with_percentiles()
         for name, planes in labels.items():
             if planes:
                 own = _Grid.of(planes, deep, within=grid)
                 label = container.derive_label(name, shape=own.shape, dtype="int32", ngff_version=_NGFF)
-                self._fill(label, planes, own, f"{name}, site {site}")
+                self._fill(label, planes, own, f"{name}, site {site}", f"{site}/labels/{name}/0")
 
-    def _fill(self, target: ngio.Image | ngio.Label, planes: Planes, grid: _Grid, what: str) -> None:
-        """Write the planes, then the levels of the pyramid. Places without a plane stay zero and are noted."""
+    def _fill(self, target: ngio.Image | ngio.Label, planes: Planes, grid: _Grid, what: str, array: str) -> None:
+        """Write the planes, then the levels of the pyramid. Places without a plane stay zero and are noted.
+
+        Args:
+            what: what is written, in words.
+            array: the path of the array in the well; a reader of the plate knows places without a plane by it.
+        """
         at = {grid.place(key): plane for key, plane in planes.items()}
         for place in itertools.product(*grid.values.values()):
             where = dict(zip(grid.values, place, strict=True))
+            indices = {_AXIS[axis]: grid.values[axis].index(value) for axis, value in where.items()}
             if place not in at:
                 self._filled.append(", ".join([what, *(f"{axis} {value}" for axis, value in where.items())]))
+                self._unwritten.append(place_in_array(array, tuple(indices.values())))
                 continue
-            indices = {_AXIS[axis]: grid.values[axis].index(value) for axis, value in where.items()}
             target.set_array(at[place], **indices)
         pyramid_bytes = math.prod(grid.shape) * 4
         target.consolidate(mode="numpy" if pyramid_bytes <= _LARGEST_PYRAMID_IN_MEMORY_BYTES else "dask")

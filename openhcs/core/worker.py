@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from openhcs.core.formats import PlateFormat, format_named
 from openhcs.core.functions import Function, ParameterKind, find_function
@@ -172,6 +173,7 @@ class _Part:
         self._files = files
         self._images: dict[PlaneKey, FloatArray] = {}
         self.labels: dict[str, dict[PlaneKey, LabelArray]] = {}
+        self._label_files = {(name, key): file for name, key, file in plan.labels}
         self._writers: dict[tuple[str, PlaneKey], tuple[str, PlaneKey]] = {}
 
     def keys(self) -> Sequence[PlaneKey]:
@@ -181,12 +183,7 @@ class _Part:
         """The plane at `key`, `(Y, X)` float32, counts where it is read from its file."""
         if key in self._images:
             return self._images[key]
-        file = self._files[key]
-        try:
-            plane = self._format.read_plane(Path(self._plan.root) / file)
-        except PlaneError as error:
-            raise WellError(str(error), well=self._plan.well, step=step, plane=str(key), file=file) from error
-        return plane.astype(np.float32, copy=False)
+        return self._read(key, self._files[key], step).astype(np.float32, copy=False)
 
     def all_images(self) -> Mapping[PlaneKey, FloatArray]:
         """Every plane, read now if no step did."""
@@ -219,16 +216,47 @@ class _Part:
             self._writers[name, key] = writer
             self.labels.setdefault(name, {})[key] = plane
 
-    def labels_at(self, name: str, keys: Sequence[PlaneKey], at: Place) -> LabelArray:
-        """The label image of that name for each plane, `(N, Y, X)` int32."""
+    def labels_at(self, name: str, keys: Sequence[PlaneKey], size: tuple[int, ...], at: Place) -> LabelArray:
+        """The label image of that name for each plane of `size` (Y, X), `(N, Y, X)` int32."""
         kept = self.labels.get(name, {})
-        missing = [str(key) for key in keys if label_key(key) not in kept]
+        on_plate = {key for other, key in self._label_files if other == name}
+        missing = [str(key) for key in keys if label_key(key) not in kept and label_key(key) not in on_plate]
         if missing:
+            there = ", ".join(map(str, sorted({*kept, *on_plate})))
             raise at.error(
                 f"label image {name!r} does not exist at {missing[0]}; expected one that an earlier step wrote there, "
-                f"with the same site, z and t. There is: {', '.join(map(str, sorted(kept))) or 'none of that name'}."
+                f"or that lies on the plate, with the same site, z and t. There is: {there or 'none of that name'}."
             )
-        return np.stack([kept[label_key(key)] for key in keys])
+        return np.stack(
+            [
+                kept[place] if (place := label_key(key)) in kept else self._read_labels(name, key, size, at)
+                for key in keys
+            ]
+        )
+
+    def _read_labels(self, name: str, key: PlaneKey, size: tuple[int, ...], at: Place) -> LabelArray:
+        """A plane of a label image of the plate, which must fit the image at `key`."""
+        file = self._label_files[name, label_key(key)]
+        labels = self._read(key, file, at.step)
+        whole = labels.dtype.kind in "ui"
+        if (
+            not whole
+            or labels.min(initial=0) < 0
+            or labels.max(initial=0) > np.iinfo(np.int32).max
+            or labels.shape != size
+        ):
+            raise at.error(
+                f"label image {name!r} of the plate does not fit: {file} is {size_text(labels.shape)} of "
+                f"{labels.dtype}; expected whole numbers from 0 to 2^31 of {size_text(size)}, as the image has."
+            )
+        return labels.astype(np.int32, copy=False)
+
+    def _read(self, key: PlaneKey, file: str, step: str | None) -> npt.NDArray[np.generic]:
+        """The plane in `file`, as stored."""
+        try:
+            return self._format.read_plane(Path(self._plan.root) / file)
+        except PlaneError as error:
+            raise WellError(str(error), well=self._plan.well, step=step, plane=str(key), file=file) from error
 
 
 def _split(plan: WellPlan) -> list[list[dict[PlaneKey, str]]]:
@@ -264,7 +292,9 @@ def _call(function: Function, call: FunctionCall, image: FloatArray, part: _Part
     arguments: dict[str, object] = dict(call.parameters)
     for parameter in function.parameters:
         if parameter.kind is ParameterKind.LABELS:
-            arguments[parameter.name] = part.labels_at(str(call.parameters.get(parameter.name)), at.keys, at)
+            arguments[parameter.name] = part.labels_at(
+                str(call.parameters.get(parameter.name)), at.keys, image.shape[1:], at
+            )
     if function.takes_pixel_size:
         arguments["pixel_size_um"] = plan.pixel_size_um
     try:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 from openhcs.core.formats.discrepancies import name_some
 from openhcs.core.formats.imagexpress import ImageXpress
 from openhcs.core.formats.listing import Listing, list_folder
+from openhcs.core.formats.ome_zarr import OmeZarr
 from openhcs.core.formats.opera_phenix import OperaPhenix, is_phenix_image
 from openhcs.core.model import PlateIndex
 from openhcs.core.wording import is_text
@@ -54,7 +55,7 @@ class PlateFormat(Protocol):
         """The stage position (x, y) in micrometres of each (well, site) that has one; may read a file for each."""
 
 
-FORMATS: tuple[PlateFormat, ...] = (ImageXpress(), OperaPhenix())
+FORMATS: tuple[PlateFormat, ...] = (ImageXpress(), OperaPhenix(), OmeZarr())
 
 
 def detect_format(folder: Path) -> PlateFormat:

@@ -267,7 +267,7 @@ def _tags(root: Path, planes: Mapping[PlaneKey, str]) -> tuple[dict[int, MetaSer
         channels = ", ".join(f"w{channel}" for channel in failures)
         remarks.append(Discrepancy(f"no pixel size or wavelength for {channels}: {next(iter(failures.values()))}"))
     remarks += differing_pixel_sizes(
-        {f"w{channel}": tag.pixel_size_um for channel, tag in tags.items() if tag.pixel_size_um is not None}
+        "channels", {f"w{channel}": tag.pixel_size_um for channel, tag in tags.items() if tag.pixel_size_um is not None}
     )
     return tags, remarks
 

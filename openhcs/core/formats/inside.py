@@ -25,9 +25,9 @@ def plain_path(text: str) -> str:
     """
     parts = [part for part in text.replace("\\", "/").split("/") if part != "."]
     if not parts or not all(parts) or ".." in parts:
-        raise LeadsOutError("expected a path within the plate's folder")
+        raise LeadsOutError(f"expected a path within the plate's folder, got {text}")
     if ":" in text or "\0" in text:
-        raise LeadsOutError("expected a path, not an address or a drive")
+        raise LeadsOutError(f"expected a path within the plate's folder, not an address or a drive, got {text}")
     return "/".join(parts)
 
 
@@ -36,4 +36,4 @@ def check_inside(path: Path, *folders: Path) -> None:
     place = os.path.realpath(path)
     tops = [os.path.realpath(folder) for folder in folders]
     if not any(os.path.commonpath((top, place)) == top for top in tops):
-        raise LeadsOutError(f"it is a link out of the plate, to {place}")
+        raise LeadsOutError(f"{path.name} is a link out of the plate, to {place}")

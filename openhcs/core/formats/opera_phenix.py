@@ -92,7 +92,7 @@ class OperaPhenix:
 
         channels = sorted({key.channel for key in planes})
         sizes = {names[number]: size for number in channels if (size := facts[number].pixel_size_um) is not None}
-        remarks += differing_pixel_sizes(sizes)
+        remarks += differing_pixel_sizes("channels", sizes)
         rows, columns = plate_grid(found, (read.rows, read.columns))
         by_site = sorted((well, site, field) for (well, field), site in sites.items() if well in found)
         return PlateIndex(
@@ -302,7 +302,7 @@ def _planes(
         try:
             path = files.find(image.url)
         except LeadsOutError as error:
-            remarks.append(Discrepancy(f"image left out: {image.url}; {error}", image.well))
+            remarks.append(Discrepancy(f"image left out: {error}", image.well))
             continue
         if not image.is_ok:
             bad.setdefault((image.well, image.state), []).append(image.url)

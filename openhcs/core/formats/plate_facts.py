@@ -8,9 +8,10 @@ from collections.abc import Collection, Iterator, Mapping
 from openhcs.core.formats.discrepancies import name_some
 from openhcs.core.model import Discrepancy, well_position
 
-__all__ = ["differing_pixel_sizes", "plate_grid", "told_apart"]
+__all__ = ["STANDARD_PLATES", "differing_pixel_sizes", "plate_grid", "told_apart"]
 
-_STANDARD_PLATES = ((2, 3), (3, 4), (4, 6), (6, 8), (8, 12), (16, 24), (32, 48))
+STANDARD_PLATES = ((2, 3), (3, 4), (4, 6), (6, 8), (8, 12), (16, 24), (32, 48))
+"""Rows and columns of the plates that are made, from 6 wells to 1,536."""
 
 
 def plate_grid(wells: Collection[str], planned: tuple[int | None, int | None] = (None, None)) -> tuple[int, int]:
@@ -18,7 +19,7 @@ def plate_grid(wells: Collection[str], planned: tuple[int | None, int | None] = 
     positions = [well_position(well) for well in wells]
     rows, columns = max(row for row, _ in positions) + 1, max(column for _, column in positions) + 1
     told = [(planned[0], planned[1])] if planned[0] and planned[1] else []
-    return next(size for size in (*told, *_STANDARD_PLATES) if size[0] >= rows and size[1] >= columns)
+    return next(size for size in (*told, *STANDARD_PLATES) if size[0] >= rows and size[1] >= columns)
 
 
 def told_apart(names: Mapping[int, str], prefix: str) -> dict[int, str]:
@@ -27,8 +28,8 @@ def told_apart(names: Mapping[int, str], prefix: str) -> dict[int, str]:
     return {number: f"{name} ({prefix}{number})" if name in shared else name for number, name in names.items()}
 
 
-def differing_pixel_sizes(sizes_um: Mapping[str, float]) -> Iterator[Discrepancy]:
-    """One sentence if channels, by what they are called here, differ in pixel size."""
+def differing_pixel_sizes(what: str, sizes_um: Mapping[str, float]) -> Iterator[Discrepancy]:
+    """One sentence if the `what` (channels, sites), by what they are called here, differ in pixel size."""
     if len(set(sizes_um.values())) > 1:
-        each = name_some([f"{channel} {size:g} um" for channel, size in sizes_um.items()])
-        yield Discrepancy(f"channels differ in pixel size: {each}; the first is taken for the plate")
+        each = name_some([f"{name} {size:g} um" for name, size in sizes_um.items()])
+        yield Discrepancy(f"{what} differ in pixel size: {each}; the first is taken for the plate")

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from tifffile import TiffPage
 
-__all__ = ["DAMAGED", "read_tiff_plane"]
+__all__ = ["DAMAGED", "LARGEST_PLANE_BYTES", "read_tiff_plane"]
 
-_LARGEST_PLANE_BYTES = 2**29
+LARGEST_PLANE_BYTES = 2**29
 """16,384 x 16,384 pixels of 16 bits, more than any camera's; a damaged header must not ask for all the memory."""
 
 DAMAGED = (OSError, ValueError, RuntimeError, LookupError, ArithmeticError, TypeError, MemoryError, struct.error)
@@ -47,7 +47,7 @@ def read_tiff_plane(path: Path) -> npt.NDArray[np.generic]:
             page = tiff.pages[0]
             if not isinstance(page, TiffPage) or page.ndim != 2 or 0 in page.shape:
                 raise _plane_error(path, f"an image of shape {page.shape}")
-            if page.nbytes > _LARGEST_PLANE_BYTES:
+            if page.nbytes > LARGEST_PLANE_BYTES:
                 raise _plane_error(path, f"a header that says {page.shape[0]} x {page.shape[1]} pixels")
             _check_complete(path, page, size)
             pixels: npt.NDArray[np.generic] = page.asarray()
