@@ -19,12 +19,12 @@ from prompt_toolkit.layout.dimension import Dimension
 
 from openhcs.tui.editors import file_browser_drawing as drawing
 from openhcs.tui.editors.current_tasks import CurrentTasks
-from openhcs.tui.editors.daemon_thread import in_daemon_thread
 from openhcs.tui.editors.folder_listing import Entry, FileLister, LocalDisk
 from openhcs.tui.editors.folder_reader import FolderReader
 from openhcs.tui.editors.folder_view import HERE, PARENT, FolderView, SelectionMode
 from openhcs.tui.editors.path_line import PathLine
 from openhcs.tui.ports import TaskSpawner
+from openhcs.tui.utils.daemon_thread import in_daemon_thread
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.widgets.bindings import Binding, footer_fragments, key_bindings
 from openhcs.tui.widgets.button_row import ButtonRow

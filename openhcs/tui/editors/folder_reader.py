@@ -12,10 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from openhcs.tui.editors.daemon_thread import in_daemon_thread
 from openhcs.tui.editors.folder_listing import Entry, FileLister, SortOrder, arranged, read_folder, with_details
 from openhcs.tui.editors.folder_view import PARENT, FolderView
 from openhcs.tui.ports import TaskSpawner
+from openhcs.tui.utils.daemon_thread import in_daemon_thread
 from openhcs.tui.utils.safe_text import visible
 
 __all__ = ["FolderReader", "absolute"]

@@ -18,10 +18,10 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.layout.containers import ConditionalContainer, Container, HSplit, VSplit
 from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
 
-from openhcs.tui.editors.daemon_thread import in_daemon_thread
 from openhcs.tui.editors.folder_listing import FileLister
 from openhcs.tui.editors.folder_reader import absolute
 from openhcs.tui.ports import TaskSpawner
+from openhcs.tui.utils.daemon_thread import in_daemon_thread
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.widgets.drawn_text import cut_middle, drawn_window
 from openhcs.tui.widgets.text_field import TextField

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from openhcs.tui import actions
-from openhcs.tui.editors.daemon_thread import in_daemon_thread
 from openhcs.tui.effects.text_dialog import show_text
 from openhcs.tui.ports import TaskSpawner
 from openhcs.tui.run_text import count_of
 from openhcs.tui.state import AppState
+from openhcs.tui.utils.daemon_thread import in_daemon_thread
 from openhcs.tui.utils.error_journal import ErrorEntry, ErrorJournal, read_unseen
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.workbench import Severity

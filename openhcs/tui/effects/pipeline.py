@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 from openhcs.core.model import Component, FunctionCall, Pipeline, PlaneSource, Step
 from openhcs.errors import OpenHCSError
 from openhcs.tui import actions
-from openhcs.tui.editors.daemon_thread import in_daemon_thread
 from openhcs.tui.editors.function_picker import pick_function
 from openhcs.tui.editors.step_editor import edit_step
 from openhcs.tui.effects.pick_dialog import Choice, pick
@@ -21,6 +20,7 @@ from openhcs.tui.effects.preferences import Preferences
 from openhcs.tui.ports import TaskSpawner
 from openhcs.tui.state import AppState, free_name
 from openhcs.tui.utils import dialog_helpers
+from openhcs.tui.utils.daemon_thread import in_daemon_thread
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.workbench import Severity
 

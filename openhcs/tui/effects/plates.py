@@ -21,12 +21,12 @@ from openhcs.core.model import Status
 from openhcs.core.progress import RunProgress
 from openhcs.errors import OpenHCSError, PipelineError, Problem, RunError, StoreError
 from openhcs.tui import actions
-from openhcs.tui.editors.daemon_thread import in_daemon_thread
 from openhcs.tui.effects.preferences import Preferences
 from openhcs.tui.effects.run_errors import RunErrors
 from openhcs.tui.run_text import end_words
 from openhcs.tui.state import AppState
 from openhcs.tui.utils import dialog_helpers
+from openhcs.tui.utils.daemon_thread import in_daemon_thread
 from openhcs.tui.utils.safe_text import describe, visible
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
 from openhcs.tui.workbench import Activity, PlateFacts, PlateRow, Severity

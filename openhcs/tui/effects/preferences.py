@@ -10,7 +10,7 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from openhcs.tui.editors.daemon_thread import in_daemon_thread
+from openhcs.tui.utils.daemon_thread import in_daemon_thread
 
 if TYPE_CHECKING:
     from openhcs.core.config import Remembered, Settings

@@ -18,10 +18,10 @@ from openhcs.core import paths
 from openhcs.core.progress import RunProgress
 from openhcs.errors import RunError, StoreError
 from openhcs.tui import actions
-from openhcs.tui.editors.daemon_thread import in_daemon_thread
 from openhcs.tui.effects.followed_runs import FollowedRuns
 from openhcs.tui.run_text import count_of
 from openhcs.tui.state import AppState
+from openhcs.tui.utils.daemon_thread import in_daemon_thread
 from openhcs.tui.utils.safe_error_handler import get_error_handler
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager

@@ -17,7 +17,6 @@ from prompt_toolkit.layout.containers import AnyContainer, HSplit
 from prompt_toolkit.layout.dimension import Dimension
 
 from openhcs.core import paths
-from openhcs.tui.editors.daemon_thread import in_daemon_thread
 from openhcs.tui.panes.task_text import (
     LOOP_ROW,
     TreeRow,
@@ -28,6 +27,7 @@ from openhcs.tui.panes.task_text import (
     task_tree,
 )
 from openhcs.tui.ports import DialogHost
+from openhcs.tui.utils.daemon_thread import in_daemon_thread
 from openhcs.tui.utils.dialog_helpers import confirm
 from openhcs.tui.utils.line_view import LineView
 from openhcs.tui.utils.safe_text import visible

@@ -2,6 +2,8 @@
 
 `asyncio.to_thread` shares an executor whose threads are joined when the loop closes: a listing of a network folder
 that hangs would hold the whole program. A daemon thread holds nothing; its late answer goes nowhere.
+
+Standard library only; anybody may import this. Checked by tests/tui/utils/test_daemon_thread.py.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ async def in_daemon_thread(work: Callable[[], R], name: str) -> R:
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[R] = loop.create_future()
 
-    def settle(result: R | None, error: Exception | None) -> None:
+    def settle(result: R | None, error: BaseException | None) -> None:
         if answer.done():
             return
         if error is not None:
@@ -31,10 +33,15 @@ async def in_daemon_thread(work: Callable[[], R], name: str) -> R:
             answer.set_result(result)  # type: ignore[arg-type]  # R may include None
 
     def run() -> None:
+        result: R | None = None
+        error: BaseException | None = None
         try:
-            result, error = work(), None
-        except Exception as exc:  # the boundary: whatever it is belongs to the awaiter
-            result, error = None, exc
+            result = work()
+        except StopIteration as exc:  # no future takes one
+            error = RuntimeError(f"{name} raised StopIteration")
+            error.__cause__ = exc
+        except BaseException as exc:  # the boundary: whatever it is belongs to the awaiter
+            error = exc
         with contextlib.suppress(RuntimeError):  # the loop has closed meanwhile; nobody waits any more
             loop.call_soon_threadsafe(settle, result, error)
 
