@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from prompt_toolkit.layout.containers import Float, FloatContainer, Window
+from prompt_toolkit.layout.containers import Float, FloatContainer, HSplit, Window
 from prompt_toolkit.layout.controls import FormattedTextControl
 from prompt_toolkit.utils import Event
 
@@ -119,9 +119,7 @@ async def ended(*tasks: asyncio.Future[Any]) -> None:
         await asyncio.wait(tasks)
 
 
-def coming(
-    world: World, name: str, callback: Callable[[], object], *, thread: bool = False
-) -> asyncio.Future[None]:
+def coming(world: World, name: str, callback: Callable[[], object], *, thread: bool = False) -> asyncio.Future[None]:
     """An event that may come at any moment; the result is done once it has come."""
     come: asyncio.Future[None] = world.loop.create_future()
 
@@ -179,6 +177,7 @@ class Host:
     WAYS_TO_FAIL = ("show_dialog raises", "a frame fails", "the host ends without an answer", "the host is cancelled")
 
     def __init__(self, world: World, *faults: str) -> None:
+        self.screen: Screen | None = None
         self._world = world
         self._faults = faults
         self._shown = 0
@@ -194,6 +193,9 @@ class Host:
         self._shown += 1
         name = f"dialog {self._shown}"
         self.open.append(dialog)
+        place = Float(HSplit([dialog]))
+        if self.screen is not None:
+            self.screen.root.floats.append(place)
         self._world.note(f"{name} opens: {dialog.pages.current.title}")
         if fault is None:
             self._world.event(
@@ -211,6 +213,8 @@ class Host:
             await result
         finally:
             self.open.remove(dialog)
+            if self.screen is not None:
+                self.screen.root.floats.remove(place)
             self._world.note(f"{name} closes")
 
     def _read_and_close(self, dialog: ErrorDialog) -> None:
@@ -226,6 +230,8 @@ class ErrorDesk:
 
     def __init__(self, world: World, host: Any = None, *, show_status: Callable[[str], None] | None = None) -> None:
         self.screen = Screen(world)
+        if isinstance(host, Host):
+            host.screen = self.screen
         self.tasks = task_manager(world)
         self.journal = ErrorJournal(clock=world.time, wall_clock=world.time)
         self.breaker = CircuitBreaker(cool_down_s=5.0, clock=world.time)

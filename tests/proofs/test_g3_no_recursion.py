@@ -20,9 +20,7 @@ async def test_one_dialog_at_a_time_whatever_showing_it_does(world: World) -> No
     host = Host(world, *Host.WAYS_TO_FAIL)
     desk = ErrorDesk(world, host)
     third = coming(world, "F5", lambda: desk.handler.handle_error_sync(raised(Boom("third")), "key"))
-    calls = [
-        world.operation(name, desk.handler.handle_error(raised(Boom(name)), name)) for name in ("first", "second")
-    ]
+    calls = [world.operation(name, desk.handler.handle_error(raised(Boom(name)), name)) for name in ("first", "second")]
     await ended(*calls, third)
     await desk.tasks.shutdown(1.0)
     desk.handler.tell_untold()
