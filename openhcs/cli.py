@@ -22,7 +22,7 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -236,12 +236,13 @@ def _run(
     return headless.exit_code(progress, interrupts)
 
 
-def _open_workbench(plates: Sequence[Path], pipeline: Path | None) -> int:
-    """Show the workbench until the user leaves it; the exit code."""
+def _open_workbench(plates: Sequence[Path], pipeline: Path | None) -> NoReturn:
+    """Show the workbench until the user leaves it; then leave the process, whatever threads are still at work."""
     # prompt_toolkit and the workbench take 0.2 s to import.
     from openhcs.tui.layout.simple_launcher import SimpleOpenHCSTUILauncher
+    from openhcs.tui.utils.bounded_run import exit_bounded
 
-    return SimpleOpenHCSTUILauncher(plates=plates, pipeline=pipeline).run()
+    exit_bounded(SimpleOpenHCSTUILauncher(plates=plates, pipeline=pipeline).run())
 
 
 def _find_pipeline(name: str, saved: Path) -> Path:

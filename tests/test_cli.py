@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 import openhcs
+from openhcs import cli
 from openhcs.core import paths
 from openhcs.core.demo_plate import make_demo_plate, read_demo_truth
 from openhcs.core.orchestrator import Run
@@ -109,6 +110,34 @@ def test_output_that_cannot_be_written_is_one_message() -> None:
         done = subprocess.run([*OPENHCS, "version"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == os.EX_IOERR
     assert done.stderr == "error: standard output cannot be written: No space left on device. Write it elsewhere.\n"
+
+
+def test_each_exit_code_is_told() -> None:
+    """The codes that the command line lists for its readers are those that the README lists for its users."""
+    listed = re.findall(r"^\| (\d+) \|", str(cli.__doc__), flags=re.MULTILINE)
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    told = re.search(r"The exit code is (.+?)\.\n", readme, flags=re.DOTALL)
+    assert told is not None
+    assert re.findall(r"\b\d+\b", told[1]) == listed
+
+
+@pytest.mark.terminal
+def test_leaving_the_workbench_waits_for_no_thread() -> None:
+    """A thread of somebody's library that never ends does not hold the exit, nor change its code."""
+    script = (
+        "import sys, threading; from openhcs.cli import main; sys.argv = ['openhcs', 'tui'];"
+        "threading.Thread(target=threading.Event().wait).start(); main()"
+    )
+    environment = {**os.environ, "TERM": "xterm-256color"}
+    child = pexpect.spawn(sys.executable, ["-c", script], env=environment, dimensions=(24, 100), timeout=20)
+    try:
+        child.expect_exact("Quit")
+        child.send("q")
+        child.expect(pexpect.EOF)
+        child.wait()
+        assert child.exitstatus == 0
+    finally:
+        child.close(force=True)
 
 
 def test_what_a_file_says_cannot_drive_the_terminal(tmp_path: Path) -> None:
