@@ -55,8 +55,8 @@ class OpenErrorDialog:
 
     @property
     def is_of_a_dead_loop(self) -> bool:
-        """Whether nobody can close it any more."""
-        return self._loop.is_closed()
+        """Whether nobody can close it now: its loop is over, or was left in the middle."""
+        return not self._loop.is_running()
 
     def add(self, entry: ErrorEntry, page: ErrorPage) -> bool:
         """Take `entry` in; False when the dialog is full."""

@@ -98,7 +98,7 @@ class FocusManager:
     @property
     def _focusing_active(self) -> bool:
         """Whether a focus operation is in flight; the fixed name of the plan."""
-        return self._marked_active or any(pending.is_alive for pending in self._waiting)
+        return self._marked_active or any(pending.is_in_flight for pending in self._waiting)
 
     @_focusing_active.setter
     def _focusing_active(self, active: bool) -> None:
@@ -309,6 +309,11 @@ class _PendingFocus:
     def is_alive(self) -> bool:
         """Whether there is a loop that will end this."""
         return not self._loop.is_closed()
+
+    @property
+    def is_in_flight(self) -> bool:
+        """Whether its loop goes on now; one that was left in the middle may never do so again."""
+        return self._loop.is_running()
 
     def look(self) -> bool:
         """Try now; True when that has ended the wait, or it had ended before."""

@@ -93,6 +93,9 @@ class SafeErrorHandler:
         self._stderr = ErrorsOnStderr(self.tell_untold)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._notes_due_on: asyncio.AbstractEventLoop | None = None
+        if tasks is None:
+            # It comes to know the loop that runs here: there will be shown what threads report.
+            get_task_manager()
         if self.journal.on_write_error is None:
             self.journal.on_write_error = partial(self.handle_error_sync, context="the error journal")
         if self.journal.on_note is None:
@@ -424,6 +427,8 @@ def get_error_handler() -> SafeErrorHandler:
     with _global_lock:
         if _global_error_handler is None:
             _global_error_handler = SafeErrorHandler()
+        # As where a handler is made: this one may be older than the loop.
+        get_task_manager()
         return _global_error_handler
 
 
