@@ -312,8 +312,8 @@ class _PendingFocus:
 
     @property
     def is_in_flight(self) -> bool:
-        """Whether its loop goes on now; one that was left in the middle may never do so again."""
-        return self._loop.is_running()
+        """Whether its loop goes on; one that was left for another in the middle may never do so again."""
+        return self._loop.is_running() or (self.is_alive and asyncio._get_running_loop() is None)
 
     def look(self) -> bool:
         """Try now; True when that has ended the wait, or it had ended before."""
