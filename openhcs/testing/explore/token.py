@@ -1,8 +1,8 @@
 """A schedule as one word: `x1:fifo:c1f1r1s2:0001:2232`.
 
 Version, order, budgets, the option taken at each choice (without the zeros at the end), and how many options each
-choice had. The last field tells a token that is older than the program at the very choice where they part; it may be
-left out, then only options out of range are noticed.
+choice had; `-` for none. The last field tells a token that is older than the program at the very choice where they
+part; it may be left out, then only options out of range are noticed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _TAG: Final = re.compile(r"c(\d+|\*)f(\d+|\*)r(\d+|\*)s(\d+|\*)(?:o(\d+|\*))?")
 
 
 def _written(numbers: Sequence[int]) -> str:
-    return "".join(_DIGITS[number] if number < len(_DIGITS) else f"({number})" for number in numbers)
+    return "".join(_DIGITS[number] if number < len(_DIGITS) else f"({number})" for number in numbers) or "-"
 
 
 def _limit(text: str | None) -> int | None:
@@ -67,6 +67,8 @@ class Token:
 
     @staticmethod
     def _numbers(text: str, field: str) -> tuple[int, ...]:
+        if field in ("", "-"):
+            return ()
         found, end = [], 0
         for number in _NUMBER.finditer(field):
             if number.start() != end:

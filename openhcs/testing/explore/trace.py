@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from openhcs.testing.explore.location import Location, location_of_coroutine
+from openhcs.testing.explore.oracles import describe_exception
 from openhcs.testing.explore.outside import name_of
 
 __all__ = ["CALLBACK", "Choice", "Recorder", "Step", "task_of"]
@@ -122,7 +123,7 @@ def _outcome(task: asyncio.Task[Any]) -> str:
         return "ends cancelled"
     error = task._exception  # reading it by exception() would count as retrieving it
     if error is not None:
-        return f"ends with {type(error).__name__}: {error}"
+        return f"ends with {describe_exception(error)}"
     return "returns"
 
 

@@ -46,6 +46,7 @@ def test_a_token_is_short_and_readable() -> None:
     """The options end with the last that is not the first; `*` is a budget without limit."""
     bounds = Bounds(1, 1, UNLIMITED, 2, reorder=1, order=Order.ANY)
     assert str(Token.of(bounds, [0, 0, 0, 1, 0], [2, 2, 3, 2, 2])) == "x1:any:c1f1r*s2o1:0001:2232"
+    assert str(Token.of(Bounds(), [0, 0], [2, 2])) == "x1:fifo:c0f0r0s0:-:-"
     assert Token.parse("x1:fifo:c1f1r1s2:0001").sizes is None
 
 

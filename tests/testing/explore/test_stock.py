@@ -22,9 +22,14 @@ def test_input_joins_behind_what_is_ready_and_before_timers() -> None:
         loop = asyncio.get_running_loop()
         near, far = socket.socketpair()
         with near, far:
-            loop.add_reader(near, lambda: (near.recv(1), order.append("input")))
+
+            def read() -> None:
+                near.recv(1)
+                order.append("input")
+
+            loop.add_reader(near, read)
             loop.call_later(0.001, order.append, "timer")
-            time.sleep(0.01)
+            time.sleep(0.01)  # noqa: ASYNC251 - the slow step
             far.send(b"x")
             loop.call_soon(order.append, "ready")
             await asyncio.sleep(0.02)
@@ -40,7 +45,7 @@ def test_a_slow_step_lets_a_timer_join_what_is_ready() -> None:
     async def main() -> str:
         try:
             async with asyncio.timeout(0.001):
-                time.sleep(0.01)
+                time.sleep(0.01)  # noqa: ASYNC251 - the slow step
                 await asyncio.sleep(0)
                 await asyncio.sleep(0)
             return "in time"
@@ -105,7 +110,7 @@ def test_the_idiom_of_the_guide_swallows_a_cancellation() -> None:
 
     async def stop(task: asyncio.Task[None]) -> None:
         task.cancel()
-        try:
+        try:  # noqa: SIM105 - the idiom as it is written
             await task
         except asyncio.CancelledError:
             pass
