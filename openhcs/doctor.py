@@ -25,6 +25,8 @@ from prompt_toolkit.output.color_depth import ColorDepth
 
 from openhcs.core import paths
 from openhcs.core.config import Settings, available_cores, load_settings
+from openhcs.core.formats import FORMATS
+from openhcs.core.formats.plugins import format_plugins
 from openhcs.errors import SettingsError
 
 __all__ = ["Finding", "Verdict", "examine", "is_healthy", "to_json", "to_text"]
@@ -67,6 +69,7 @@ def examine(*, try_imports: bool = True) -> tuple[Finding, ...]:
     return (
         *_program(),
         *((_imports(),) if try_imports else ()),
+        *_formats(),
         *_terminal(os.environ),
         settings_finding,
         *_files(settings),
@@ -147,6 +150,19 @@ def _imports() -> Finding:
     fault = probe.stderr.strip().rpartition("\n")[2] or f"exit code {probe.returncode}"
     step = f"Reinstall: {sys.executable} -m pip install --force-reinstall openhcs"
     return Finding(section, name, fault, Verdict.PROBLEM, step)
+
+
+def _formats() -> Iterator[Finding]:
+    """The plate formats there are; those of other distributions are loaded, as a run would."""
+    section = "Program"
+    yield Finding(section, "plate formats", ", ".join(known.name for known in FORMATS))
+    for plugin in format_plugins():
+        of = f"of {plugin.distribution} {plugin.version}"
+        if plugin.format is None:
+            step = f"Update or remove {plugin.distribution}; plates of other formats are not affected."
+            yield Finding(section, "plate format", f"{plugin.entry} {of}: {plugin.error}", Verdict.NOTE, step)
+        else:
+            yield Finding(section, "plate format", f"{plugin.format.name} {of}")
 
 
 def _terminal(environment: Mapping[str, str]) -> Iterator[Finding]:

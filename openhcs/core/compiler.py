@@ -19,6 +19,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from openhcs.core.formats import format_versions
 from openhcs.core.model import (
     COMBINED,
     Component,
@@ -67,7 +68,11 @@ def compile_plate(
             f"pipeline {pipeline.name} on plate {index.name}: it cannot run; expected a pipeline that fits the plate.",
             problems,
         )
-    versions = {**_library_versions(), **{module: _source_digest(module) for module in modules}}
+    versions = {
+        **_library_versions(),
+        **format_versions(index.format),
+        **{module: _source_digest(module) for module in modules},
+    }
     independent = tuple(
         component for component in _INDEPENDENT if all(component not in step.variable_components for step in steps)
     )

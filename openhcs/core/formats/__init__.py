@@ -1,8 +1,9 @@
 """Which microscope wrote a folder, and what its planes are.
 
-`index_plate(folder)` is all most callers need. A new format is a class with the shape of `PlateFormat` and a place in
-`FORMATS`; what a format cannot know about itself is decided here: which one applies, and what to say when none does.
-Reading pixels is `format_named(index.format).read_plane(path)`. Formats only read.
+`index_plate(folder)` is all most callers need. A new format is a class with the shape of `PlateFormat`, and a place in
+`FORMATS` or, in another distribution, an entry point (`plugins`). What a format cannot know about itself is decided
+here: which one applies, and what to say when none does. `format_named(index.format).read_plane(path)` reads pixels.
+Formats only read.
 
 Importing this imports no numpy; the first file read does.
 """
@@ -13,46 +14,27 @@ import os
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
 
 from openhcs.core.formats.discrepancies import name_some
 from openhcs.core.formats.imagexpress import ImageXpress
 from openhcs.core.formats.listing import Listing, list_folder
 from openhcs.core.formats.ome_zarr import OmeZarr
 from openhcs.core.formats.opera_phenix import OperaPhenix, is_phenix_image
+from openhcs.core.formats.plate_format import PlateFormat
+from openhcs.core.formats.plugins import format_plugins
 from openhcs.core.model import PlateIndex
 from openhcs.core.wording import is_text
 from openhcs.errors import PlateError
 
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-__all__ = ["FORMATS", "PlateFormat", "detect_format", "format_named", "index_plate", "stage_positions"]
-
-
-class PlateFormat(Protocol):
-    """How the folders of one make of microscope are read; implementations keep no state."""
-
-    @property
-    def name(self) -> str:
-        """The name users see and `PlateIndex.format` holds."""
-
-    @property
-    def looked_for(self) -> str:
-        """What `recognises` looks for, in words that follow "looked for"."""
-
-    def recognises(self, folder: Path) -> bool:
-        """Whether `folder` looks like a plate of this format, told from names alone and as few as possible."""
-
-    def index(self, folder: Path) -> PlateIndex:
-        """Every plane in `folder` and what the metadata tells; raises `PlateError`."""
-
-    def read_plane(self, path: Path) -> npt.NDArray[np.generic]:
-        """The pixels `(Y, X)` of one plane, as stored, counts; raises `PlaneError` naming file and cause."""
-
-    def stage_positions(self, index: PlateIndex) -> Mapping[tuple[str, int], tuple[float, float]]:
-        """The stage position (x, y) in micrometres of each (well, site) that has one; may read a file for each."""
+__all__ = [
+    "FORMATS",
+    "PlateFormat",
+    "detect_format",
+    "format_named",
+    "format_versions",
+    "index_plate",
+    "stage_positions",
+]
 
 
 FORMATS: tuple[PlateFormat, ...] = (ImageXpress(), OperaPhenix(), OmeZarr())
@@ -68,13 +50,20 @@ def detect_format(folder: Path) -> PlateFormat:
     listing = list_folder(folder)
     if not listing.files and not listing.folders:
         raise PlateError(f"empty folder: {folder}; expected a plate's folder. Choose the folder that holds the images.")
-    for candidate in FORMATS:
-        if candidate.recognises(folder):
-            return candidate
-    looked_for = "; ".join(f"{known.name} (looked for {known.looked_for})" for known in FORMATS)
+    for own in FORMATS:
+        if own.recognises(folder):
+            return own
+    failures = []
+    for plugin in format_plugins():
+        try:
+            if plugin.format is not None and plugin.format.recognises(folder):
+                return plugin.format
+        except PlateError as error:
+            failures.append(f"{error} ")
+    looked_for = "; ".join(f"{known.name} (looked for {known.looked_for})" for known in _known())
     raise PlateError(
         f"{_name_stranger(folder, listing)}: {folder}; expected {looked_for}. Found here: {_describe(listing)}. "
-        f"{_name_unreadable(folder, listing)}Choose the plate's own folder."
+        f"{''.join(failures)}{_name_unloaded()}{_name_unreadable(folder, listing)}Choose the plate's own folder."
     )
 
 
@@ -92,10 +81,41 @@ def index_plate(folder: Path) -> PlateIndex:
 
 def format_named(name: str) -> PlateFormat:
     """The format of that name, as in `PlateIndex.format`; raises `PlateError`."""
-    for known in FORMATS:
+    for own in FORMATS:
+        if own.name == name:
+            return own
+    for known in _known():
         if known.name == name:
             return known
-    raise PlateError(f"unknown plate format: {name}; expected one of {', '.join(known.name for known in FORMATS)}.")
+    raise PlateError(
+        f"unknown plate format: {name}; expected one of {', '.join(known.name for known in _known())}. "
+        f"{_name_unloaded()}Install the distribution that reads this format."
+    )
+
+
+def format_versions(name: str) -> Mapping[str, str]:
+    """The version of the distribution that reads plates of that format, by its name; none for a format of our own."""
+    if any(own.name == name for own in FORMATS):
+        return {}
+    return {
+        plugin.distribution: plugin.version
+        for plugin in format_plugins()
+        if plugin.format is not None and plugin.format.name == name
+    }
+
+
+def _known() -> tuple[PlateFormat, ...]:
+    """Every format there is, our own first, so that none can take another's name."""
+    return (*FORMATS, *(plugin.format for plugin in format_plugins() if plugin.format is not None))
+
+
+def _name_unloaded() -> str:
+    """The formats of other distributions that could not be loaded, as sentences."""
+    return "".join(
+        f"Format {plugin.entry} of {plugin.distribution} could not be loaded: {plugin.error}. "
+        for plugin in format_plugins()
+        if plugin.format is None
+    )
 
 
 def stage_positions(index: PlateIndex) -> Mapping[tuple[str, int], tuple[float, float]]:
@@ -115,6 +135,8 @@ def _name_stranger(folder: Path, listing: Listing) -> str:
         except PlateError:
             continue
     names = {name.lower() for files in within for name in files}
+    if any((folder / name).is_file() for name in (".zattrs", "zarr.json")):
+        return "OME-Zarr data without the metadata of a plate, perhaps a single image"
     if any(name.endswith(".jdce") for name in names):
         return "ImageXpress HCS.ai plate (.jdce), which cannot be read yet"
     if any(is_phenix_image(name) for name in names):

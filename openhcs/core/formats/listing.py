@@ -74,18 +74,18 @@ def walk_folder(
     while pending:
         path = pending.pop()
         try:
-            identity = _identity(top / path)
-            if identity in seen:
-                tell(f"folder {path} left out: it is a link to a folder already read")
-                continue
-            seen.add(identity)
             listing = list_folder(top / path, path)
+            identity = _identity(top / path)
         except (OSError, PlateError) as error:
             if not path:
                 raise
             cause = error.__cause__ if isinstance(error, PlateError) else error
             tell(f"folder {path} left out: {cause.strerror if isinstance(cause, OSError) else cause}")
             continue
+        if identity in seen:
+            tell(f"folder {path} left out: it is a link to a folder already read")
+            continue
+        seen.add(identity)
         yield listing
         pending.extend(listing.below(name) for name in reversed(listing.folders) if enter(name))
 
