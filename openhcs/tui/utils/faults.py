@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
+
+from prompt_toolkit.utils import Event
 
 from openhcs.tui.ports import ErrorSink
 
-__all__ = ["ENDINGS", "FaultLog", "as_error"]
+__all__ = ["ENDINGS", "FaultLog", "GuardedEvent", "as_error"]
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 ENDINGS = (SystemExit, KeyboardInterrupt, GeneratorExit)
@@ -50,3 +54,16 @@ class FaultLog:
             return otherwise
         self._failing.pop(id(part), None)
         return result
+
+
+class GuardedEvent(Event[S]):
+    """An event of which each handler gets its turn, whatever the one before did."""
+
+    def __init__(self, sender: S, faults: FaultLog, context: str, handler: Callable[[S], None] | None = None) -> None:
+        super().__init__(sender, handler)
+        self._faults = faults
+        self._context = context
+
+    def __call__(self) -> None:
+        for handler in list(self._handlers):
+            self._faults.run(handler, partial(handler, self.sender), None, self._context)

@@ -21,7 +21,7 @@ from prompt_toolkit.mouse_events import MouseEvent
 from prompt_toolkit.output import DummyOutput
 from prompt_toolkit.widgets import TextArea
 
-from openhcs.tui.utils import application
+from openhcs.tui.utils import guarded_keys
 from openhcs.tui.utils.application import GuardedApplication, GuardedLayout
 from openhcs.tui.utils.dialog_helpers import setup_global_exception_handler
 from tests.tui.utils.kit import Failures, Stage, fail, pane, stage, turns, until
@@ -210,7 +210,7 @@ class TestKeys:
         self, end: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Work that opens no dialog lets the keys go when it ends, however it ends, and in bounded time."""
-        monkeypatch.setattr(application, "_HOLD_S", 0.1)
+        monkeypatch.setattr(guarded_keys, "_HOLD_S", 0.1)
         async with stage() as here:
             beneath = typed(here, "x")
 
