@@ -1,6 +1,7 @@
 """The menu bar: titles in the top line, and under each a list of binding rows with their keys.
 
-A menu is open exactly while its list has the focus, so a click elsewhere or a dialog closes it by taking the focus.
+A menu is open exactly while its list has the focus: a dialog closes it by taking the focus. A click elsewhere closes it
+and does what it would have done without it, also where there is nothing that could take the focus.
 The rows are those of the panes; the menu adds no commands of its own.
 """
 
@@ -17,10 +18,13 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.layout.containers import ConditionalContainer, Container, Float, Window
 from prompt_toolkit.layout.controls import FormattedTextControl
 from prompt_toolkit.layout.dimension import Dimension
+from prompt_toolkit.layout.mouse_handlers import MouseHandlers
+from prompt_toolkit.layout.screen import WritePosition
 from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
 from prompt_toolkit.utils import get_cwidth
 
 from openhcs.tui.ports import TaskSpawner
+from openhcs.tui.utils.mouse_shield import MouseShield
 from openhcs.tui.widgets.bindings import Binding, key_name, run_binding
 from openhcs.tui.widgets.drawn_text import drawn_window, fit
 
@@ -28,6 +32,9 @@ if TYPE_CHECKING:
     from prompt_toolkit.key_binding.key_bindings import NotImplementedOrNone
 
 __all__ = ["Menu", "MenuBar"]
+
+_Z_INDEX = 5
+"""Where open menus lie: above the panes, beneath the dialogs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +65,19 @@ class MenuBar:
             left += get_cwidth(menu.title) + 2
         self._came_from: Window | None = None
         self.window = drawn_window(self._fragments, style="class:menu")
-        self.floats = tuple(
-            Float(
-                ConditionalContainer(menu.window, Condition(menu.is_open)),
-                top=1,
-                left=max(0, menu.left - 1),
-                z_index=5,
-            )
-            for menu in self._lists
+        any_is_open = Condition(lambda: any(menu.is_open() for menu in self._lists))
+        shield = ConditionalContainer(MouseShield(self._close_at_clicks), any_is_open)
+        self.floats = (
+            Float(shield, top=1, right=0, bottom=0, left=0, transparent=True, z_index=_Z_INDEX - 1),
+            *(
+                Float(
+                    ConditionalContainer(menu.window, Condition(menu.is_open)),
+                    top=1,
+                    left=max(0, menu.left - 1),
+                    z_index=_Z_INDEX,
+                )
+                for menu in self._lists
+            ),
         )
 
     def __pt_container__(self) -> Container:
@@ -95,6 +107,21 @@ class MenuBar:
         """Close, then do what `row` says, or tell why not."""
         self.close()
         run_binding(row, tasks=self._tasks, refuse=self._refuse)
+
+    def _close_at_clicks(self, handlers: MouseHandlers, area: WritePosition) -> None:
+        beneath = {y: row.copy() for y, row in handlers.mouse_handlers.items()}
+
+        def handler(mouse_event: MouseEvent) -> NotImplementedOrNone:
+            row = beneath.get(mouse_event.position.y)
+            is_click = mouse_event.event_type is MouseEventType.MOUSE_DOWN
+            if is_click:
+                self.close()
+            taken = row[mouse_event.position.x](mouse_event) if row is not None else NotImplemented
+            # NotImplemented would leave the screen as it is, with the menu on it.
+            return None if is_click else taken
+
+        right, bottom = area.xpos + area.width, area.ypos + area.height
+        handlers.set_mouse_handler_for_range(area.xpos, right, area.ypos, bottom, handler)
 
     def _fragments(self, width: int) -> StyleAndTextTuples:
         fragments: StyleAndTextTuples = [("", " ")]

@@ -12,13 +12,13 @@ import math
 from typing import Any
 
 from prompt_toolkit.key_binding.key_bindings import KeyBindings
-from prompt_toolkit.layout.containers import AnyContainer, Container, Float, FloatContainer, HSplit, to_container
-from prompt_toolkit.layout.dimension import Dimension
+from prompt_toolkit.layout.containers import AnyContainer, Float, FloatContainer, HSplit, to_container
 from prompt_toolkit.layout.layout import FocusableElement
 from prompt_toolkit.layout.mouse_handlers import MouseHandlers
-from prompt_toolkit.layout.screen import Screen, WritePosition
+from prompt_toolkit.layout.screen import WritePosition
 
 from openhcs.tui.utils.focus_manager import FocusManager, get_focus_manager
+from openhcs.tui.utils.mouse_shield import MouseShield
 
 __all__ = ["FloatDialogHost"]
 
@@ -79,34 +79,11 @@ class _OpenDialog:
     def __init__(self, frame: HSplit, result_future: asyncio.Future[Any]) -> None:
         self.result_future = result_future
         self.floats = (
-            Float(_Shield(), top=0, right=0, bottom=0, left=0, transparent=True),
+            Float(MouseShield(_forget_all), top=0, right=0, bottom=0, left=0, transparent=True),
             Float(frame),
         )
 
 
-class _Shield(Container):
-    """Covers the screen without drawing on it: what lies beneath gets no mouse."""
-
-    def reset(self) -> None:
-        return
-
-    def preferred_width(self, max_available_width: int) -> Dimension:
-        return Dimension()
-
-    def preferred_height(self, width: int, max_available_height: int) -> Dimension:
-        return Dimension()
-
-    def write_to_screen(
-        self,
-        screen: Screen,
-        mouse_handlers: MouseHandlers,
-        write_position: WritePosition,
-        parent_style: str,
-        erase_bg: bool,
-        z_index: int | None,
-    ) -> None:
-        # In its turn: after what lies beneath, floats of the body among it, has been drawn.
-        screen.draw_with_z_index(z_index or 0, mouse_handlers.mouse_handlers.clear)
-
-    def get_children(self) -> list[Container]:
-        return []
+def _forget_all(handlers: MouseHandlers, area: WritePosition) -> None:
+    """What lies beneath gets no mouse."""
+    handlers.mouse_handlers.clear()

@@ -399,6 +399,23 @@ async def test_a_menu_closes_when_something_else_is_clicked(demo: Path) -> None:
         await wb.wait_gone("Save as")
 
 
+async def test_a_menu_closes_where_nothing_takes_the_focus() -> None:
+    """Clicking a frame, or the empty end of the status lines, closes it; another title opens the other menu."""
+    async with workbench() as wb:
+        for column, row in ((79, 10), (79, 23)):
+            await wb.press("f10")
+            await wb.wait_for("Save as")
+            await wb.click(column, row)
+            await wb.wait_gone("Save as")
+            assert "╔═ Plates" in wb.text
+        await wb.press("f10")
+        await wb.wait_for("Save as")
+        await wb.click_text("Plate ")
+        await wb.wait_for("Put back")
+        await wb.click_text("Plate ")
+        await wb.wait_gone("Put back")
+
+
 @pytest.mark.parametrize("key", ["?", "f1"])
 async def test_help_tells_every_key_of_where_the_focus_is(key: str) -> None:
     """The help names the pane's keys first, then those that work everywhere; Escape closes it."""
