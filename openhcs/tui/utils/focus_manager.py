@@ -265,9 +265,14 @@ class FocusManager:
     ) -> _PendingFocus:
         for pending in [pending for pending in self._waiting if not pending.is_alive]:
             self._drop(pending)
-        pending = _PendingFocus(app, attempt, delay, then, self._drop, yields_to_owners)
+        pending = _PendingFocus(app, attempt, delay, then, self._drop, self._rendered, yields_to_owners)
         self._waiting.append(pending)
         return pending
+
+    def _rendered(self, _sender: object) -> None:
+        # All of them, each time: an event of prompt_toolkit passes over the handler behind one that removes itself.
+        for pending in list(self._waiting):
+            pending.look()
 
     def _drop(self, pending: _PendingFocus) -> None:
         pending.stop()
@@ -293,6 +298,7 @@ class _PendingFocus:
         delay: float,
         then: Callable[[bool], None],
         ended: Callable[[_PendingFocus], None],
+        rendered: Callable[[object], None],
         yields_to_owners: bool,
     ) -> None:
         self.yields_to_owners = yields_to_owners
@@ -300,6 +306,7 @@ class _PendingFocus:
         self._attempt = attempt
         self._then = then
         self._ended = ended
+        self._rendered = rendered
         self._stopped = False
         self._loop = asyncio.get_running_loop()
         self._timer = self._loop.call_later(max(0.0, delay), self._look_for_the_last_time)
@@ -331,9 +338,6 @@ class _PendingFocus:
             self._stopped = True
             self._timer.cancel()
             self._app.after_render -= self._rendered
-
-    def _rendered(self, _sender: object) -> None:
-        self.look()
 
     def _look_for_the_last_time(self) -> None:
         if not self.look():

@@ -342,8 +342,9 @@ class UnifiedTaskManager:
         """
         self._closing = True
         self._use_running_loop()
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
         if self._shutdown is None or (self._shutdown.done() and self._born_s):
-            loop = asyncio.get_running_loop()
             ended = self._shutdown = loop.create_future()
             try:
                 late = await self._end_all(timeout)
@@ -360,7 +361,7 @@ class UnifiedTaskManager:
         if not waited_for.done():
             await asyncio.wait((waited_for,), timeout=timeout)
         if self._shutdown is not waited_for:
-            return await self.shutdown(timeout)
+            return await self.shutdown(max(0.0, deadline - loop.time()))
         return waited_for.result() if waited_for.done() else self._stragglers(self._born_s)
 
     async def _end_all(self, timeout: float) -> tuple[TaskSnapshot, ...]:
