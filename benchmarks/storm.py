@@ -160,7 +160,7 @@ async def measure(subject: str, folder: Path) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--subject", choices=SUBJECTS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.subject:

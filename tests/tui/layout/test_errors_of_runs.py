@@ -14,6 +14,7 @@ from openhcs.core.orchestrator import Run
 from openhcs.core.pipeline_file import shipped_pipelines
 from openhcs.errors import RunError, WellError
 from openhcs.testing.driver import WorkbenchDriver, workbench
+from openhcs.tui.effects.followed_runs import FollowedRuns
 from openhcs.tui.utils.error_journal import ErrorEntry
 
 NUCLEI = shipped_pipelines()["nuclei"]
@@ -58,6 +59,21 @@ def gate(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
     gate.open()
     if gate.out.exists():
         Run.attach(gate.out).wait(RUN_S)
+
+
+def test_followed_runs_are_remembered_across_processes(tmp_path: Path) -> None:
+    """By whatever name their folder has; and a place that cannot be written is no reason to fail."""
+    runs = [tmp_path / "one", tmp_path / "zwei ü\n", tmp_path / "bytes \udcff"]
+    for run in runs:
+        FollowedRuns(tmp_path / "state").add(run)
+        FollowedRuns(tmp_path / "state").add(run)
+    assert sorted(FollowedRuns(tmp_path / "state").left()) == sorted(runs)
+    FollowedRuns(tmp_path / "state").discard(runs[0])
+    assert sorted(FollowedRuns(tmp_path / "state").left()) == sorted(runs[1:])
+    nowhere = FollowedRuns(Path("/dev/null/state"))
+    nowhere.add(runs[0])
+    nowhere.discard(runs[0])
+    assert nowhere.left() == ()
 
 
 async def wait_started(wb: WorkbenchDriver) -> None:

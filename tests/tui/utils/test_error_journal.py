@@ -558,6 +558,18 @@ def test_a_run_is_told_in_one_when_it_has_ended(journal: ErrorJournal, clock: Cl
     assert len(notes) == 1
 
 
+def test_a_trickle_is_told_ever_more_seldom(journal: ErrorJournal, clock: Clock) -> None:
+    """An error that comes every half second, each time after it seemed to have ended, does not fill the log."""
+    journal.on_note = notes = Notes()
+    for _ in range(200):
+        journal.receive(raised(ValueError("again")), "the job")
+        clock.now_s += 0.5
+        journal.note_ended(1.0)
+    journal.note_repeats()
+    assert 2 <= len(notes) <= 8
+    assert "200 in all" in notes[-1][0]
+
+
 def test_a_run_that_never_ends_is_told_each_minute(journal: ErrorJournal, clock: Clock) -> None:
     """Whoever reads the log of an endless run learns of it all the same, once a minute, with or without a loop."""
     journal.on_note = notes = Notes()
