@@ -293,6 +293,7 @@ class Figures:
     faults: int = 0
     errors: int = 0
     slowest_answer_s: float = 0.0
+    slowest_seed: int = 0
     by_kind: Counter[str] = field(default_factory=Counter)
 
 
@@ -513,12 +514,15 @@ def play(seed: int, count: int, figures: Figures, only: Collection[int] | None =
     """Play the life of `seed`, of its actions only those with the numbers in `only`; what broke, or None."""
     actions = actions_of(seed, count)
     chosen = [action for number, action in enumerate(actions) if only is None or number in only]
+    slowest_s = figures.slowest_answer_s
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         life = Life(Path(folder), figures)
         try:
             life.play(chosen, ENDINGS[seed % len(ENDINGS)])
         except Broken as broken:
             return f"{broken}\n{life.terminal.text}"
+    if figures.slowest_answer_s > slowest_s:
+        figures.slowest_seed = seed
     return None
 
 

@@ -139,6 +139,30 @@ def test_signals_are_caught_within_the_block_only(terminal: Terminal, number: si
     assert [signal.getsignal(each) for each in signal.valid_signals()] == before
 
 
+def test_no_signal_is_lost_when_the_loop_has_much_to_do(terminal: Terminal, capfd: pytest.CaptureFixture[str]) -> None:
+    """Calls from threads fill the pipe that wakes the loop: signals come all the same, and stderr says nothing."""
+    got: list[signal.Signals] = []
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        with TerminalGuard(terminal.end, terminal.end, guardian=False) as guard:
+            guard.catch_signals(got.append)
+            loop.add_signal_handler(signal.SIGWINCH, lambda: None)
+            await asyncio.sleep(0)
+            for _ in range(5_000):
+                loop.call_soon_threadsafe(lambda: None)
+            os.kill(os.getpid(), signal.SIGWINCH)
+            os.kill(os.getpid(), signal.SIGTERM)
+            async with asyncio.timeout(10):
+                while not got:  # noqa: ASYNC110 - signals set no event
+                    await asyncio.sleep(0.001)
+            loop.remove_signal_handler(signal.SIGWINCH)
+
+    asyncio.run(main())
+    assert got == [signal.SIGTERM]
+    assert capfd.readouterr().err == ""
+
+
 def test_stops_are_caught_where_somebody_wants_them(terminal: Terminal) -> None:
     """SIGTSTP and SIGCONT are left alone without a handler, and call it with one."""
     got: list[str] = []

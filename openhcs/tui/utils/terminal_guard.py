@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import os
 import signal
 import sys
@@ -38,8 +39,7 @@ class TerminalGuard:
         self._output_fd = _descriptor(sys.stdout) if output_fd is None else output_fd
         self._guardian = TerminalGuardian(self._output_fd) if guardian else None
         self._modes: Modes | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._caught: list[signal.Signals] = []
+        self._caught: dict[signal.Signals, Any] = {}
         self._stops_writers: Any = None
         self.is_live = False
         self.received: signal.Signals | None = None
@@ -70,7 +70,7 @@ class TerminalGuard:
 
         `on_ending` for SIGINT, SIGTERM, SIGHUP and SIGQUIT, `on_stop` for SIGTSTP, `on_continue` for SIGCONT.
         """
-        loop = self._loop = asyncio.get_running_loop()
+        loop, context = asyncio.get_running_loop(), contextvars.copy_context()
 
         def end(number: signal.Signals) -> None:
             self.received = self.received or number
@@ -81,8 +81,14 @@ class TerminalGuard:
             on_ending(number)
 
         def catch(number: signal.Signals, call: Callable[..., None], *args: object) -> None:
-            loop.add_signal_handler(number, call, *args)
-            self._caught.append(number)
+            def pass_on(number: int, frame: object) -> None:
+                # Where the loop is closed the program is about to end as it is.
+                with contextlib.suppress(RuntimeError):
+                    loop.call_soon_threadsafe(call, *args, context=context)
+
+            # Not the loop's own `add_signal_handler`: its signals come through the pipe that wakes the loop, and are
+            # lost when that is full, as after a few hundred calls from threads while something blocks the loop.
+            self._caught[number] = signal.signal(number, pass_on)
 
         for number in _ENDING:
             catch(number, end, number)
@@ -90,14 +96,15 @@ class TerminalGuard:
             catch(signal.SIGTSTP, on_stop)
         if on_continue is not None:
             catch(signal.SIGCONT, on_continue)
+        # When others, such as prompt_toolkit for SIGWINCH, have had the loop set its pipe.
+        loop.call_soon(_bear_full_wakeup_pipe)
 
     def release_signals(self) -> None:
-        """Stop catching signals; call it before the loop closes."""
-        loop, self._loop = self._loop, None
-        if loop is not None and not loop.is_closed():
-            for number in self._caught:
-                loop.remove_signal_handler(number)
-        self._caught.clear()
+        """Stop catching signals."""
+        while self._caught:
+            number, before = self._caught.popitem()
+            # None stands for what was not installed from Python, and cannot be put back.
+            signal.signal(number, before if before is not None else signal.SIG_DFL)
 
     def restore(self) -> None:
         """Give the terminal back. May be called twice, and with the terminal gone."""
@@ -127,6 +134,13 @@ class TerminalGuard:
         except OSError:
             # Not the terminal that controls this process: there are no jobs on it.
             return True
+
+
+def _bear_full_wakeup_pipe() -> None:
+    """Have a signal that finds the loop's pipe full say nothing on stderr, which is the screen: the loop wakes anyhow."""
+    pipe = signal.set_wakeup_fd(-1)
+    if pipe != -1:
+        signal.set_wakeup_fd(pipe, warn_on_full_buffer=False)
 
 
 def _descriptor(stream: TextIO | None) -> int:
