@@ -28,11 +28,12 @@ test: $(INSTALLED) ## run the tests
 
 check: lint test ## everything a change must pass: format, lint, types, import contracts, tests
 
-lint: $(INSTALLED) ## format, lint, types and import contracts, without the tests
+lint: $(INSTALLED) ## format, lint, types, import contracts and our own checker, without the tests
 	$(BIN)/ruff format --check $(CHECKED)
 	$(BIN)/ruff check $(CHECKED)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/openhcs verify openhcs
 
 bench: $(INSTALLED) ## run the benchmarks, side by side with the peers they measure against
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --group bench

@@ -145,8 +145,8 @@ class WellCluster:
         except KilledWorker as error:
             raise WorkerDied(await self._death(pid, process, ended)) from error
         finally:
-            ended.cancel()
-            outcome.cancel()
+            ended.cancel()  # noqa: HCS101 - it only waits
+            outcome.cancel()  # noqa: HCS101 - it only waits
             future.release()
         return result
 

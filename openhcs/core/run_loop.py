@@ -109,7 +109,7 @@ class RunLoop:
         processing = asyncio.create_task(self._run_pending(), name="pending wells")
         cancelled = asyncio.create_task(self._cancelling.wait(), name="cancel")
         await asyncio.wait({processing, cancelled}, return_when=asyncio.FIRST_COMPLETED)
-        cancelled.cancel()
+        cancelled.cancel()  # noqa: HCS101 - it only waits
         if self._cluster is None and not processing.done():
             processing.cancel()
             await asyncio.wait({processing}, timeout=_STARTING_ENDS_WITHIN_S)  # what is left ends with this process

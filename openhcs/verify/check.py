@@ -38,7 +38,7 @@ def check(
     is_ignored: Callable[[Path, str], bool] = lambda path, code: False,
 ) -> Report:
     """Check the files under `paths` with the rules `codes`. `is_ignored(path, code)` leaves findings of files out."""
-    # The trees are many small objects that all live to the end: looking for garbage among them would take half the time.
+    # The trees are many small objects that live to the end: looking for garbage among them takes half the time.
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -70,7 +70,7 @@ def _unique(
         for finding in RULES[code].check(program, settings):
             if not is_ignored(finding.place.path, finding.code):
                 found.setdefault(finding.sort_key, finding)
-    return [found[key] for key in sorted(found)]  # type: ignore[type-var]
+    return [found[key] for key in sorted(found)]
 
 
 def _split(findings: Sequence[Finding], modules: Sequence[Module]) -> tuple[list[Finding], list[Finding]]:

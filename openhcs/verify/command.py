@@ -20,8 +20,8 @@ from pathlib import Path
 from openhcs.verify.baseline import load_baseline, new_findings, write_baseline
 from openhcs.verify.check import Report, check
 from openhcs.verify.config import UsageError, chosen, load_config
+from openhcs.verify.explain import page
 from openhcs.verify.output import FORMATS, Writer, statistics
-from openhcs.verify.pages import page
 from openhcs.verify.rules import RULES
 
 __all__ = ["main"]

@@ -28,6 +28,36 @@ def position(node: ast.AST) -> tuple[int, int]:
     return getattr(node, "lineno", 0), getattr(node, "col_offset", 0)
 
 
+_FIELDS: dict[type[ast.AST], tuple[str, ...]] = {}
+_NO_NODES = frozenset({"ctx", "op", "ops", "id", "attr", "name", "arg", "type_comment", "kind", "lineno", "n"})
+
+
+def children(node: ast.AST) -> list[ast.AST]:
+    """The nodes directly in a node, in order: what `ast.iter_child_nodes` yields, but for contexts and operators."""
+    kind = node.__class__
+    fields = _FIELDS.get(kind)
+    if fields is None:
+        fields = tuple(name for name in kind._fields if name not in _NO_NODES and kind is not ast.Constant)
+        _FIELDS[kind] = fields
+    found: list[ast.AST] = []
+    for name in fields:
+        value = getattr(node, name, None)
+        if value.__class__ is list:
+            found += [item for item in value if isinstance(item, ast.AST)]
+        elif isinstance(value, ast.AST):
+            found.append(value)
+    return found
+
+
+def walk_all(node: ast.AST) -> Iterator[ast.AST]:
+    """A node and everything in it, functions included, in no particular order."""
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting += children(node)
+
+
 def walk(nodes: ast.AST | Iterable[ast.AST]) -> Iterator[ast.AST]:
     """Nodes and everything in them, without what is inside functions they define."""
     waiting = [nodes] if isinstance(nodes, ast.AST) else list(nodes)
@@ -36,7 +66,7 @@ def walk(nodes: ast.AST | Iterable[ast.AST]) -> Iterator[ast.AST]:
         node = waiting.pop()
         yield node
         if not isinstance(node, _FUNCTIONS):
-            waiting.extend(reversed(list(ast.iter_child_nodes(node))))
+            waiting.extend(reversed(children(node)))
 
 
 def path_of(node: ast.AST | None) -> str | None:
@@ -61,7 +91,7 @@ def paths_in(nodes: ast.AST | Iterable[ast.AST]) -> set[str]:
     """The paths of every name and attribute that is read or written in some nodes, lambdas included."""
     found: set[str] = set()
     for node in [nodes] if isinstance(nodes, ast.AST) else nodes:
-        for inner in ast.walk(node):
+        for inner in walk_all(node):
             if isinstance(inner, ast.Name):
                 found.add(inner.id)
             elif isinstance(inner, ast.Attribute) and (path := path_of(inner)) is not None:
@@ -112,15 +142,14 @@ def _links(function: Function) -> Iterator[tuple[str, set[str], ast.expr | None]
     for augmented in function.of(ast.AugAssign):
         if (path := path_of(augmented.target)) is not None:
             yield path, paths_in(augmented.value), None
-    for loop in (*function.of(ast.For), *function.of(ast.AsyncFor)):
+    loops: list[ast.For | ast.AsyncFor] = [*function.of(ast.For), *function.of(ast.AsyncFor)]
+    for loop in loops:
         for item in loop.target.elts if isinstance(loop.target, ast.Tuple) else [loop.target]:
             if (path := path_of(item)) is not None:
                 yield path, paths_in(loop.iter), loop.iter
-    for kind in (ast.ListComp, ast.SetComp, ast.GeneratorExp):
-        for comprehension in function.of(kind):
-            for part in comprehension.generators:
-                if (path := path_of(part.target)) is not None:
-                    yield path, paths_in(part.iter), part.iter
+    for part in function.of(ast.comprehension):
+        if (path := path_of(part.target)) is not None:
+            yield path, paths_in(part.iter), part.iter
     for call in function.of(ast.Call):
         if isinstance(call.func, ast.Attribute) and call.func.attr in ("append", "add", "extend", "update", "insert"):
             if (path := path_of(call.func.value)) is not None:

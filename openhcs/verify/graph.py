@@ -12,7 +12,7 @@ from enum import Enum
 
 from openhcs.verify import library
 from openhcs.verify.inference import Inference
-from openhcs.verify.model import Function, Module
+from openhcs.verify.model import Function, How, Module
 from openhcs.verify.values import Cls, Coro, Func, Inst, Partial, Ref, Value, Values
 
 __all__ = ["Edge", "EdgeKind", "Graph", "bound_arguments", "build_graph"]
@@ -50,6 +50,12 @@ class Graph:
         self.into: dict[Function, list[Edge]] = {}
         self.hooks: list[Edge] = []
         """Functions installed where errors nobody caught go to."""
+        self.names: dict[ast.Call, frozenset[str]] = {}
+        """Of each call the outside functions that it may be of; guessed by the receiver where nothing else is known."""
+        self.calls: dict[str, list[tuple[ast.Call, Function]]] = {}
+        """The calls of each outside function, with the function they stand in."""
+        self.methods: dict[str, list[tuple[ast.Call, Function]]] = {}
+        """The calls of anything by that name: `cancel` for `task.cancel()`."""
         self.user_handlers: list[Edge] = []
         """Functions that prompt_toolkit calls while an application runs: keys, buttons, mouse, text, events."""
 
@@ -130,7 +136,8 @@ class _Builder:
             self._call(call, function)
         for awaited in function.of(ast.Await):
             if not isinstance(awaited.value, ast.Call):
-                for value in self._inference.of(awaited.value, function):
+                values = self._inference.of(awaited.value, function)
+                for value in () if _is_passed_in(awaited.value, values, function) else values:
                     if isinstance(value, Coro) and value.function is not None:
                         self._add(function, value.function, EdgeKind.AWAIT, awaited)
         for assign in function.of(ast.Assign):
@@ -163,17 +170,36 @@ class _Builder:
     def _call(self, call: ast.Call, function: Function) -> None:
         targets = self._inference.of(call.func, function)
         names = {target.name for target in targets if isinstance(target, Ref)}
+        if isinstance(call.func, ast.Attribute):
+            self._graph.methods.setdefault(call.func.attr, []).append((call, function))
+            if not targets:
+                names = self._guessed(call.func, function)
+        self._graph.names[call] = frozenset(names)
+        for name in names:
+            self._graph.calls.setdefault(name, []).append((call, function))
         parent = function.module.parents.get(call)
         is_awaited = isinstance(parent, ast.Await)
-        for target in _flattened(targets):
+        for target in () if _is_passed_in(call.func, targets, function) else _flattened(targets):
             self._target(target, call, function, is_awaited=is_awaited)
         kind = _kind_of(names, call)
         by_user = any(name.startswith("prompt_toolkit.") for name in names) or self._adds_key(call, function)
         for argument in (*call.args, *(keyword.value for keyword in call.keywords)):
             node = argument.value if isinstance(argument, ast.Starred) else argument
-            if isinstance(node, ast.Constant | ast.JoinedStr):
+            if node.__class__ not in _MAY_BE_CALLED:
                 continue
             self._register(function, node, kind, call, names=names, is_awaited=is_awaited, by_user=by_user)
+
+    def _guessed(self, called: ast.Attribute, function: Function) -> set[str]:
+        """What a method may be when all that is known of its receiver is that it is called a loop, task or future."""
+        receiver = called.value
+        name = (receiver.attr if isinstance(receiver, ast.Attribute) else getattr(receiver, "id", "")).lower()
+        if not name.endswith(("loop", "task", "future", "fut")):
+            return set()
+        if not function.module.imports("asyncio") or function.module.imports("tornado"):
+            return set()
+        if self._inference.of(receiver, function):
+            return set()
+        return {f"{library.LOOP if name.endswith('loop') else library.FUTURE}.{called.attr}"}
 
     def _target(self, target: Value, call: ast.Call, function: Function, *, is_awaited: bool) -> None:
         if isinstance(target, Func):
@@ -220,7 +246,8 @@ class _Builder:
             for item in node.elts:
                 self._register(function, item, kind, at, names=names, is_awaited=is_awaited, by_user=by_user)
             return
-        for value in _flattened(self._inference.of(node, function)):
+        values = self._inference.of(node, function)
+        for value in () if _is_passed_in(node, values, function) else _flattened(values):
             if isinstance(value, Func):
                 edge = self._add(function, value.function, kind, at)
                 if kind is EdgeKind.HOOK:
@@ -230,6 +257,24 @@ class _Builder:
             elif isinstance(value, Coro) and value.function is not None:
                 awaits = is_awaited and names & library.AWAITERS
                 self._add(function, value.function, EdgeKind.AWAIT if awaits else EdgeKind.SCHEDULE, at)
+
+
+_MANY = 4
+_MAY_BE_CALLED = frozenset(
+    {ast.Name, ast.Attribute, ast.Lambda, ast.Call, ast.IfExp, ast.BoolOp, ast.List, ast.Tuple, ast.Set, ast.NamedExpr}
+    | {ast.ListComp, ast.GeneratorExp}
+)
+"""What an argument may be that holds a function or coroutine."""
+
+
+def _is_passed_in(node: ast.expr, values: Values, function: Function) -> bool:
+    """Whether a function or coroutine comes from some caller: that caller has the edge, to the one it passed."""
+    if isinstance(node, ast.Name):
+        scope: Function | None = function
+        while scope is not None and node.id not in scope.bindings:
+            scope = scope.parent
+        return scope is not None and any(binding.how is How.PARAMETER for binding in scope.bindings[node.id])
+    return isinstance(node, ast.Attribute) and sum(isinstance(value, Func | Coro) for value in values) > _MANY
 
 
 def _flattened(values: Values) -> Iterator[Value]:

@@ -9,7 +9,9 @@ Standard library only.
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from openhcs.verify.model import Binding, Class, Function, FunctionNode, How, Module, Scope
 
@@ -27,6 +29,8 @@ _KEPT = frozenset(
         ast.Expr, ast.If, ast.comprehension, ast.Tuple, ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp,
     }
 )  # fmt: skip
+
+_Waiting = tuple[ast.AST, Function, Class | None]
 
 _FIELDS: dict[type[ast.AST], tuple[str, ...]] = {}
 
@@ -59,14 +63,12 @@ class _Walk:
         parents = module.parents
         is_deep = module.is_deep
         # What is to be walked, with the function and the class whose body it is directly in.
-        stack: list[tuple[ast.AST, Function, Class | None]] = [
-            (node, body, None) for node in reversed(module.tree.body)
-        ]
-        for node in module.tree.body:
-            parents[node] = module.tree
+        stack: list[_Waiting] = [(node, body, None) for node in reversed(module.tree.body)]
+        for statement in module.tree.body:
+            parents[statement] = module.tree
         while stack:
             node, function, owner = stack.pop()
-            kind = node.__class__
+            kind: type[ast.AST] = node.__class__
             if kind in _KEPT:
                 function.nodes.setdefault(kind, []).append(node)
             binder = _BINDERS.get(kind)
@@ -105,7 +107,7 @@ class _Walk:
         parent: ast.AST,
         function: Function,
         owner: Class | None,
-        stack: list[tuple[ast.AST, Function, Class | None]],
+        stack: list[_Waiting],
     ) -> None:
         for item in reversed(nodes):
             if item.__class__ not in _SKIPPED:
@@ -117,7 +119,7 @@ class _Walk:
         node: ast.AST,
         function: Function,
         owner: Class | None,
-        stack: list[tuple[ast.AST, Function, Class | None]],
+        stack: list[_Waiting],
     ) -> None:
         """Decorators, defaults and bases are read outside of what they belong to."""
         outside: list[ast.AST] = list(getattr(node, "decorator_list", ()))
@@ -154,8 +156,8 @@ class _Walk:
         positional = [*node.args.posonlyargs, *node.args.args]
         for argument, default in zip(reversed(positional), reversed(node.args.defaults), strict=False):
             defaults[argument.arg] = default
-        for argument, default in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=False):
-            defaults[argument.arg] = default
+        for argument, keyword_default in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=False):
+            defaults[argument.arg] = keyword_default
         for index, argument in enumerate(inner.parameters):
             inner.bind(
                 argument.arg,
@@ -274,7 +276,7 @@ class _Walk:
         return function
 
 
-_BINDERS = {
+_BINDERS: dict[type[ast.AST], Callable[[_Walk, Any, Function, Class | None], None]] = {
     ast.FunctionDef: _Walk._bind_function,
     ast.AsyncFunctionDef: _Walk._bind_function,
     ast.Lambda: _Walk._bind_function,

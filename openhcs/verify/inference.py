@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
 from functools import cached_property
+from typing import Any
 
 from openhcs.verify import library
 from openhcs.verify.library import canonical
@@ -18,6 +19,9 @@ from openhcs.verify.model import Binding, Class, Function, How, Module
 from openhcs.verify.values import Cls, Container, Coro, Func, Inst, Mod, Partial, Ref, Value, Values
 
 __all__ = ["Decorated", "Inference"]
+
+_DEEPEST = 60
+"""How many questions may hang on one another."""
 
 _BUILTINS = frozenset(dir(builtins))
 
@@ -51,6 +55,10 @@ class Inference:
         self._modules = modules
         self._known: dict[tuple[ast.AST, Function], Values] = {}
         self._asking: set[object] = set()
+        self._cut = 0
+        """How often a question was left open because it was being asked already."""
+        self._for_now: dict[object, Values] = {}
+        """Answers that rest on such a question: good until the outermost question is answered."""
         self._returned: dict[Function, Values] = {}
         self._decorated: dict[Function, Decorated] = {}
         self._names: dict[tuple[Function | Module, str], Values] = {}
@@ -86,17 +94,22 @@ class Inference:
             return ()
         key = (node, function)
         known = self._known.get(key)
+        if known is None:
+            known = self._for_now.get(key)
         if known is not None:
             return known
-        if key in self._asking or len(self._asking) > 60:
+        if key in self._asking or len(self._asking) > _DEEPEST:
+            self._cut += 1
             return ()
+        cut = self._cut
         self._asking.add(key)
         try:
             answer: Values = tuple(dict.fromkeys(ask(self, node, function)))
         finally:
             self._asking.discard(key)
-        if not self._asking or answer:
+        if cut == self._cut or not self._asking:
             self._known[key] = answer
+        self._keep_for_now(key, answer)
         return answer
 
     def name(self, name: str, function: Function) -> Values:
@@ -118,18 +131,29 @@ class Inference:
     def _bound(self, scope: Function, name: str) -> Values:
         key = (scope, name)
         known = self._names.get(key)
+        if known is None:
+            known = self._for_now.get(key)
         if known is not None:
             return known
         if key in self._asking:
+            self._cut += 1
             return ()
+        cut = self._cut
         self._asking.add(key)
         try:
             answer = self.values_of(scope.bindings[name])
         finally:
             self._asking.discard(key)
-        if not self._asking or answer:
+        if cut == self._cut or not self._asking:
             self._names[key] = answer
+        self._keep_for_now(key, answer)
         return answer
+
+    def _keep_for_now(self, key: object, answer: Values) -> None:
+        if self._asking:
+            self._for_now[key] = answer
+        else:
+            self._for_now.clear()
 
     def values_of(self, bindings: Iterable[Binding]) -> Values:
         """What a name with these bindings may be."""
@@ -288,10 +312,14 @@ class Inference:
     def returned(self, function: Function) -> Values:
         """What a function returns, or what awaiting its coroutine gives."""
         known = self._returned.get(function)
+        if known is None:
+            known = self._for_now.get(function)
         if known is not None:
             return known
         if function in self._asking:
+            self._cut += 1
             return ()
+        cut = self._cut
         self._asking.add(function)
         try:
             if isinstance(function.node, ast.Lambda):
@@ -307,8 +335,9 @@ class Inference:
         finally:
             self._asking.discard(function)
         values = tuple(dict.fromkeys(values))
-        if not self._asking or values:
+        if cut == self._cut or not self._asking:
             self._returned[function] = values
+        self._keep_for_now(function, values)
         return values
 
     def _awaited(self, node: ast.Await, function: Function) -> Iterator[Value]:
@@ -433,8 +462,9 @@ class Inference:
             case Mod(module):
                 return self.exported(module, name)
             case Ref(outside):
-                if (module := self._modules.get(f"{outside}.{name}")) is not None and not _is_framework(outside):
-                    return (Mod(module),)
+                inner = self._modules.get(f"{outside}.{name}")
+                if inner is not None and not _is_framework(outside):
+                    return (Mod(inner),)
                 return (Ref(canonical(f"{outside}.{name}")),)
             case Cls(cls):
                 return self._class_member(cls, name, bound=False)
@@ -668,7 +698,7 @@ def _is_framework(name: str) -> bool:
     return name.partition(".")[0] in _FRAMEWORKS
 
 
-_ASK = {
+_ASK: dict[type[ast.AST], Callable[[Inference, Any, Function], Iterable[Value]]] = {
     ast.Attribute: Inference._attribute,
     ast.Call: Inference._call,
     ast.Await: Inference._awaited,

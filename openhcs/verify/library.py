@@ -13,12 +13,37 @@ __all__ = [
 
 TASK = "asyncio.Task"
 OWNED_TASK = "asyncio.Task of a group"
+"""A task that its group, or the application, awaits."""
+CURRENT_TASK = "asyncio.Task that runs"
+"""A task that cancels itself, or is cancelled by those it asked to."""
 FUTURE = "asyncio.Future"
 LOOP = "asyncio.Loop"
 APPLICATION = "prompt_toolkit.Application"
 
 _ASYNCIO_PARTS = frozenset(
-    ["base_events", "base_futures", "base_tasks", "coroutines", "events", "exceptions", "futures", "locks", "proactor_events", "protocols", "queues", "runners", "selector_events", "streams", "tasks", "taskgroups", "threads", "timeouts", "transports", "unix_events", "windows_events"]
+    [
+        "base_events",
+        "base_futures",
+        "base_tasks",
+        "coroutines",
+        "events",
+        "exceptions",
+        "futures",
+        "locks",
+        "proactor_events",
+        "protocols",
+        "queues",
+        "runners",
+        "selector_events",
+        "streams",
+        "tasks",
+        "taskgroups",
+        "threads",
+        "timeouts",
+        "transports",
+        "unix_events",
+        "windows_events",
+    ]
 )
 
 _ALIASES = {
@@ -65,17 +90,60 @@ TYPES = {
 }
 
 CONTAINERS = frozenset(
-    ["builtins.list", "builtins.set", "builtins.tuple", "builtins.frozenset", "typing.List", "typing.Set", "typing.Tuple", "typing.FrozenSet", "typing.Sequence", "typing.Iterable", "typing.Iterator", "typing.Collection", "typing.MutableSequence", "typing.MutableSet", "typing.AbstractSet", "typing.Deque", "typing.Generator", "typing.Type", "collections.deque", "collections.abc.Sequence", "collections.abc.Iterable", "collections.abc.Iterator", "collections.abc.Collection", "collections.abc.MutableSequence", "collections.abc.MutableSet", "collections.abc.Set", "collections.abc.Generator", "weakref.WeakSet", "asyncio.Queue", "queue.Queue"]
+    [
+        "builtins.list",
+        "builtins.set",
+        "builtins.tuple",
+        "builtins.frozenset",
+        "typing.List",
+        "typing.Set",
+        "typing.Tuple",
+        "typing.FrozenSet",
+        "typing.Sequence",
+        "typing.Iterable",
+        "typing.Iterator",
+        "typing.Collection",
+        "typing.MutableSequence",
+        "typing.MutableSet",
+        "typing.AbstractSet",
+        "typing.Deque",
+        "typing.Generator",
+        "typing.Type",
+        "collections.deque",
+        "collections.abc.Sequence",
+        "collections.abc.Iterable",
+        "collections.abc.Iterator",
+        "collections.abc.Collection",
+        "collections.abc.MutableSequence",
+        "collections.abc.MutableSet",
+        "collections.abc.Set",
+        "collections.abc.Generator",
+        "weakref.WeakSet",
+        "asyncio.Queue",
+        "queue.Queue",
+    ]
 )
 MAPPINGS = frozenset(
-    ["builtins.dict", "typing.Dict", "typing.Mapping", "typing.MutableMapping", "typing.DefaultDict", "collections.defaultdict", "collections.OrderedDict", "collections.abc.Mapping", "collections.abc.MutableMapping", "weakref.WeakValueDictionary", "weakref.WeakKeyDictionary"]
+    [
+        "builtins.dict",
+        "typing.Dict",
+        "typing.Mapping",
+        "typing.MutableMapping",
+        "typing.DefaultDict",
+        "collections.defaultdict",
+        "collections.OrderedDict",
+        "collections.abc.Mapping",
+        "collections.abc.MutableMapping",
+        "weakref.WeakValueDictionary",
+        "weakref.WeakKeyDictionary",
+    ]
 )
 
 RETURNS: dict[str, str] = {
     "asyncio.create_task": TASK,
     "asyncio.ensure_future": TASK,
     f"{LOOP}.create_task": TASK,
-    f"{APPLICATION}.create_background_task": TASK,
+    f"{APPLICATION}.create_background_task": OWNED_TASK,
     "asyncio.TaskGroup.create_task": OWNED_TASK,
     "asyncio.get_event_loop": LOOP,
     "asyncio.get_running_loop": LOOP,
@@ -85,6 +153,7 @@ RETURNS: dict[str, str] = {
     f"{FUTURE}.get_loop": LOOP,
     f"{LOOP}.create_future": FUTURE,
     "asyncio.wrap_future": FUTURE,
+    "asyncio.current_task": CURRENT_TASK,
     "asyncio.gather": FUTURE,
     "asyncio.shield": FUTURE,
     f"{LOOP}.run_in_executor": FUTURE,

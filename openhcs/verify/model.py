@@ -81,7 +81,7 @@ class Function(Scope):
         self.owner = owner
         """The class whose body defines it."""
         prefix = owner.qualname if owner else parent.qualname if parent else ""
-        self.qualname = f"{prefix}.{name}" if prefix else name
+        self.qualname: str = f"{prefix}.{name}" if prefix else name
         self.is_async = isinstance(node, ast.AsyncFunctionDef)
         self.yields = False
         self.nodes: dict[type[ast.AST], list[ast.AST]] = {}
@@ -151,7 +151,7 @@ class Class(Scope):
         self.node = node
         self.parent = parent
         prefix = owner.qualname if owner else parent.qualname
-        self.qualname = f"{prefix}.{node.name}" if prefix else node.name
+        self.qualname: str = f"{prefix}.{node.name}" if prefix else node.name
         self.attributes: dict[str, list[Binding]] = {}
 
     @cached_property
@@ -230,4 +230,14 @@ class Module:
 
     def imports(self, package: str) -> bool:
         """Whether it imports `package` or anything from it."""
-        return any(name == package or name.startswith(f"{package}.") for name in self.imported)
+        return package in self.imported_packages
+
+    @cached_property
+    def imported_packages(self) -> frozenset[str]:
+        """Every package that is imported, or from which something is, with those around it."""
+        found: set[str] = set()
+        for name in self.imported:
+            while name and name not in found:
+                found.add(name)
+                name = name.rpartition(".")[0]
+        return frozenset(found)

@@ -65,20 +65,17 @@ class Program:
         """The dotted names that an expression may stand for outside of what is checked."""
         return {value.name for value in self.inference.of(node, function) if isinstance(value, Ref)}
 
-    def outside_names(self, call: ast.Call, function: Function) -> set[str]:
+    def outside_names(self, call: ast.Call) -> frozenset[str]:
         """The outside functions that a call may be of, by what its receiver is called where nothing else is known."""
-        values = self.inference.of(call.func, function)
-        if values or not isinstance(call.func, ast.Attribute) or not function.module.imports("asyncio"):
-            return {value.name for value in values if isinstance(value, Ref)}
-        if function.module.imports("tornado") or self.inference.of(call.func.value, function):
-            return set()
-        receiver = call.func.value
-        name = receiver.attr if isinstance(receiver, ast.Attribute) else getattr(receiver, "id", "")
-        if name.lower().endswith("loop"):
-            return {f"{library.LOOP}.{call.func.attr}"}
-        if name.lower().endswith(("task", "future", "fut")):
-            return {f"{library.FUTURE}.{call.func.attr}"}
-        return set()
+        return self.graph.names.get(call, frozenset())
+
+    def calls_of(self, *names: str) -> list[tuple[ast.Call, Function]]:
+        """The calls that may be of one of these outside functions, with the function they stand in."""
+        return [item for name in names for item in self.graph.calls.get(name, ())]
+
+    def calls_named(self, *names: str) -> list[tuple[ast.Call, Function]]:
+        """The calls of methods of these names, whatever they belong to."""
+        return [item for name in names for item in self.graph.methods.get(name, ())]
 
     def calls(self, call: ast.Call, function: Function, *names: str) -> bool:
         """Whether a call is, for certain, of one of these outside functions."""
@@ -87,7 +84,12 @@ class Program:
 
     def may_call(self, call: ast.Call, function: Function, *names: str) -> bool:
         """Whether a call may be of one of these outside functions."""
-        return any(isinstance(value, Ref) and value.name in names for value in self.inference.of(call.func, function))
+        known = self.graph.names.get(call)
+        if known is None:
+            return any(
+                isinstance(value, Ref) and value.name in names for value in self.inference.of(call.func, function)
+            )
+        return not known.isdisjoint(names)
 
     def is_task(self, node: ast.expr, function: Function) -> bool:
         """Whether an expression is a task that somebody has to look after, and nothing else that is known."""

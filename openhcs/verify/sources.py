@@ -25,13 +25,14 @@ _SKIPPED_FOLDERS = frozenset(
 )
 
 _DEEP = re.compile(
-    r"async|await|prompt_toolkit|exc_info|excepthook|create_task|set_result|set_exception"
-    r"|\bsetattr\(|^[ \t]*(?!self\.|cls\.)[\w.]*[A-Za-z_]\w*\.\w+ = [A-Za-z_]\w*$",
+    r"async|await|prompt_toolkit|exc_info=True|excepthook|create_task|set_result|set_exception|^\s*setattr\(",
     re.MULTILINE,
 )
-"""Files without any of this are only asked what they define."""
+_ASSIGNS = re.compile(r"^[ \t]*([A-Za-z_]\w*)\.[\w.]+ = [A-Za-z_(]", re.MULTILINE)
+_IMPORTS = re.compile(r"^[ \t]*(?:from[ \t].*[ \t])?import[ \t](.*)", re.MULTILINE)
 
 _NOQA = re.compile(r"#\s*noqa(?P<codes>\s*:\s*[A-Z]+\d+(?:[\s,]+[A-Z]+\d+)*)?", re.IGNORECASE)
+_WORD = re.compile(r"\w+")
 _CODE = re.compile(r"[A-Z]+\d+", re.IGNORECASE)
 _CODING = re.compile(rb"^[^\r\n]*\r?\n?[^\r\n]*coding[:=]", re.ASCII)
 
@@ -100,7 +101,18 @@ def parse_file(root: Path, path: Path) -> Module | Unreadable:
     except (ValueError, RecursionError, MemoryError) as error:
         return Unreadable(path, f"cannot be parsed: {error}")
     name, inside = _module_name(root, path)
-    return index_module(path, name, text, tree, inside=inside, is_deep=_DEEP.search(text) is not None)
+    return index_module(path, name, text, tree, inside=inside, is_deep=_is_worth_walking(text))
+
+
+def _is_worth_walking(text: str) -> bool:
+    """Whether a file spells out anything asynchronous, or gives an attribute to something it imports.
+
+    Of the others it is enough to know what they define.
+    """
+    if _DEEP.search(text) is not None:
+        return True
+    changed = set(_ASSIGNS.findall(text)) - {"self", "cls"}
+    return bool(changed) and any(not changed.isdisjoint(_WORD.findall(names)) for names in _IMPORTS.findall(text))
 
 
 def _decoded(data: bytes) -> str:
@@ -115,8 +127,8 @@ def _decoded(data: bytes) -> str:
 
 def _module_name(root: Path, path: Path) -> tuple[str, tuple[str, ...]]:
     """The dotted name by which others import the file, and the folders between `root` and the file."""
-    path = Path(os.path.abspath(path))
-    root = Path(os.path.abspath(root))
+    path = path.absolute()
+    root = root.absolute()
     parts = [] if path.stem == "__init__" else [path.stem]
     folder = path.parent
     while (folder / "__init__.py").is_file() and folder.name:

@@ -113,7 +113,7 @@ class PlateEffects:
         run, job = self._runs.get(folder), self._jobs.get(folder)
         if run is None:
             if job is not None:
-                job.cancel("the user cancelled it")
+                job.cancel("the user cancelled it")  # noqa: HCS101 - the task manager awaits it
                 self._tell(f"{visible(folder.name)}: cancelled")
             return
         row = self._state.workbench.find(folder)

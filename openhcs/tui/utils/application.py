@@ -135,7 +135,7 @@ class GuardedApplication(Application[T]):
                 self._stopping = False
 
         if self.is_running and not self.is_done and not self._stopping:
-            self.create_background_task(stop())
+            self.create_background_task(stop())  # noqa: HCS206 - the application waits for it when it leaves
 
     async def _stop_until_foreground(self) -> None:
         """Stop; and again, when continued in the background, where the terminal is somebody else's."""

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 from openhcs.verify import library
 from openhcs.verify.findings import Finding
-from openhcs.verify.flow import always_leaves, catches, path_of, position, swallowing_with
+from openhcs.verify.flow import always_leaves, catches, path_of, paths_in, position, swallowing_with
 from openhcs.verify.graph import EdgeKind
 from openhcs.verify.model import Function
 from openhcs.verify.program import Program
 from openhcs.verify.rules.base import Settings
-from openhcs.verify.rules.tasks import dropped_parameters, parameter_for
-from openhcs.verify.values import Coro, Inst, Ref
+from openhcs.verify.rules.tasks import dropped_parameters
+from openhcs.verify.values import Cls, Coro, Func, Inst, Ref
 
 __all__ = ["check_coroutine_callback", "check_set_result"]
 
@@ -23,13 +23,16 @@ __all__ = ["check_coroutine_callback", "check_set_result"]
 
 def check_coroutine_callback(program: Program, settings: Settings) -> Iterator[Finding]:
     """A coroutine function is given to somebody who calls it as a plain one: nothing of it ever runs."""
-    for call, function in program.each(ast.Call):
-        for node, taker in _synchronous_arguments(program, call, function):
+    for call, function in program.calls_of(*library.SYNC_CALLBACKS, *library.SYNC_KEYWORDS):
+        for node, taker in _known_callbacks(program, call):
             yield from _coroutine_given(program, node, taker, function)
+    for (called, index), _ in dropped_parameters(program).items():
+        for node, function in program.inference.arguments_of(called, index):
+            yield from _coroutine_given(program, node, f"`{called.name}`", function)
     for augmented, function in program.each(ast.AugAssign):
-        target = augmented.target
-        if isinstance(target, ast.Attribute) and target.attr in library.EVENT_ATTRIBUTES:
-            yield from _coroutine_given(program, augmented.value, f"the event `{target.attr}`", function)
+        event = augmented.target
+        if isinstance(event, ast.Attribute) and event.attr in library.EVENT_ATTRIBUTES:
+            yield from _coroutine_given(program, augmented.value, f"the event `{event.attr}`", function)
     for assign, function in program.each(ast.Assign):
         for target in assign.targets:
             if isinstance(target, ast.Attribute) and program.names_of(target, function) & library.HOOKS:
@@ -51,12 +54,12 @@ def _is_fragment(node: ast.Tuple) -> bool:
     )
 
 
-def _synchronous_arguments(program: Program, call: ast.Call, function: Function) -> Iterator[tuple[ast.expr, str]]:
+def _known_callbacks(program: Program, call: ast.Call) -> Iterator[tuple[ast.expr, str]]:
     """The arguments of a call that are called as plain functions, and by whom."""
     if not call.args and not call.keywords:
         return
     taker = f"`{ast.unparse(call.func)}`"
-    for name in program.outside_names(call, function):
+    for name in program.outside_names(call):
         known = library.SYNC_CALLBACKS.get(name)
         if known is not None:
             index, keyword = known
@@ -70,16 +73,6 @@ def _synchronous_arguments(program: Program, call: ast.Call, function: Function)
             for item in call.keywords:
                 if item.arg in keywords:
                     yield item.value, f"`{item.arg}` of {taker}"
-    dropped = dropped_parameters(program)
-    if not dropped:
-        return
-    for value in program.callees(call, function):
-        for node in (*call.args, *(item.value for item in call.keywords)):
-            if isinstance(node, ast.Constant):
-                continue
-            parameter = parameter_for(program, value, call, node)
-            if parameter is not None and parameter in dropped:
-                yield node, taker
 
 
 def _coroutine_given(program: Program, node: ast.expr, taker: str, function: Function) -> Iterator[Finding]:
@@ -116,7 +109,9 @@ def _methods(program: Program) -> Iterator[Finding]:
             caller = "Python"
         else:
             for base in program.inference.ancestry(cls):
-                if (isinstance(base, Ref) and function.name in library.SYNC_BASES.get(base.name, ())) or (base == Ref("unittest.TestCase") and function.name.startswith("test")):
+                if (isinstance(base, Ref) and function.name in library.SYNC_BASES.get(base.name, ())) or (
+                    base == Ref("unittest.TestCase") and function.name.startswith("test")
+                ):
                     caller = base.name
         if caller and not (caller == "unittest.TestCase" and len(program.inference.ancestry(cls)) > 2):
             yield program.finding(
@@ -149,18 +144,24 @@ _FUTURE_NAMES = (
 def check_set_result(program: Program, settings: Settings) -> Iterator[Finding]:
     """A callback completes a future that may be done, or cancelled, already."""
     called_back = _called_back(program)
-    for call, function in program.each(ast.Call):
-        if isinstance(call.func, ast.Attribute) and call.func.attr in _SETTERS and len(call.args) == 1:
-            if function in called_back and _may_be_done(program, call, call.func.value, function):
-                yield _unguarded(program, call, call.func, called_back[function], function)
-        for name in program.outside_names(call, function):
+    for call, function in program.calls_named(*_SETTERS):
+        if function.module.is_test or len(call.args) != 1 or not isinstance(call.func, ast.Attribute):
+            continue
+        if function in called_back and _may_be_done(program, call, call.func.value, function):
+            yield _unguarded(program, call, call.func, called_back[function], function)
+    for call, function in program.calls_of(*library.SYNC_CALLBACKS):
+        if function.module.is_test or _watches_file(program, call, function):
+            continue
+        for name in program.outside_names(call):
             if name in library.SYNC_CALLBACKS and name not in library.EXECUTORS:
                 index, keyword = library.SYNC_CALLBACKS[name]
                 given = [*call.args[index : index + 1], *(k.value for k in call.keywords if k.arg == keyword)]
                 for node in given:
                     inner = node.args[0] if isinstance(node, ast.Call) and node.args else node
                     if isinstance(inner, ast.Attribute) and inner.attr in _SETTERS:
-                        if _is_asyncio_future(program, inner.value, function):
+                        if _is_asyncio_future(program, inner.value, function) and not _only_raced(
+                            program, inner.value, function
+                        ):
                             yield _unguarded(program, call, inner, f"`{ast.unparse(call.func)}`", function)
 
 
@@ -175,6 +176,34 @@ def _unguarded(program: Program, call: ast.Call, setter: ast.Attribute, caller: 
     )
 
 
+def _watches_file(program: Program, call: ast.Call, function: Function) -> bool:
+    """Whether a call watches a file descriptor for a future that ends the watch when it is done, or cancelled."""
+    watches = {f"{library.LOOP}.add_reader", f"{library.LOOP}.add_writer"}
+    return not program.outside_names(call).isdisjoint(watches) and _ends_watch(function)
+
+
+def _ends_watch(function: Function) -> bool:
+    ends = ("add_done_callback", "remove_reader", "remove_writer")
+    return any(isinstance(call.func, ast.Attribute) and call.func.attr in ends for call in function.of(ast.Call))
+
+
+def _only_raced(program: Program, future: ast.expr, function: Function) -> bool:
+    """Whether a future is waited for by `asyncio.wait` only, which never cancels it."""
+    path = path_of(future)
+    if path is None or "." in path:
+        return False
+    raced = False
+    for other in function.module.functions:
+        if other is not function and function not in other.ancestors() and other not in function.ancestors():
+            continue
+        if any(path == path_of(node.value) and isinstance(node.value, ast.Name) for node in other.of(ast.Await)):
+            return False
+        for call in other.of(ast.Call):
+            if program.may_call(call, other, "asyncio.wait") and path in paths_in(call):
+                raced = True
+    return raced
+
+
 def _called_back(program: Program) -> dict[Function, str]:
     """Functions that somebody calls later, perhaps twice, perhaps when the waiter has gone."""
     found: dict[Function, str] = {}
@@ -183,27 +212,38 @@ def _called_back(program: Program) -> dict[Function, str]:
         found.setdefault(edge.callee, "its key, button or event")
     for function, edges in program.graph.into.items():
         if not function.is_async and any(
-            edge.kind in kinds and _keeps(program, edge.node, edge.caller) for edge in edges
+            edge.kind in kinds and _keeps(program, edge.node, edge.caller, function) for edge in edges
         ):
             found.setdefault(function, "its caller")
     for function in program.functions:
         if function.owner is not None and not function.is_async:
             for base in program.inference.ancestry(function.owner):
                 if isinstance(base, Ref) and base.name.startswith("asyncio."):
-                    if function.name in library.SYNC_BASES.get(base.name, ()):
+                    if function.name in ("data_received", "datagram_received", "error_received", "pipe_data_received"):
                         found.setdefault(function, "the transport")
     return found
 
 
-_AT_ONCE = frozenset({"map", "filter", "sorted", "min", "max", "sort", "reduce", "any", "all", "sum"})
+_KEPT_AS = ("on_", "handler", "callback", "action", "command")
 
 
-def _keeps(program: Program, node: ast.AST, function: Function) -> bool:
-    """Whether a call keeps the function it gets for later."""
+def _keeps(program: Program, node: ast.AST, function: Function, callee: Function) -> bool:
+    """Whether a call keeps the function it gets and calls it later, as far as its name or that of the argument says."""
     if not isinstance(node, ast.Call):
         return True
-    called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-    return called not in _AT_ONCE
+    names = program.outside_names(node)
+    if names & library.EXECUTORS.keys():
+        return False
+    if names & library.SYNC_CALLBACKS.keys():
+        return True
+    if any(isinstance(value, Func | Cls) for value in program.callees(node, function)):
+        return True
+    return any(
+        keyword.arg is not None
+        and (keyword.arg.startswith(_KEPT_AS) or keyword.arg.endswith(_KEPT_AS))
+        and Func(callee) in program.values(keyword.value, function)
+        for keyword in node.keywords
+    )
 
 
 def _is_asyncio_future(program: Program, node: ast.expr, function: Function) -> bool:
@@ -211,8 +251,6 @@ def _is_asyncio_future(program: Program, node: ast.expr, function: Function) -> 
     if values:
         return all(value.type == library.FUTURE for value in values)
     name = (path_of(node) or "").rpartition(".")[2].lower().lstrip("_")
-    if function.module.imports("concurrent.futures"):
-        return False
     return name.endswith(_FUTURE_NAMES) and (
         function.module.imports("asyncio") or function.module.imports("prompt_toolkit")
     )
@@ -229,7 +267,7 @@ def _may_be_done(program: Program, call: ast.Call, future: ast.expr, function: F
             return False  # made, or taken out of where it waited, by this very function
     if any(path in [path_of(target) for target in assign.targets] for assign in function.of(ast.Assign) if "." in path):
         return False
-    return not _is_guarded(program, call, function)
+    return not _is_guarded(program, call, function) and not _ends_watch(function)
 
 
 def _is_guarded(program: Program, call: ast.Call, function: Function) -> bool:

@@ -32,10 +32,58 @@ __all__ = ["check_late_bound", "check_not_awaited", "check_own_cancellation", "c
 _CANCELLED = ("asyncio.CancelledError", "builtins.BaseException")
 
 _INDIFFERENT = frozenset(
-    ["builtins.print", "builtins.repr", "builtins.str", "builtins.id", "builtins.isinstance", "builtins.len", "builtins.hash", "builtins.bool", "builtins.type", "builtins.list", "builtins.set", "builtins.tuple", "builtins.sorted", "builtins.getattr", "builtins.hasattr", "builtins.filter", "builtins.reversed", "builtins.any", "builtins.all", "builtins.format", "builtins.enumerate", "builtins.zip"]
+    [
+        "builtins.print",
+        "builtins.repr",
+        "builtins.str",
+        "builtins.id",
+        "builtins.isinstance",
+        "builtins.len",
+        "builtins.hash",
+        "builtins.bool",
+        "builtins.type",
+        "builtins.list",
+        "builtins.set",
+        "builtins.tuple",
+        "builtins.sorted",
+        "builtins.getattr",
+        "builtins.hasattr",
+        "builtins.filter",
+        "builtins.reversed",
+        "builtins.any",
+        "builtins.all",
+        "builtins.format",
+        "builtins.enumerate",
+        "builtins.zip",
+    ]
 )
 _INDIFFERENT_METHODS = frozenset(
-    ["append", "add", "discard", "remove", "pop", "debug", "info", "warning", "error", "exception", "log", "critical", "cancel", "done", "cancelled", "insert", "difference_update", "clear", "get", "setdefault", "call_soon", "call_soon_threadsafe", "call_later", "add_done_callback"]
+    [
+        "append",
+        "add",
+        "discard",
+        "remove",
+        "pop",
+        "debug",
+        "info",
+        "warning",
+        "error",
+        "exception",
+        "log",
+        "critical",
+        "cancel",
+        "done",
+        "cancelled",
+        "insert",
+        "difference_update",
+        "clear",
+        "get",
+        "setdefault",
+        "call_soon",
+        "call_soon_threadsafe",
+        "call_later",
+        "add_done_callback",
+    ]
 )
 
 
@@ -44,7 +92,7 @@ _INDIFFERENT_METHODS = frozenset(
 
 def check_not_awaited(program: Program, settings: Settings) -> Iterator[Finding]:
     """A task is cancelled, and nobody waits for it to end."""
-    for call, function in program.each(ast.Call):
+    for call, function in program.calls_named("cancel"):
         receiver = _cancelled(call)
         if receiver is None or function.name == "__del__" or not program.is_task(receiver, function):
             continue
@@ -119,9 +167,10 @@ def _is_consumed(program: Program, function: Function, paths: set[str], after: a
 
     if any(counts(node) for kind in (ast.Await, ast.Return, ast.Yield, ast.YieldFrom) for node in function.of(kind)):
         return True
-    for node in function.of(ast.AsyncFor):
-        if counts(node.iter):
-            return True
+    if any(counts(node.iter) for node in function.of(ast.AsyncFor)):
+        return True
+    if any(counts(node.test) and _waits(node) for node in function.of(ast.While)):
+        return True
     for call in function.of(ast.Call):
         if call is after or (after is not None and not comes_after(call, after, function)):
             continue
@@ -129,6 +178,11 @@ def _is_consumed(program: Program, function: Function, paths: set[str], after: a
         if given and mentions(given, paths) and not _is_indifferent(program, call, function):
             return True
     return isinstance(function.node, ast.Lambda) and after is None and mentions(function.node.body, paths)
+
+
+def _waits(loop: ast.While) -> bool:
+    """Whether a loop's condition asks whether something has ended: a wait in turns."""
+    return any(isinstance(node, ast.Attribute) and node.attr in ("done", "cancelled") for node in ast.walk(loop.test))
 
 
 def _parts(node: ast.AST) -> list[ast.AST]:
@@ -174,7 +228,8 @@ def _awaited_attributes(program: Program) -> dict[Function, set[str]]:
             if not nodes:
                 continue
             paths = paths_in(part for node in nodes for part in _awaited_parts(node))
-            for loop in (*function.of(ast.For), *function.of(ast.comprehension)):
+            loops: list[ast.For | ast.comprehension] = [*function.of(ast.For), *function.of(ast.comprehension)]
+            for loop in loops:
                 if (path := path_of(loop.target)) is not None and path in paths:
                     paths |= paths_in(loop.iter)
             for assign in function.of(ast.Assign):
@@ -247,13 +302,17 @@ def _asks_whose(function: Function) -> bool:
 def _swallowing(
     program: Program, function: Function
 ) -> Iterator[tuple[ast.Try | ast.TryStar | ast.With | ast.AsyncWith, ast.AST, str]]:
-    for node in (*function.of(ast.Try), *function.of(ast.TryStar)):
+    tries: list[ast.Try | ast.TryStar] = [*function.of(ast.Try), *function.of(ast.TryStar)]
+    for node in tries:
         handler = catches(node, _CANCELLED, program, function)
         if handler is None or reraises(handler, program, function) or always_raises_after(node, program, function):
             continue
+        if _raises_later(node, handler, function):
+            continue
         caught = "except" if handler.type is None else f"except {ast.unparse(handler.type)}"
         yield node, handler, f"`{caught}`"
-    for manager in (*function.of(ast.With), *function.of(ast.AsyncWith)):
+    managers: list[ast.With | ast.AsyncWith] = [*function.of(ast.With), *function.of(ast.AsyncWith)]
+    for manager in managers:
         if swallowing_with(manager, set(_CANCELLED), program, function):
             if not always_raises_after(manager, program, function):
                 yield manager, manager, f"`with {ast.unparse(manager.items[0].context_expr)}`"
@@ -267,6 +326,21 @@ def always_raises_after(node: ast.AST, program: Program, function: Function) -> 
                 isinstance(statement, ast.Raise) and position(statement) > position(child) for statement in outer.body
             ):
                 return True
+    return False
+
+
+def _raises_later(node: ast.AST, handler: ast.ExceptHandler, function: Function) -> bool:
+    """Whether a handler keeps the cancellation, or a flag, and a `raise` behind it depends on that."""
+    kept = {path_of(target) for part in walk(handler.body) if isinstance(part, ast.Assign) for target in part.targets}
+    for statement in function.of(ast.Raise):
+        if position(statement) < position(node) or is_inside(statement, node, function):
+            continue
+        if statement.exc is not None and path_of(statement.exc) in kept:
+            return True
+        if any(
+            isinstance(outer, ast.If) and paths_in(outer.test) & kept for outer, _ in function.module.around(statement)
+        ):
+            return True
     return False
 
 
@@ -303,10 +377,7 @@ def _share_loop(one: ast.AST, other: ast.AST, function: Function) -> bool:
 
 
 def _mentions_through_loops(paths: set[str], waited: set[str], function: Function) -> bool:
-    for loop in function.of(ast.For):
-        if path_of(loop.target) in waited and mentions(loop.iter, paths):
-            return True
-    return False
+    return any(path_of(loop.target) in waited and mentions(loop.iter, paths) for loop in function.of(ast.For))
 
 
 def _cancel_by_callee(
@@ -347,11 +418,13 @@ def _cancel_by_caller(program: Program, waited: set[str], function: Function) ->
 
 def check_late_bound(program: Program, settings: Settings) -> Iterator[Finding]:
     """Clean-up looks a task up again, and may find another, or none."""
+    cancelling = {function: None for _, function in program.calls_named("cancel")}
     for function in program.functions:
-        if function.is_async:
+        if function.is_async and function in cancelling:
             yield from _rebound_before_wait(program, function)
             yield from _unbound_in_cleanup(program, function)
             yield from _overwritten_in_loop(program, function)
+    for function in {outer for inner in cancelling for outer in [inner.parent] if outer is not None}:
         yield from _captured_in_loop(program, function)
 
 
@@ -468,7 +541,7 @@ def _unbound_in_cleanup(program: Program, function: Function) -> Iterator[Findin
             before = [
                 inner for inner in walk(node.body) if isinstance(inner, ast.Await) and position(inner) < position(first)
             ]
-            if before and not _catches_everything(node, program, function):
+            if before:
                 yield program.finding(
                     "HCS103",
                     call,
@@ -484,14 +557,14 @@ def _unbound_in_cleanup(program: Program, function: Function) -> Iterator[Findin
                 return
 
 
-def _catches_everything(node: ast.Try, program: Program, function: Function) -> bool:
-    handler = catches(node, _CANCELLED, program, function)
-    return handler is not None and always_leaves(handler.body) and False
-
-
 def _overwritten_in_loop(program: Program, function: Function) -> Iterator[Finding]:
     """A loop starts a task a turn in one variable, and only the last is cleaned up behind it."""
-    for loop in (*function.of(ast.For), *function.of(ast.While), *function.of(ast.AsyncFor)):
+    loops: list[ast.For | ast.While | ast.AsyncFor] = [
+        *function.of(ast.For),
+        *function.of(ast.While),
+        *function.of(ast.AsyncFor),
+    ]
+    for loop in loops:
         for statement in loop.body:
             if not isinstance(statement, ast.Assign) or not isinstance(statement.targets[0], ast.Name):
                 continue
@@ -581,7 +654,7 @@ def _handled_tasks(inner: Function) -> Iterator[ast.expr]:
 
 def check_wait_for(program: Program, settings: Settings) -> Iterator[Finding]:
     """A time limit is put on something that does not stop when it is cancelled."""
-    for call, function in program.each(ast.Call):
+    for call, function in program.calls_of("asyncio.wait_for"):
         if program.calls(call, function, "asyncio.wait_for") and call.args:
             yield from _limited(program, call.args[0], call, function)
     for manager, function in program.each(ast.AsyncWith):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from openhcs.verify import library
 from openhcs.verify.findings import Finding
@@ -17,6 +18,7 @@ from openhcs.verify.values import Coro, Inst, Value
 __all__ = ["check_never_awaited", "check_refused", "check_twice"]
 
 _TAKERS = library.SCHEDULERS | library.AWAITERS
+_NEED_LOOP = ("asyncio.create_task", "asyncio.run", "asyncio.run_coroutine_threadsafe")
 _ENDERS = frozenset({"close", "throw", "send"})
 
 
@@ -41,7 +43,7 @@ def check_twice(program: Program, settings: Settings) -> Iterator[Finding]:
                     [program.related(made, function, "made here"), program.related(first, function, "used up here")],
                     {"name": name},
                 )
-    for call, function in program.each(ast.Call):
+    for call, function in program.calls_of(*_TAKERS):
         yield from _task_as_coroutine(program, call, function)
         yield from _multiplied(program, call, function)
 
@@ -125,7 +127,7 @@ def _used_twice(program: Program, function: Function, name: str, made: ast.AST) 
                 break
             if not _leaves_loop(use, loop, function):
                 return use, use
-    for first, second in zip(uses, uses[1:], strict=False):
+    for first, second in pairwise(uses):
         if is_inside(first, second, function) or is_inside(second, first, function):
             continue
         if _both_run(first, second, function):
@@ -150,10 +152,7 @@ def _leaves_loop(use: ast.AST, loop: ast.AST, function: Function) -> bool:
 
 
 def _ends_loop(block: list[ast.stmt]) -> bool:
-    for statement in block:
-        if isinstance(statement, ast.Return | ast.Raise | ast.Break):
-            return True
-    return False
+    return any(isinstance(statement, ast.Return | ast.Raise | ast.Break) for statement in block)
 
 
 def _goes_round(node: ast.Try) -> bool:
@@ -179,9 +178,7 @@ def _both_run(first: ast.AST, second: ast.AST, function: Function) -> bool:
                 return False
             if isinstance(outer, ast.Try) and other is not child:
                 return _in_try_order(outer, child, other)
-            if isinstance(outer, ast.BoolOp):
-                return False
-            return True
+            return not isinstance(outer, ast.BoolOp)
         if isinstance(outer, ast.If | ast.IfExp | ast.For | ast.While | ast.BoolOp | ast.Match | ast.ExceptHandler):
             if not (isinstance(outer, ast.If | ast.While | ast.IfExp) and outer.test is child):
                 return False
@@ -199,9 +196,7 @@ def _in_try_order(node: ast.Try, first: ast.AST, second: ast.AST) -> bool:
         return (
             second in node.handlers
             or second in node.finalbody
-            or (
-                second in node.orelse or (second in node.body and not always_leaves([first]))  # type: ignore[list-item]
-            )
+            or (second in node.orelse or (second in node.body and not always_leaves([first])))
         )
     return first in node.orelse and second in node.finalbody
 
@@ -212,6 +207,10 @@ def _task_as_coroutine(program: Program, call: ast.Call, function: Function) -> 
         call, function, "asyncio.create_task", f"{library.LOOP}.create_task", "asyncio.run",
         "asyncio.TaskGroup.create_task", "asyncio.run_coroutine_threadsafe",
     ):  # fmt: skip
+        return
+    if isinstance(call.args[0], ast.Name) and any(
+        binding.how is How.PARAMETER for binding in function.bindings.get(call.args[0].id, ())
+    ):
         return
     given = program.values(call.args[0], function)
     if given and all(isinstance(value, Inst) and value.type in (library.TASK, library.OWNED_TASK) for value in given):
@@ -252,7 +251,7 @@ def _multiplied(program: Program, call: ast.Call, function: Function) -> Iterato
 def check_refused(program: Program, settings: Settings) -> Iterator[Finding]:
     """A coroutine is made before it is certain that anybody takes it, and leaks when nobody does."""
     refusals = _refusing_parameters(program)
-    for call, function in program.each(ast.Call):
+    for call, function in program.each(ast.Call) if refusals else ():
         for value in program.callees(call, function):
             for called, index, node in _arguments(value, call):
                 refusal = refusals.get((called, index))
@@ -267,6 +266,7 @@ def check_refused(program: Program, settings: Settings) -> Iterator[Finding]:
                     [program.related(refusal, called, "refuses here")],
                     {"coroutine": ast.unparse(node), "callee": called.qualname},
                 )
+    for call, function in program.calls_of(*_NEED_LOOP):
         yield from _refused_without_loop(program, call, function)
     for function in program.functions:
         yield from _left_before_use(program, function)
@@ -329,10 +329,8 @@ def _reads(node: ast.AST, name: str) -> bool:
 
 
 def _refused_without_loop(program: Program, call: ast.Call, function: Function) -> Iterator[Finding]:
-    """`try: create_task(work()) except RuntimeError`: the author knows that there may be no loop, the coroutine leaks."""
+    """`try: create_task(work()) except RuntimeError`: there may be no loop, and then the coroutine leaks."""
     if not call.args or not isinstance(call.args[0], ast.Call) or function.is_async:
-        return
-    if not program.calls(call, function, "asyncio.create_task", "asyncio.run", "asyncio.run_coroutine_threadsafe"):
         return
     if not _is_coroutine_call(program, call.args[0], function):
         return
@@ -385,7 +383,7 @@ def _left_before_use(program: Program, function: Function) -> Iterator[Finding]:
                         "HCS204",
                         node,
                         function,
-                        f"`{name}` is made before it is certain that it is needed: on this way out it is never awaited",
+                        f"`{name}` is made before it is certain to be needed: on this way out it is never awaited",
                         [program.related(exit_, function, "leaves without it")],
                         {"coroutine": ast.unparse(node), "callee": ""},
                     )
@@ -400,7 +398,8 @@ def check_never_awaited(program: Program, settings: Settings) -> Iterator[Findin
         call = statement.value
         if not isinstance(call, ast.Call):
             continue
-        if not program.coroutine_functions(call.func, function):
+        functions = program.coroutine_functions(call.func, function)
+        if not functions or not _is_called_by_name(call.func, functions, function):
             continue
         if _raises_expected(statement, function):
             continue
@@ -411,6 +410,18 @@ def check_never_awaited(program: Program, settings: Settings) -> Iterator[Findin
             f"`{ast.unparse(call.func)}` is a coroutine function: without `await` this does nothing",
             data={"coroutine": ast.unparse(call)},
         )
+
+
+def _is_called_by_name(node: ast.expr, functions: Sequence[Function], function: Function) -> bool:
+    """Whether the functions are called by their own names; a callback kept under another is its giver's fault."""
+    if isinstance(node, ast.Attribute):
+        return all(called.name == node.attr for called in functions)
+    scope: Function | None = function
+    while isinstance(node, ast.Name) and scope is not None:
+        if node.id in scope.bindings:
+            return all(binding.how in (How.DEFINITION, How.IMPORT) for binding in scope.bindings[node.id])
+        scope = scope.parent
+    return False
 
 
 def _raises_expected(statement: ast.Expr, function: Function) -> bool:

@@ -46,12 +46,12 @@ def check_cycle(program: Program, settings: Settings) -> Iterator[Finding]:
     shows = {function for function in program.functions if _shows_errors(function)}
     if not shows:
         return
-    edges = _edges(program)
+    ways = _Ways(program)
     told: set[tuple[Function, Function]] = set()
-    for edge in [edge for of in edges.values() for edge in of]:
-        if not _is_driven_by_error(edge) or (edge.caller, edge.callee) in told:
+    for edge in ways.driven_by_error():
+        if (edge.caller, edge.callee) in told:
             continue
-        path = _path(edges, edge.callee, edge.caller)
+        path = ways.shortest(edge.callee, edge.caller)
         if path is None:
             continue
         cycle = [edge, *path]
@@ -66,17 +66,6 @@ def _shows_errors(function: Function) -> bool:
     return bool(_SHOWS.search(name)) and not _NOT_SHOWING.match(name) and not function.module.is_test
 
 
-def _is_driven_by_error(edge: Edge) -> bool:
-    """Whether an edge is taken because something failed."""
-    if edge.kind is EdgeKind.FAILURE:
-        return True
-    if edge.kind not in (EdgeKind.CALL, EdgeKind.AWAIT, EdgeKind.SCHEDULE):
-        return False
-    if not (_SHOWS.search(edge.callee.name) or _HANDLES.search(edge.callee.name)):
-        return False
-    return _handler_around(edge) is not None
-
-
 def _handler_around(edge: Edge) -> ast.ExceptHandler | None:
     for outer, child in edge.caller.module.around(edge.node):
         if isinstance(outer, ast.ExceptHandler) and child is not outer.type:
@@ -84,57 +73,71 @@ def _handler_around(edge: Edge) -> ast.ExceptHandler | None:
     return None
 
 
-def _edges(program: Program) -> dict[Function, list[Edge]]:
+class _Ways:
     """The edges without those behind a guard and those that wait for the user, with those that a failure takes."""
-    by_user = {(edge.caller, edge.callee, edge.node) for edge in program.graph.user_handlers}
-    hooks = [
-        edge.callee
-        for edge in program.graph.hooks
-        if isinstance(edge.node, ast.Call) and not edge.callee.module.is_test
-    ]
-    found: dict[Function, list[Edge]] = {}
-    for function, edges in program.graph.out.items():
-        kept = [
-            edge
-            for edge in edges
-            if edge.kind in _FLOWING and (edge.caller, edge.callee, edge.node) not in by_user and not _is_guarded(edge)
-        ]
-        if kept:
-            found[function] = kept
-    if hooks:
-        scheduled = {
-            edge.callee
-            for edges in found.values()
-            for edge in edges
-            if edge.kind in (EdgeKind.SCHEDULE, EdgeKind.DONE) and not edge.callee.module.is_test
-        }
-        for function in scheduled:
-            if not contains_its_failure(program, function):
-                for hook in hooks:
-                    found.setdefault(function, []).append(Edge(function, hook, EdgeKind.FAILURE, function.node))
-    return found
 
+    def __init__(self, program: Program) -> None:
+        self._graph = program.graph
+        self._by_user = {(edge.caller, edge.callee, edge.node) for edge in program.graph.user_handlers}
+        self._known: dict[Function, list[Edge]] = {}
+        self._failures: dict[Function, list[Edge]] = {}
+        hooks = [edge.callee for edge in program.graph.hooks if isinstance(edge.node, ast.Call)]
+        hooks = [hook for hook in dict.fromkeys(hooks) if not hook.module.is_test]
+        if hooks:
+            scheduled = {
+                edge.callee: None
+                for edges in program.graph.out.values()
+                for edge in edges
+                if edge.kind in (EdgeKind.SCHEDULE, EdgeKind.DONE) and not edge.callee.module.is_test
+            }
+            for function in scheduled:
+                if not contains_its_failure(program, function):
+                    self._failures[function] = [Edge(function, hook, EdgeKind.FAILURE, function.node) for hook in hooks]
 
-def _path(edges: dict[Function, list[Edge]], start: Function, goal: Function) -> list[Edge] | None:
-    """The shortest way from one function to another."""
-    if start is goal:
-        return []
-    came: dict[Function, Edge] = {}
-    waiting = [start]
-    for function in waiting:
-        for edge in edges.get(function, ()):
-            if edge.callee is start or edge.callee in came:
-                continue
-            came[edge.callee] = edge
-            if edge.callee is goal:
-                path: list[Edge] = []
-                at = goal
-                while at is not start:
-                    path.append(came[at])
-                    at = came[at].caller
-                return path[::-1]
-            waiting.append(edge.callee)
-    return None
+    def of(self, function: Function) -> list[Edge]:
+        """The ways on from a function."""
+        known = self._known.get(function)
+        if known is None:
+            known = self._known[function] = [
+                edge
+                for edge in self._graph.out.get(function, ())
+                if edge.kind in _FLOWING
+                and (edge.caller, edge.callee, edge.node) not in self._by_user
+                and not _is_guarded(edge)
+            ] + self._failures.get(function, [])
+        return known
+
+    def driven_by_error(self) -> Iterator[Edge]:
+        """The edges that are taken because something failed, to who tells of it."""
+        for callee, edges in self._graph.into.items():
+            if _SHOWS.search(callee.name) or _HANDLES.search(callee.name):
+                for edge in edges:
+                    if edge.kind in (EdgeKind.CALL, EdgeKind.AWAIT, EdgeKind.SCHEDULE) and _handler_around(edge):
+                        if edge in self.of(edge.caller):
+                            yield edge
+        for edges in self._failures.values():
+            yield from edges
+
+    def shortest(self, start: Function, goal: Function) -> list[Edge] | None:
+        """The shortest way from one function to another."""
+        if start is goal:
+            return []
+        came: dict[Function, Edge] = {}
+        waiting = [start]
+        for function in waiting:
+            for edge in self.of(function):
+                if edge.callee is start or edge.callee in came:
+                    continue
+                came[edge.callee] = edge
+                if edge.callee is goal:
+                    path: list[Edge] = []
+                    at = goal
+                    while at is not start:
+                        path.append(came[at])
+                        at = came[at].caller
+                    return path[::-1]
+                waiting.append(edge.callee)
+        return None
 
 
 def _is_guarded(edge: Edge) -> bool:
@@ -213,9 +216,7 @@ def _cycle_finding(program: Program, edge: Edge, cycle: list[Edge]) -> Finding:
 
 def check_exc_info(program: Program, settings: Settings) -> Iterator[Finding]:
     """`exc_info=True` where no exception is being handled: the log says `NoneType: None`."""
-    for call, function in program.each(ast.Call):
-        if not isinstance(call.func, ast.Attribute) or call.func.attr not in _LOG_METHODS:
-            continue
+    for call, function in program.calls_named(*_LOG_METHODS):
         if not any(item.arg == "exc_info" and _is_true(item.value) for item in call.keywords):
             continue
         if _in_handler(call, function) or _may_be_in_handler(program, function, set()):
@@ -248,11 +249,10 @@ def _in_handler(node: ast.AST, function: Function) -> bool:
     return False
 
 
-def _may_be_in_handler(program: Program, function: Function, seen: set[Function]) -> bool:
+def _may_be_in_handler(program: Program, function: Function, asked: set[Function]) -> bool:
     """Whether a function may be called while an exception is handled, by its callers or for want of knowing them."""
-    if function in seen:
+    if function in asked:
         return False
-    seen.add(function)
     if function.is_module:
         return False
     if function.name in ("__exit__", "__aexit__", "excepthook"):
@@ -266,16 +266,22 @@ def _may_be_in_handler(program: Program, function: Function, seen: set[Function]
     direct = [edge for edge in edges if edge.kind in (EdgeKind.CALL, EdgeKind.AWAIT)]
     if any(_in_handler(edge.node, edge.caller) for edge in direct):
         return True
-    if any(_may_be_in_handler(program, edge.caller, seen) for edge in direct if edge.caller.name != function.name):
+    if any(
+        _may_be_in_handler(program, edge.caller, asked | {function})
+        for edge in direct
+        if edge.caller.name != function.name
+    ):
         return True
     if direct or edges:
         return False
     if function.parent is not None and not function.parent.is_module and function.owner is None:
         return False
     # Nobody is seen to call it. Functions that do nothing but log are called by those who handle.
-    if any(other.name == function.name and other is not function for other in program.functions):
-        return True
-    return len(function.body) <= 2 and _exception_parameter(function) is None
+    return not asked and _only_logs(function) and _exception_parameter(function) is None
+
+
+def _only_logs(function: Function) -> bool:
+    return all(isinstance(statement, ast.Expr) for statement in function.body)
 
 
 def _exception_parameter(function: Function) -> str | None:

@@ -27,7 +27,7 @@ _RUN_LOOP = (f"{library.LOOP}.run_until_complete", f"{library.LOOP}.run_forever"
 
 def check_get_event_loop(program: Program, settings: Settings) -> Iterator[Finding]:
     """`get_event_loop` in a coroutine, or while a module is imported."""
-    for call, function in program.each(ast.Call):
+    for call, function in program.calls_of(*_GET):
         if not (function.is_async or function.is_module) or not program.calls(call, function, *_GET):
             continue
         if function.is_module:
@@ -67,13 +67,13 @@ def check_exception_handler(program: Program, settings: Settings) -> Iterator[Fi
                 "HCS304",
                 call,
                 function,
-                "this handler is replaced while the application runs: give `run_async` set_exception_handler=False, and "
-                "set it inside the running loop",
+                "this handler is replaced while the application runs: give `run_async` set_exception_handler=False, "
+                "and set it inside the running loop",
                 [program.related(run, runner, "prompt_toolkit sets its own here")],
                 {"form": "replaced"},
             )
-    for call, function in program.each(ast.Call):
-        if call in reported or function.is_async or not program.may_call(call, function, _SET_HANDLER):
+    for call, function in program.calls_of(_SET_HANDLER):
+        if call in reported or function.is_async:
             continue
         receiver = call.func.value if isinstance(call.func, ast.Attribute) else None
         source = _get_event_loop_behind(program, receiver, function)
@@ -85,8 +85,8 @@ def check_exception_handler(program: Program, settings: Settings) -> Iterator[Fi
             "HCS304",
             call,
             function,
-            "the handler is set on whatever loop `get_event_loop` finds, outside of the running one: `asyncio.run` makes "
-            "another. Set it in a coroutine, on `get_running_loop()`",
+            "the handler is set on whatever loop `get_event_loop` finds, outside of the running one: `asyncio.run` "
+            "makes another. Set it in a coroutine, on `get_running_loop()`",
             [program.related(source, function, "the loop comes from here")] if source is not receiver else (),
             {"form": "outside"},
         )
@@ -121,8 +121,8 @@ def _runs_that_loop(program: Program, function: Function) -> bool:
         return True
     known = program.notes.get("loop is run by hand")
     if known is None:
-        by_hand = any(program.may_call(call, other, *_RUN_LOOP) for call, other in program.each(ast.Call))
-        by_runner = any(program.may_call(call, other, "asyncio.run", *_RUNS) for call, other in program.each(ast.Call))
+        by_hand = bool(program.calls_of(*_RUN_LOOP))
+        by_runner = bool(program.calls_of("asyncio.run", *_RUNS))
         known = program.notes["loop is run by hand"] = by_hand and not by_runner
     return bool(known)
 
@@ -131,13 +131,11 @@ def _replaced(program: Program) -> Iterator[tuple[ast.Call, Function, ast.Call, 
     """Each place that sets the handler before an application is run that sets its own."""
     setters: dict[Function, list[ast.Call]] = {}
     runners: dict[Function, list[ast.Call]] = {}
-    for call, function in program.each(ast.Call):
-        if not call.args and not call.keywords and not isinstance(call.func, ast.Attribute):
-            continue
-        if program.may_call(call, function, _SET_HANDLER):
-            if not (call.args and isinstance(call.args[0], ast.Constant)):
-                setters.setdefault(function, []).append(call)
-        elif program.may_call(call, function, *_RUNS) and not _keeps_handler(call) and not _is_super(call):
+    for call, function in program.calls_of(_SET_HANDLER):
+        if not (call.args and isinstance(call.args[0], ast.Constant)):
+            setters.setdefault(function, []).append(call)
+    for call, function in program.calls_of(*_RUNS):
+        if not _keeps_handler(call) and not _is_super(call):
             runners.setdefault(function, []).append(call)
     if not setters or not runners:
         return
@@ -212,13 +210,16 @@ def check_executor_per_item(program: Program, settings: Settings) -> Iterator[Fi
         if any(isinstance(node, ast.AsyncFor | ast.AsyncWith | ast.Yield) for node in walk(loop.body)):
             continue
         yield _per_item(program, handed[0], function, loop)
-    for kind in (ast.ListComp, ast.SetComp):
-        for comprehension, function in program.each(kind):
-            element = comprehension.elt
-            if isinstance(element, ast.Await) and not any(part.is_async for part in comprehension.generators):
-                names = {name for part in comprehension.generators for name in paths_in(part.target)}
-                if _is_executor_call(program, element.value, function, names):
-                    yield _per_item(program, element, function, comprehension)
+    comprehensions: list[tuple[ast.ListComp | ast.SetComp, Function]] = [
+        *program.each(ast.ListComp),
+        *program.each(ast.SetComp),
+    ]
+    for comprehension, function in comprehensions:
+        element = comprehension.elt
+        if isinstance(element, ast.Await) and not any(part.is_async for part in comprehension.generators):
+            names = {name for part in comprehension.generators for name in paths_in(part.target)}
+            if _is_executor_call(program, element.value, function, names):
+                yield _per_item(program, element, function, comprehension)
 
 
 def _per_item(program: Program, wait: ast.Await, function: Function, loop: ast.AST) -> Finding:
@@ -226,8 +227,8 @@ def _per_item(program: Program, wait: ast.Await, function: Function, loop: ast.A
         "HCS305",
         wait,
         function,
-        "each item makes its own trip to a thread while the others wait: do the whole loop in one call, or run the items "
-        "together",
+        "each item makes its own trip to a thread while the others wait: do the whole loop in one call, or run the "
+        "items together",
         [program.related(loop, function, "for each of these")],
     )
 
@@ -245,7 +246,7 @@ def _is_executor_call(program: Program, node: ast.expr, function: Function, name
             return True
         if isinstance(value, Func) and _wraps_executor(program, value.function):
             return True
-    return bool(program.outside_names(node, function) & library.EXECUTORS.keys())
+    return bool(program.outside_names(node) & library.EXECUTORS.keys())
 
 
 def _wraps_executor(program: Program, function: Function) -> bool:
@@ -262,7 +263,7 @@ def _wraps_executor(program: Program, function: Function) -> bool:
     return (
         isinstance(value, ast.Await)
         and isinstance(value.value, ast.Call)
-        and bool(program.outside_names(value.value, function) & library.EXECUTORS.keys())
+        and bool(program.outside_names(value.value) & library.EXECUTORS.keys())
         and mentions_any(value.value, parameters - {"self", "cls"})
     )
 

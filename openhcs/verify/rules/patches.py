@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Iterator
 
 from openhcs.verify import library
 from openhcs.verify.findings import Finding
 from openhcs.verify.flow import path_of, paths_in
-from openhcs.verify.model import Function
+from openhcs.verify.model import Function, How
 from openhcs.verify.program import Program
 from openhcs.verify.rules.base import Settings
 from openhcs.verify.values import Cls, Func, Inst, Partial, Ref, Value
 
 __all__ = ["check_patched"]
 
-_HOOK_MODULES = frozenset({"sys", "threading", "os", "__main__"})
+_HOOK_MODULES = frozenset({"sys", "__main__"})
 _HOOKS = library.HOOKS | {
     "warnings.showwarning", "warnings.formatwarning", "faulthandler", "logging.lastResort", "logging.raiseExceptions",
     "readline.completer", "site.exithook", "email.policy", "cgitb.handler",
@@ -23,11 +24,40 @@ _HOOKS = library.HOOKS | {
 
 _METHODS = {
     library.APPLICATION: frozenset(
-        ["run", "run_async", "exit", "invalidate", "reset", "create_background_task", "cancel_and_wait_for_background_tasks", "_redraw", "_on_resize", "_handle_exception", "run_system_command", "suspend_to_background", "print_text"]
+        [
+            "run",
+            "run_async",
+            "exit",
+            "invalidate",
+            "reset",
+            "create_background_task",
+            "cancel_and_wait_for_background_tasks",
+            "_redraw",
+            "_on_resize",
+            "_handle_exception",
+            "run_system_command",
+            "suspend_to_background",
+            "print_text",
+        ]
     ),
-    "prompt_toolkit.Layout": frozenset(["focus", "focus_last", "focus_next", "focus_previous", "walk", "has_focus", "reset"]),
+    "prompt_toolkit.Layout": frozenset(
+        ["focus", "focus_last", "focus_next", "focus_previous", "walk", "has_focus", "reset"]
+    ),
     library.LOOP: frozenset(
-        ["create_task", "call_soon", "call_later", "call_at", "call_exception_handler", "run_forever", "run_until_complete", "call_soon_threadsafe", "default_exception_handler", "close", "stop", "_run_once"]
+        [
+            "create_task",
+            "call_soon",
+            "call_later",
+            "call_at",
+            "call_exception_handler",
+            "run_forever",
+            "run_until_complete",
+            "call_soon_threadsafe",
+            "default_exception_handler",
+            "close",
+            "stop",
+            "_run_once",
+        ]
     ),
 }
 
@@ -42,10 +72,12 @@ def check_patched(program: Program, settings: Settings) -> Iterator[Finding]:
         for target in assign.targets:
             if isinstance(target, ast.Attribute):
                 yield from _patch(program, target.value, target.attr, assign.value, assign, function)
-    for call, function in program.each(ast.Call):
+    for call, function in program.calls_of(
+        "builtins.setattr", "unittest.mock.patch.object", "mock.patch.object", *_APPLIED
+    ):
         if function.module.is_test:
             continue
-        names = program.names_of(call.func, function)
+        names = program.outside_names(call)
         if "builtins.setattr" in names and len(call.args) == 3:
             attribute = call.args[1]
             if isinstance(attribute, ast.Constant) and isinstance(attribute.value, str):
@@ -63,11 +95,17 @@ def _patch(
 ) -> Iterator[Finding]:
     if name.startswith("__") and name.endswith("__") and name not in ("__init__", "__call__", "__del__"):
         return
+    root = owner
+    while isinstance(root, ast.Attribute):
+        root = root.value
+    is_imported = isinstance(root, ast.Name) and _is_imported(root.id, function)
     for base in program.values(owner, function):
+        if isinstance(base, Ref) and not is_imported:
+            continue
         target = _target(program, base, name)
         if target is None or _is_polyfill(name, at, function):
             continue
-        if _is_callable(program, value, function) or _saves_original(owner, name, value, at, function):
+        if _is_callable(program, value, function) or _wraps_original(owner, name, value):
             yield _finding(program, at, function, target)
             return
 
@@ -76,12 +114,21 @@ def _target(program: Program, base: Value, name: str) -> str | None:
     """The dotted name of what is replaced, if it belongs to a library."""
     if isinstance(base, Ref) and _is_library(program, base.name):
         target = f"{base.name}.{name}"
-        if base.name in _HOOK_MODULES and (base.name != "os" and base.name != "threading"):
+        if base.name.partition(".")[0] in _HOOK_MODULES:
+            return None
+        if base.name == "builtins" and name not in dir(builtins):
             return None
         return None if target in _HOOKS else target
     if isinstance(base, Inst) and isinstance(base.type, str) and name in _METHODS.get(base.type, ()):
         return f"{base.type}.{name}"
     return None
+
+
+def _is_imported(name: str, function: Function) -> bool:
+    scope: Function | None = function
+    while scope is not None and name not in scope.bindings:
+        scope = scope.parent
+    return scope is not None and any(binding.how is How.IMPORT for binding in scope.bindings[name])
 
 
 def _is_library(program: Program, name: str) -> bool:
@@ -103,21 +150,9 @@ def _is_callable(program: Program, node: ast.expr, function: Function) -> bool:
     return False
 
 
-def _saves_original(owner: ast.expr, name: str, value: ast.expr, at: ast.AST, function: Function) -> bool:
-    """Whether the file reads the attribute elsewhere to keep or wrap it: `original = Application.run_async`."""
-    path = f"{path_of(owner)}.{name}"
-    if isinstance(value, ast.Constant):
-        return False
-    if path in paths_in(value) and isinstance(value, ast.Call):
-        return True
-    if not isinstance(value, ast.Name):
-        return False
-    for other in function.module.functions:
-        for assign in other.of(ast.Assign):
-            if assign is not at and path_of(assign.value) == path and isinstance(assign.value, ast.Attribute):
-                saved = {path_of(target) for target in assign.targets}
-                return value.id not in saved or True
-    return False
+def _wraps_original(owner: ast.expr, name: str, value: ast.expr) -> bool:
+    """`Application.run = traced(Application.run)`."""
+    return isinstance(value, ast.Call) and f"{path_of(owner)}.{name}" in paths_in(value)
 
 
 def _is_polyfill(name: str, at: ast.AST, function: Function) -> bool:
@@ -139,7 +174,7 @@ def _finding(program: Program, at: ast.AST, function: Function, target: str) -> 
         "HCS403",
         at,
         function,
-        f"`{target}` of a library is replaced while the program runs: everybody in the process gets the change. Subclass, "
-        "wrap, or pass a parameter",
+        f"`{target}` of a library is replaced while the program runs: everybody in the process gets the change. "
+        "Subclass, wrap, or pass a parameter",
         data={"target": target},
     )

@@ -28,20 +28,47 @@ RULES = {
     rule.code: rule
     for rule in (
         Rule("HCS101", "cancel-not-awaited", "A task is cancelled and never awaited.", check_not_awaited),
-        Rule("HCS102", "own-cancellation-swallowed", "Awaiting a cancelled child swallows one's own cancellation.", check_own_cancellation),
+        Rule(
+            "HCS102",
+            "own-cancellation-swallowed",
+            "Awaiting a cancelled child swallows one's own cancellation.",
+            check_own_cancellation,
+        ),
         Rule("HCS103", "late-bound-task", "Clean-up looks a task up again and may find another.", check_late_bound),
-        Rule("HCS104", "time-limit-ignored", "A time limit is put on what does not stop when cancelled.", check_wait_for),
+        Rule(
+            "HCS104", "time-limit-ignored", "A time limit is put on what does not stop when cancelled.", check_wait_for
+        ),
         Rule("HCS201", "dropped-task", "A started task is kept by nobody.", check_dropped),
-        Rule("HCS202", "background-task-fails", "A full-screen application's background task may fail unseen.", check_background),
+        Rule(
+            "HCS202",
+            "background-task-fails",
+            "A full-screen application's background task may fail unseen.",
+            check_background,
+        ),
         Rule("HCS203", "coroutine-used-twice", "A coroutine object is awaited or scheduled twice.", check_twice),
         Rule("HCS204", "eager-coroutine", "A coroutine is made before anybody has accepted it.", check_refused),
         Rule("HCS205", "never-awaited", "A coroutine function is called without await.", check_never_awaited),
         Rule("HCS206", "task-outside-owner", "A task is started outside of the configured owner.", check_owner),
-        Rule("HCS301", "coroutine-as-callback", "A coroutine function is used as a synchronous callback.", check_coroutine_callback),
+        Rule(
+            "HCS301",
+            "coroutine-as-callback",
+            "A coroutine function is used as a synchronous callback.",
+            check_coroutine_callback,
+        ),
         Rule("HCS302", "unguarded-set-result", "A callback completes a future that may be done.", check_set_result),
         Rule("HCS303", "get-event-loop", "get_event_loop in a coroutine or at import.", check_get_event_loop),
-        Rule("HCS304", "lost-exception-handler", "The loop's exception handler is set where it is lost.", check_exception_handler),
-        Rule("HCS305", "executor-call-per-item", "A loop awaits one executor call for each item.", check_executor_per_item),
+        Rule(
+            "HCS304",
+            "lost-exception-handler",
+            "The loop's exception handler is set where it is lost.",
+            check_exception_handler,
+        ),
+        Rule(
+            "HCS305",
+            "executor-call-per-item",
+            "A loop awaits one executor call for each item.",
+            check_executor_per_item,
+        ),
         Rule("HCS306", "blocking-call", "A coroutine calls what is configured as blocking.", check_blocking),
         Rule("HCS401", "error-cycle", "Showing an error can show an error.", check_cycle),
         Rule("HCS402", "exc-info-outside-except", "exc_info=True where no exception is handled.", check_exc_info),
@@ -50,5 +77,5 @@ RULES = {
         Rule("HCS502", "print-on-screen", "Text is printed onto a full-screen application.", check_print),
         Rule("HCS503", "nested-application", "An application is run inside a running one.", check_nested),
     )
-}  # fmt: skip
+}
 """Every rule by its code."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from openhcs.verify import library
 from openhcs.verify.findings import Finding
@@ -25,7 +25,7 @@ _DROPPING_KEYWORDS = ("on_", "handler", "callback")
 
 def check_dropped(program: Program, settings: Settings) -> Iterator[Finding]:
     """A task is started and nobody keeps it: it may be collected while it runs, and its failure is lost."""
-    for call, function in program.each(ast.Call):
+    for call, function in program.calls_of(*_STARTERS):
         if starter := _starts_task(program, call, function):
             how = _dropped(program, call, function)
             if how is not None and not _ruff_sees(program, call, function, starter):
@@ -33,19 +33,24 @@ def check_dropped(program: Program, settings: Settings) -> Iterator[Finding]:
                     "HCS201",
                     call,
                     function,
-                    f"the task of `{starter}` is dropped {how}: it may be collected while it runs, and its failure is lost",
+                    f"the task of `{starter}` is dropped {how}: it may be collected while it runs, and its failure "
+                    "is lost",
                     data={"starter": starter, "form": how},
                 )
-        elif (inner := _fresh_task_from(program, call, function)) is not None:
-            if isinstance(function.module.parents.get(call), ast.Expr):
-                yield program.finding(
-                    "HCS201",
-                    call,
-                    function,
-                    f"`{inner.name}` returns the task it starts, and here it is dropped: it may be collected while it runs",
-                    [program.related(inner.of(ast.Return)[0], inner, "started here")],
-                    {"starter": inner.qualname, "form": "returned"},
-                )
+    for statement, function in program.each(ast.Expr):
+        if not isinstance(statement.value, ast.Call):
+            continue
+        inner = _fresh_task_from(program, statement.value, function)
+        if inner is not None:
+            yield program.finding(
+                "HCS201",
+                statement.value,
+                function,
+                f"`{inner.name}` returns the task it starts, and here it is dropped: it may be collected while it runs",
+                [program.related(inner.of(ast.Return)[0], inner, "started here")],
+                {"starter": inner.qualname, "form": "returned"},
+            )
+    for call, function in program.calls_of(*library.SYNC_CALLBACKS):
         yield from _starter_as_callback(program, call, function)
 
 
@@ -64,13 +69,13 @@ def _dropped(program: Program, call: ast.Call, function: Function) -> str | None
     """In which way the result of a call goes nowhere."""
     parents = function.module.parents
     node: ast.AST = call
-    parent = parents.get(node)
+    parent = parents[node]
     while isinstance(parent, ast.IfExp | ast.BoolOp | ast.NamedExpr) or _is_side_effect_tuple(parent, node):
         if isinstance(parent, ast.NamedExpr):
             return None
         if isinstance(parent, ast.IfExp) and parent.test is node:
             return None
-        node, parent = parent, parents.get(parent)  # type: ignore[assignment]
+        node, parent = parent, parents[parent]
     if isinstance(parent, ast.Expr):
         return "here"
     if isinstance(parent, ast.ListComp | ast.SetComp) and isinstance(parents.get(parent), ast.Expr):
@@ -128,7 +133,7 @@ def _lambda_is_dropped(program: Program, node: ast.Lambda, function: Function) -
 
 def drops_result(program: Program, call: ast.Call, node: ast.expr, keyword: str | None, function: Function) -> bool:
     """Whether `call` takes the function `node` to call it and drop what it returns."""
-    values = program.values(call.func, function) or tuple(map(Ref, program.outside_names(call, function)))
+    values = program.values(call.func, function) or tuple(map(Ref, program.outside_names(call)))
     for value in values:
         if isinstance(value, Ref):
             known = library.SYNC_CALLBACKS.get(value.name)
@@ -144,8 +149,6 @@ def drops_result(program: Program, call: ast.Call, node: ast.expr, keyword: str 
                 return True
         elif (parameter := parameter_for(program, value, call, node)) is not None:
             return parameter in dropped_parameters(program)
-    if isinstance(call.func, ast.Call) and isinstance(call.func.func, ast.Attribute) and call.func.func.attr == "add":
-        return function.module.imports("prompt_toolkit")
     return bool(keyword and keyword.startswith(_DROPPING_KEYWORDS) and not any(isinstance(v, Func) for v in values))
 
 
@@ -175,7 +178,7 @@ def dropped_parameters(program: Program) -> dict[tuple[Function, int], ast.Call]
             if parameter.arg in ("self", "cls"):
                 continue
             uses = _uses_of(parameter.arg, function)
-            call = _only_dropped(uses, function)
+            call = _only_dropped(parameter.arg, uses, function)
             if call is None:
                 call = _dropped_as_attribute(program, uses, function)
             if call is not None:
@@ -211,9 +214,11 @@ def _uses_of(name: str, function: Function) -> list[ast.AST]:
     return found
 
 
-def _only_dropped(uses: list[ast.AST], function: Function) -> ast.Call | None:
+def _only_dropped(name: str, uses: list[ast.AST], function: Function) -> ast.Call | None:
     """The call by which a name is used, if all it serves for is to be called and its results are dropped."""
-    calls = [use for use in uses if isinstance(use, ast.Call) and isinstance(use.func, ast.Name)]
+    calls = [
+        use for use in uses if isinstance(use, ast.Call) and isinstance(use.func, ast.Name) and use.func.id == name
+    ]
     tests = [use for use in uses if isinstance(use, ast.If | ast.Compare | ast.BoolOp | ast.UnaryOp | ast.IfExp)]
     if not calls or len(calls) + len(tests) != len(uses):
         return None
@@ -248,13 +253,11 @@ def _dropped_as_attribute(program: Program, uses: list[ast.AST], function: Funct
 
 
 def _ruff_sees(program: Program, call: ast.Call, function: Function, starter: str) -> bool:
-    """Whether RUF006 reports the same: a statement or an unused name, of `asyncio.` or of a variable that is the loop."""
+    """Whether RUF006 reports the same: a statement or unused name, of `asyncio.` or a variable that is the loop."""
     parent = function.module.parents.get(call)
     if isinstance(parent, ast.Assign):
         name = parent.targets[0].id if isinstance(parent.targets[0], ast.Name) else ""
-        if name == "_" or not starter.startswith("asyncio."):
-            return False
-        return True
+        return name != "_" and starter.startswith("asyncio.")
     if not isinstance(parent, ast.Expr):
         return False
     if starter.startswith("asyncio."):
@@ -283,8 +286,6 @@ def _ruff_sees(program: Program, call: ast.Call, function: Function, starter: st
 
 def _fresh_task_from(program: Program, call: ast.Call, function: Function) -> Function | None:
     """The function that a call calls, if all it does with the task it starts is to return it."""
-    if not isinstance(function.module.parents.get(call), ast.Expr):
-        return None
     found = None
     for value in program.callees(call, function):
         if not isinstance(value, Func):
@@ -303,11 +304,11 @@ def _fresh_task_from(program: Program, call: ast.Call, function: Function) -> Fu
 
 def _starter_as_callback(program: Program, call: ast.Call, function: Function) -> Iterator[Finding]:
     """`loop.call_soon(asyncio.create_task, work())` and its like."""
-    for name in program.outside_names(call, function):
+    for name in program.outside_names(call):
         if name not in library.SYNC_CALLBACKS:
             continue
         index, keyword = library.SYNC_CALLBACKS[name]
-        given = [argument for argument in call.args[index : index + 1]]
+        given = call.args[index : index + 1]
         given += [item.value for item in call.keywords if item.arg == keyword]
         for node in given:
             if name in library.EXECUTORS:
@@ -320,8 +321,8 @@ def _starter_as_callback(program: Program, call: ast.Call, function: Function) -
                     "HCS201",
                     call,
                     function,
-                    f"`{ast.unparse(call.func)}` drops the task that `{ast.unparse(inner)}` starts: it may be collected "
-                    "while it runs, and its failure is lost",
+                    f"`{ast.unparse(call.func)}` drops the task that `{ast.unparse(inner)}` starts: it may be "
+                    "collected while it runs, and its failure is lost",
                     data={"starter": ast.unparse(inner), "form": "callback"},
                 )
         return
@@ -334,16 +335,15 @@ def check_background(program: Program, settings: Settings) -> Iterator[Finding]:
     """A background task of a full-screen application whose failure suspends the screen."""
     from openhcs.verify.rules.terminal import full_screen_modules
 
-    modules = full_screen_modules(program)
+    modules = full_screen_modules(program, with_importers=False)
     if not modules:
         return
-    for call, function in program.each(ast.Call):
-        if function.module.is_test or function.module not in modules:
-            continue
-        if not program.may_call(call, function, _BACKGROUND) or not call.args:
+    handlers = {edge.callee for edge in program.graph.user_handlers}
+    for call, function in program.calls_of(_BACKGROUND):
+        if function.module.is_test or function.module not in modules or not call.args:
             continue
         parent = function.module.parents.get(call)
-        if not isinstance(parent, ast.Expr | ast.Lambda):
+        if not isinstance(parent, ast.Expr | ast.Lambda) or function not in handlers:
             continue
         for coroutine in program.coroutines(call.args[0], function):
             if coroutine.function is not None and not contains_its_failure(program, coroutine.function):
@@ -351,8 +351,8 @@ def check_background(program: Program, settings: Settings) -> Iterator[Finding]:
                     "HCS202",
                     call,
                     function,
-                    f"nobody keeps this task: when `{coroutine.function.name}` fails, prompt_toolkit's handler leaves the "
-                    "full screen and asks for ENTER",
+                    f"nobody keeps this task: when `{coroutine.function.name}` fails, prompt_toolkit's handler leaves "
+                    "the full screen and asks for ENTER",
                     [program.related(coroutine.function.node, coroutine.function, "may fail")],
                     {"coroutine": coroutine.function.qualname},
                 )
@@ -400,7 +400,7 @@ _CALM = frozenset(
 )
 
 
-def _only_logs(calls: list[ast.AST], program: Program, function: Function) -> bool:
+def _only_logs(calls: Sequence[ast.AST], program: Program, function: Function) -> bool:
     return all(
         isinstance(node, ast.Await)
         or (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _CALM)

@@ -26,8 +26,10 @@ _RUN = (f"{library.APPLICATION}.run", f"{library.APPLICATION}.run_async")
 
 def check_focus_after_sleep(program: Program, settings: Settings) -> Iterator[Finding]:
     """The focus is set after a pause that is hoped to be long enough."""
-    for function in program.functions:
-        if not function.module.imports("prompt_toolkit") and not _imports_focuser(function):
+    sleeping = {function for _, function in program.calls_of(*_SLEEP)}
+    sleeping |= {edge.caller for slept in list(sleeping) for edge in program.graph.into.get(slept, ())}
+    for function in sleeping:
+        if not function.module.imports("prompt_toolkit") and "layout.focus" not in function.module.text:
             continue
         sleeps = [node for node in function.of(ast.Await) if _sleeps(program, node, function)]
         for call in function.of(ast.Call):
@@ -41,13 +43,9 @@ def check_focus_after_sleep(program: Program, settings: Settings) -> Iterator[Fi
                 ]
                 if before:
                     yield _after_sleep(program, call, max(before, key=position), function)
-            elif program.outside_names(call, function) & {f"{library.LOOP}.call_later"} and len(call.args) >= 2:
-                if _callback_focuses(program, call.args[1], function):
-                    yield _after_sleep(program, call, call, function)
-
-
-def _imports_focuser(function: Function) -> bool:
-    return "layout.focus(" in function.module.text
+    for call, function in program.calls_of(f"{library.LOOP}.call_later"):
+        if len(call.args) >= 2 and _callback_focuses(program, call.args[1], function):
+            yield _after_sleep(program, call, call, function)
 
 
 def _after_sleep(program: Program, call: ast.Call, sleep: ast.AST, function: Function) -> Finding:
@@ -55,8 +53,8 @@ def _after_sleep(program: Program, call: ast.Call, sleep: ast.AST, function: Fun
         "HCS501",
         call,
         function,
-        "the focus is set after a pause: too early the layout does not know its target, too late the user has moved on. "
-        "Focus when the target is added, or after the render that shows it",
+        "the focus is set after a pause: too early the layout does not know its target, too late the user has moved "
+        "on. Focus when the target is added, or after the render that shows it",
         [program.related(sleep, function, "waits here")] if sleep is not call else (),
         {"call": ast.unparse(call)},
     )
@@ -154,11 +152,11 @@ def _makes_application(program: Program, call: ast.Call, function: Function) -> 
     return False
 
 
-def _with_neighbours(program: Program, modules: set[Module]) -> set[Module]:
+def _with_neighbours(program: Program, modules: set[Module], *, with_importers: bool = True) -> set[Module]:
     """Modules, what they import, directly or not, and who imports them directly."""
     names = {module.name: module for module in program.modules}
     found = set(modules)
-    for module in program.modules:
+    for module in program.modules if with_importers else ():
         if not module.is_test and any(name in names and names[name] in modules for name in _imported(module, names)):
             found.add(module)
     waiting = list(found)
@@ -182,13 +180,13 @@ def _imported(module: Module, names: dict[str, Module]) -> set[str]:
     return found
 
 
-def full_screen_modules(program: Program) -> set[Module]:
-    """The modules of full-screen applications: that make them, that import those, and all that they import."""
-    known: set[Module] | None = program.notes.get("full-screen modules")
-    if known is None:
+def full_screen_modules(program: Program, *, with_importers: bool = True) -> set[Module]:
+    """The modules of full-screen applications: that make them, all that they import, and who imports those."""
+    known: dict[bool, set[Module]] = program.notes.setdefault("full-screen modules", {})
+    if with_importers not in known:
         modules = _applications(program, full_screen=True)
-        known = program.notes["full-screen modules"] = _with_neighbours(program, modules) if modules else set()
-    return known
+        known[with_importers] = _with_neighbours(program, modules, with_importers=with_importers) if modules else set()
+    return known[with_importers]
 
 
 _WHILE_RUNNING = frozenset(EdgeKind) - {EdgeKind.TERMINAL}
@@ -198,8 +196,8 @@ def _run_while_shown(program: Program, modules: set[Module], *, with_tasks: bool
     """The functions that run while an application of these modules does, with the edge that leads there."""
     roots = [edge.callee for edge in program.graph.user_handlers if edge.callee.module in modules]
     if with_tasks:
-        for call, function in program.each(ast.Call):
-            if function.module in modules and program.may_call(call, function, *_RUN):
+        for call, function in program.calls_of(*_RUN):
+            if function.module in modules:
                 roots += [
                     edge.callee
                     for edge in program.graph.out.get(function, ())
