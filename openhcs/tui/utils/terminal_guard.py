@@ -137,7 +137,7 @@ class TerminalGuard:
 
 
 def _bear_full_wakeup_pipe() -> None:
-    """Have a signal that finds the loop's pipe full say nothing on stderr, which is the screen: the loop wakes anyhow."""
+    """Have a signal that finds the loop's pipe full not write on stderr, which is the screen: the loop wakes anyway."""
     pipe = signal.set_wakeup_fd(-1)
     if pipe != -1:
         signal.set_wakeup_fd(pipe, warn_on_full_buffer=False)
