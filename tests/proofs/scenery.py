@@ -119,7 +119,9 @@ async def ended(*tasks: asyncio.Future[Any]) -> None:
         await asyncio.wait(tasks)
 
 
-def coming(world: World, name: str, callback: Callable[[], object], *, thread: bool = False) -> asyncio.Future[None]:
+def coming(
+    world: World, name: str, callback: Callable[[], object], *, thread: bool = False, within: float | None = None
+) -> asyncio.Future[None]:
     """An event that may come at any moment; the result is done once it has come."""
     come: asyncio.Future[None] = world.loop.create_future()
 
@@ -129,7 +131,7 @@ def coming(world: World, name: str, callback: Callable[[], object], *, thread: b
         finally:
             world.loop.call_soon_threadsafe(come.set_result, None)
 
-    world.event(name, happen, thread=thread)
+    world.event(name, happen, thread=thread, within=within)
     return come
 
 
@@ -183,12 +185,14 @@ class Host:
         self._shown = 0
         self.open: list[ErrorDialog] = []
         self.contexts: list[str] = []
+        self.failures = 0
         world.invariant(lambda: len(self.open) <= 1, name="at most one error dialog is open")
         world.final(lambda: not self.open, name="every dialog is closed")
 
     async def show_dialog(self, dialog: ErrorDialog, result: asyncio.Future[Any]) -> None:
         fault = self._world.fault(*self._faults)
         if fault == "show_dialog raises":
+            self.failures += 1
             raise DisplayFault(fault)
         self._shown += 1
         name = f"dialog {self._shown}"
@@ -204,6 +208,7 @@ class Host:
         try:
             if fault == "a frame fails":
                 await asyncio.sleep(0)
+                self.failures += 1
                 result.set_exception(DisplayFault(fault))
             elif fault == "the host ends without an answer":
                 await asyncio.sleep(0)

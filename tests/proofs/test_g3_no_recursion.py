@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 
-from openhcs.testing.explore import World
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.layout.containers import FloatContainer, Window
+from prompt_toolkit.layout.controls import FormattedTextControl
+
+from openhcs.testing.explore import World, explore
+from openhcs.testing.explore.headless import headless, run_headless
+from openhcs.tui.utils import application, focus_manager
+from openhcs.tui.utils.application import GuardedApplication, GuardedLayout
+from openhcs.tui.utils.dialog_host import FloatDialogHost
+from openhcs.tui.utils.error_boundary import ErrorBoundary
+from openhcs.tui.utils.error_dialog import ErrorDialog
+from openhcs.tui.utils.focus_manager import FocusManager
 from tests.proofs.scenery import Boom, DisplayFault, ErrorDesk, Host, coming, ended, raised, swallowed, theorem
 
 
@@ -97,3 +110,73 @@ async def test_an_error_while_one_is_shown_joins_its_dialog(world: World) -> Non
         await ended(*desk.tasks.tasks())
     assert sorted(host.contexts) == ["Error in first", "Error in key", "Error in thread"]
     assert desk.journal.ledger.shown == 3
+
+
+@explore(faults=1, rush=1)
+async def test_a_frame_that_fails_costs_its_part_of_the_screen_and_no_more(world: World) -> None:
+    """In prompt_toolkit's real Application, painted: a pane or the dialog of an error fails on any frame, while a key
+    whose handler fails and a letter behind it come at any moment: each error is entered once, no dialog opens about a
+    dialog, the letter is handled, and the application goes on until it is told to end."""
+    made: list[str] = []
+    typed: list[str] = []
+    world.virtual_clock(application)
+
+    def may_fail(what: str) -> None:
+        if world.fault(what):
+            made.append(what)
+            raise DisplayFault(what)
+
+    keys = KeyBindings()
+
+    @keys.add("f1")
+    def _fail(event: KeyPressEvent) -> None:
+        made.append("key")
+        raise Boom("key")
+
+    @keys.add("x")
+    def _type(event: KeyPressEvent) -> None:
+        typed.append("x")
+
+    def draw_pane() -> str:
+        may_fail("drawing the pane")
+        return "pane"
+
+    draw_title = ErrorDialog._title
+
+    def draw_dialog(dialog: ErrorDialog) -> StyleAndTextTuples:
+        may_fail("drawing the dialog")
+        return draw_title(dialog)
+
+    world.patch(ErrorDialog, "_title", draw_dialog)
+    with headless(world) as keyboard:
+        root = FloatContainer(Window(), floats=[])
+        host = FloatDialogHost(root)
+        desk = ErrorDesk(world, host)
+        report = desk.handler.handle_error_sync
+        pane = ErrorBoundary(
+            lambda: Window(FormattedTextControl(draw_pane, focusable=True)), "pane", report, clock=world.time
+        )
+        root.content = pane
+        app = GuardedApplication(
+            GuardedLayout(root), on_error=report, close_dialog=host.close_newest, key_bindings=keys, full_screen=True
+        )
+        world.patch(focus_manager, "_global_focus_manager", FocusManager(app))
+        world.invariant(lambda: host.depth <= 1, name="at most one dialog is open")
+        running = world.loop.create_task(run_headless(app), name="application")
+        while not keyboard.attached or not app.render_counter:
+            await asyncio.sleep(0)
+        await ended(coming(world, "F1 x", lambda: keyboard.press("f1", "x")))
+        await world.idle()
+        for _ in range(4):
+            keyboard.press("escape")
+            await world.idle()
+        assert host.depth == 0
+        assert not running.done(), "the application has ended"
+        app.exit()
+        await running
+        await desk.tasks.shutdown(1.0)
+    assert typed == ["x"]
+    entered = [entry.message for entry in desk.journal.entries()]
+    assert sorted(entered) == sorted(made)
+    assert (pane.failure is not None) == ("drawing the pane" in made)
+    assert desk.handler._circuit_breaker_active == ("drawing the dialog" in made)
