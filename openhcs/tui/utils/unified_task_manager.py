@@ -30,6 +30,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapp
 from time import monotonic
 from typing import Any, NoReturn, TypeVar, cast
 
+from openhcs.tui.utils.forking import in_forked_child, lock_free_in_child
 from openhcs.tui.utils.owned_coroutine import OwnedCoroutine, Parcel, close_coroutine, is_under_way
 from openhcs.tui.utils.safe_log import log_safely
 from openhcs.tui.utils.safe_text import visible
@@ -546,7 +547,7 @@ def _nothing() -> None:
 
 _global_task_manager: UnifiedTaskManager | None = None
 # Re-entrant: a finaliser or a signal handler may ask while this thread is in here.
-_global_lock = threading.RLock()
+_global_lock = lock_free_in_child()
 
 
 def get_task_manager() -> UnifiedTaskManager:
@@ -555,10 +556,11 @@ def get_task_manager() -> UnifiedTaskManager:
     with _global_lock:
         manager = _global_task_manager
         if manager is None or (manager._loop is not None and manager._loop.is_closed()):
-            handler = manager._error_handler if manager is not None else None
-            manager = UnifiedTaskManager()
-            manager.set_error_handler(handler)
+            old, manager = manager, UnifiedTaskManager()
             _global_task_manager = manager
+            if old is not None:
+                manager.set_error_handler(old._error_handler)
+                abandon(old._born_s, old._unclaimed.tasks, old.report)
         manager._use_running_loop()
         return manager
 
@@ -570,6 +572,19 @@ def initialize_task_manager(manager: UnifiedTaskManager | None = None) -> Unifie
         _global_task_manager = manager if manager is not None else UnifiedTaskManager()
         _global_task_manager._use_running_loop()
         return _global_task_manager
+
+
+def _leave_to_parent() -> None:
+    """In a forked child: the manager and its loop are the parent's, and what their tasks hold is kept, not ended."""
+    global _global_task_manager, _of_the_parent
+    _of_the_parent, _global_task_manager = _global_task_manager, None
+    if _of_the_parent is not None:
+        _global_task_manager = UnifiedTaskManager()
+        _global_task_manager.set_error_handler(_of_the_parent._error_handler)
+
+
+_of_the_parent: UnifiedTaskManager | None = None
+in_forked_child(_leave_to_parent)
 
 
 async def shutdown_task_manager(timeout: float = 5.0) -> tuple[TaskSnapshot, ...]:
