@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import ngio
 import numpy as np
+import numpy.typing as npt
 import pytest
 import tifffile
 from ngio import ImageInWellPath
 
+from examples.snapshot_format import Snapshot
 from openhcs.core.demo_plate import make_demo_plate
 from openhcs.core.formats import format_named
 from openhcs.core.formats.plate_format import PlateFormat
-from openhcs.core.model import Channel, PlaneKey, PlateIndex
-from openhcs.errors import PlaneError, PlateError
+from openhcs.core.model import PlateIndex
+from openhcs.errors import PlaneError
 from openhcs.testing.format_kit import FormatKit
 
 
@@ -106,52 +107,27 @@ def _array(plane: Path) -> Path:
     return Path(str(plane).partition("[")[0])
 
 
-class Snapshot:
-    """A format as simple as can be: files `A01.npy` beside a file `snapshot.txt`."""
+class TestSnapshot(FormatKit):
+    """The format of the guide."""
 
-    name = "Snapshot"
-    looked_for = "snapshot.txt"
-
-    def recognises(self, folder: Path) -> bool:
-        return (folder / "snapshot.txt").is_file()
-
-    def index(self, folder: Path) -> PlateIndex:
-        if not self.recognises(folder):
-            raise PlateError(f"no snapshot: {folder}; expected snapshot.txt. Choose another folder.")
-        planes = {PlaneKey(path.stem, 1, 1, 1, 1): path.name for path in sorted(folder.glob("*.npy"))}
-        return PlateIndex(str(folder.absolute()), folder.name, self.name, 8, 12, (Channel(1, "light"),), planes, 1.0)
-
-    def read_plane(self, path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.generic]]:
-        try:
-            pixels: np.ndarray[tuple[int, ...], np.dtype[np.generic]] = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise PlaneError(f"image cannot be read: {path}; expected a whole file. Copy it again.") from error
-        return pixels
-
-    def stage_positions(self, index: PlateIndex) -> Mapping[tuple[str, int], tuple[float, float]]:
-        return {}
-
-
-class SnapshotKit(FormatKit):
-    """The kit as the tests below call it, test by test."""
-
-    plate_format: PlateFormat = Snapshot()  # type: ignore[misc]
+    plate_format = Snapshot()
 
     def make_plate(self, folder: Path) -> None:
         folder.mkdir()
-        (folder / "snapshot.txt").touch()
+        (folder / "snapshot.txt").write_text("A01 A02")
         for number, well in enumerate(("A01", "A02")):
             np.save(folder / f"{well}.npy", np.full((4, 5), number, "uint8"))
 
 
 @pytest.fixture
 def plate(tmp_path: Path) -> Path:
-    SnapshotKit().make_plate(tmp_path / "plate")
+    TestSnapshot().make_plate(tmp_path / "plate")
     return tmp_path / "plate"
 
 
-def kit(plate_format: PlateFormat) -> SnapshotKit:
-    made = SnapshotKit()
+def kit(plate_format: PlateFormat) -> FormatKit:
+    """The kit of the snapshot's plate, for another format."""
+    made = TestSnapshot()
     made.plate_format = plate_format  # type: ignore[misc]
     return made
 
@@ -195,7 +171,7 @@ def test_zeros_in_place_of_a_damaged_plane_are_caught(plate: Path) -> None:
     """A format that gives zeros for what it cannot read fails the kit."""
 
     class Pads(Snapshot):
-        def read_plane(self, path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.generic]]:
+        def read_plane(self, path: Path) -> npt.NDArray[np.generic]:
             try:
                 return super().read_plane(path)
             except PlaneError:
@@ -205,12 +181,15 @@ def test_zeros_in_place_of_a_damaged_plane_are_caught(plate: Path) -> None:
         kit(Pads()).test_damaged_planes_are_named(plate)
 
 
-def test_silence_about_a_missing_plane_is_caught(tmp_path: Path) -> None:
+def test_silence_about_a_missing_plane_is_caught(plate: Path) -> None:
     """A plane that vanishes without a discrepancy fails the kit."""
-    made = SnapshotKit()
-    made.make_plate(tmp_path / "plate")
+
+    class Silent(Snapshot):
+        def index(self, folder: Path) -> PlateIndex:
+            return replace(super().index(folder), discrepancies=())
+
     with pytest.raises(AssertionError, match="nothing is told about the missing plane"):
-        made.test_a_missing_plane_is_told_for_its_well(tmp_path / "plate")
+        kit(Silent()).test_a_missing_plane_is_told_for_its_well(plate)
 
 
 def test_unsorted_planes_are_caught(plate: Path) -> None:

@@ -27,6 +27,12 @@ _FROM_ASYNCIO = {
 }
 
 
+_FOUND_LATE = frozenset(
+    {Kind.NEVER_RETRIEVED, Kind.DESTROYED_PENDING, Kind.NEVER_AWAITED, Kind.RUNTIME_WARNING, Kind.UNRAISABLE}
+)
+"""What is noticed when an object is collected: when that is differs between versions of Python."""
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """A property the scenario asks for; it holds unless it returns False or raises."""
@@ -56,6 +62,8 @@ class Oracles:
 
     def __init__(self) -> None:
         self.violations: list[Violation] = []
+        """What ends the run."""
+        self._late: list[Violation] = []
         self.tasks: list[asyncio.Task[Any]] = []
         self.every_step: list[Condition] = []
         self.when_idle: list[Condition] = []
@@ -73,8 +81,13 @@ class Oracles:
             return False
         if any(violation.kind is kind and part in violation.sentence for kind, part in self._allowed):
             return False
-        self.violations.append(violation)
+        (self._late if violation.kind in _FOUND_LATE else self.violations).append(violation)
         return True
+
+    @property
+    def all_violations(self) -> tuple[Violation, ...]:
+        """Those that ended the run, then those that were noticed as objects were collected."""
+        return (*self.violations, *sorted(self._late, key=lambda violation: violation.label))
 
     # -- tasks ---------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ its moments would not be the same twice.
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import gc
 import random
@@ -77,7 +78,9 @@ class Room:
             world.restore()
             turns, time, pruned = loop.turn, loop.time(), loop.pruned
             oracles = loop.oracles
-            settled = not oracles.violations and schedule.broken is None and loop.has_ended
+            settled = (
+                schedule.broken is None and loop.has_ended and not (oracles.violations and asyncio.all_tasks(loop))
+            )
             if not settled:
                 loop.abandon()
             oracles.clear()
@@ -86,7 +89,7 @@ class Room:
             del loop, world
             self._collect(oracles, settled)
         spent = schedule.bounds.spent(schedule.purse)
-        return Run(schedule.finish(), tuple(oracles.violations), time, turns, spent, pruned)
+        return Run(schedule.finish(), oracles.all_violations, time, turns, spent, pruned)
 
     def _play(self, loop: ExploringLoop, world: World) -> None:
         loop.main = loop.create_task(self._scenario(world), name="main")
