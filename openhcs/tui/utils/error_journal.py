@@ -40,6 +40,7 @@ from openhcs.tui.utils.error_runs import (
     fingerprint,
     traceback_of,
 )
+from openhcs.tui.utils.forking import lock_free_in_child
 from openhcs.tui.utils.safe_text import describe, format_exception
 from openhcs.tui.utils.stack_room import require_room
 
@@ -91,7 +92,7 @@ class ErrorJournal:
         self._wall_clock = wall_clock
         # Re-entrant: a finaliser or a signal handler may report while this thread is in here. So under the lock too a
         # table may change between two steps, and is only ever walked through a copy.
-        self._lock = threading.RLock()
+        self._lock = lock_free_in_child()
         self._untold: deque[Callable[[], None]] = deque()
         self._next_id = 1
         self._received = self._shown = self._coalesced = self._logged_only = self._dropped = 0

@@ -19,7 +19,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -34,6 +33,7 @@ from openhcs.tui.utils.error_pages import ErrorPage, ErrorPages
 from openhcs.tui.utils.error_showing import WAITING_LIMIT, ErrorDrain, OpenErrorDialog
 from openhcs.tui.utils.error_stderr import ErrorsOnStderr
 from openhcs.tui.utils.faults import ENDINGS, as_error
+from openhcs.tui.utils.forking import in_forked_child, lock_free_in_child
 from openhcs.tui.utils.safe_log import log_safely
 from openhcs.tui.utils.safe_text import as_text, visible
 from openhcs.tui.utils.stack_room import call_on_new_stack, require_room
@@ -181,6 +181,8 @@ class SafeErrorHandler:
         """Write to stderr what could be shown nowhere; for the moment after the screen has been given back."""
         while self._waiting:
             self._stderr.tell_later(self._waiting.popleft()[0])
+        for unshown in self._open.unshown() if self._open is not None else ():
+            self._stderr.tell_later(unshown)
         self._stderr.tell_untold()
         self.journal.note_repeats()
 
@@ -350,6 +352,8 @@ class SafeErrorHandler:
             self._degrade(entry)
             return
         self._waiting.append((entry, host))
+        # The program may end before the loop gets to it.
+        self._stderr.ask_for_exit()
         if self._drain is None or self._drain() is None:
             self._start_drain()
 
@@ -418,7 +422,7 @@ def _is_being_cancelled() -> bool:
 
 _global_error_handler: SafeErrorHandler | None = None
 # Re-entrant: a finaliser or a signal handler may ask while this thread is in here.
-_global_lock = threading.RLock()
+_global_lock = lock_free_in_child()
 
 
 def get_error_handler() -> SafeErrorHandler:
@@ -437,6 +441,16 @@ def initialize_error_handler(handler: SafeErrorHandler | None = None) -> SafeErr
     global _global_error_handler
     _global_error_handler = handler if handler is not None else SafeErrorHandler()
     return _global_error_handler
+
+
+def _leave_to_parent() -> None:
+    """In a forked child: the dialog that is up and the journal's file are the parent's."""
+    global _global_error_handler, _of_the_parent
+    _of_the_parent, _global_error_handler = _global_error_handler, None
+
+
+_of_the_parent: SafeErrorHandler | None = None
+in_forked_child(_leave_to_parent)
 
 
 def safe_show_error(
