@@ -178,6 +178,8 @@ class _Reader:
             nonlocal leaves, block, leaf, texts, within_images
             if tag in leaves:
                 leaf = tag
+                # Only here: the space between the tags would be most of the calls.
+                parser.CharacterDataHandler = data
                 if attributes and (unit := attributes.get("Unit")) is not None:
                     self.units[tag[cut:]] = unit
             elif tag in wanted:
@@ -192,7 +194,7 @@ class _Reader:
                 self.wells.add(name)
 
         def data(text: str) -> None:
-            if leaf and len(known := texts.get(leaf[cut:], "")) < _LONGEST_TEXT:
+            if len(known := texts.get(leaf[cut:], "")) < _LONGEST_TEXT:
                 texts[leaf[cut:]] = known + text[:_LONGEST_TEXT]
 
         def end(tag: str) -> None:
@@ -200,6 +202,7 @@ class _Reader:
             if leaf:
                 if tag == leaf:
                     leaf = ""
+                    parser.CharacterDataHandler = None
             elif block and tag == block:
                 if tag == image:
                     self._add_image(texts)
@@ -212,7 +215,6 @@ class _Reader:
                 within_images = False
 
         parser.StartElementHandler = start
-        parser.CharacterDataHandler = data
         parser.EndElementHandler = end
 
     def _add_image(self, texts: dict[str, str]) -> None:

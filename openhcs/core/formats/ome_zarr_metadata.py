@@ -7,6 +7,7 @@ needs nothing else of them. What is not used is not checked. Specification: http
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -229,7 +230,9 @@ def _read_first(folder: Path, names: tuple[str, ...], what: str) -> tuple[Path, 
         path = folder / name
         try:
             with path.open("rb") as file:
-                text = file.read(_LARGEST_FILE_BYTES + 1)
+                # Asked first, since `read` with a limit makes room for the whole limit.
+                size = os.fstat(file.fileno()).st_size
+                text = file.read() if size <= _LARGEST_FILE_BYTES else b""
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
@@ -237,8 +240,11 @@ def _read_first(folder: Path, names: tuple[str, ...], what: str) -> tuple[Path, 
                 f"metadata cannot be read: {path}; expected a file you may read, got {error.strerror}. "
                 "Check its permissions and the disk it is on."
             ) from error
-        if len(text) > _LARGEST_FILE_BYTES:
-            raise PlateError(f"metadata too large: {path}; expected at most {_LARGEST_FILE_BYTES >> 20} MiB of JSON.")
+        if size > _LARGEST_FILE_BYTES:
+            raise PlateError(
+                f"metadata too large: {path}, {size} bytes; expected at most {_LARGEST_FILE_BYTES >> 20} MiB of JSON. "
+                "Check what wrote it."
+            )
         return path, text
     raise PlateError(f"metadata missing: {folder}; expected {what} with {' or '.join(names)}. Copy the plate again.")
 

@@ -221,7 +221,8 @@ class _PlateFiles:
     def __init__(self, root: Path, place: Path) -> None:
         self._root = root
         self._place = place
-        self._listings: dict[str, Listing | None] = {}
+        self._before = f"{place.relative_to(root).as_posix()}/" if place != root else ""
+        self._listings: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
 
     def find(self, url: str) -> str | None:
         """The path, relative to the plate's folder, of the file at `url`, relative to the index; None if it is absent.
@@ -229,27 +230,28 @@ class _PlateFiles:
         Raises:
             LeadsOutError: `url` is no path within the plate, or leads out of it by a link.
         """
-        folder, _, name = plain_path(url).rpartition("/")
-        listing = self._list(folder)
-        if listing is None or name not in listing.files:
+        path = plain_path(url)
+        folder, _, name = path.rpartition("/")
+        files, links = self._list(folder)
+        if name not in files:
             return None
-        path = self._place / folder / name
-        if name in listing.links:
-            check_inside(path, self._root, self._place)
-        return path.relative_to(self._root).as_posix()
+        if name in links:
+            check_inside(self._place / path, self._root, self._place)
+        return self._before + path
 
     def images_here(self) -> Sequence[str]:
         """The names of the TIFF files beside the index."""
-        listing = self._list("")
-        return [name for name in listing.files if name.lower().endswith(_TIFF)] if listing else []
+        return sorted(name for name in self._list("")[0] if name.lower().endswith(_TIFF))
 
-    def _list(self, folder: str) -> Listing | None:
+    def _list(self, folder: str) -> tuple[frozenset[str], frozenset[str]]:
+        """The files in a folder, and which names in it are links."""
         if folder not in self._listings:
             check_inside(self._place / folder, self._root, self._place)
             try:
-                self._listings[folder] = list_folder(self._place / folder)
+                listing = list_folder(self._place / folder)
             except PlateError:
-                self._listings[folder] = None
+                listing = Listing(folder, (), ())
+            self._listings[folder] = frozenset(listing.files), listing.links
         return self._listings[folder]
 
 
