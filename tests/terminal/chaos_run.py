@@ -338,6 +338,8 @@ class Life:
         return None
 
     def _stop(self, action: Stop) -> None:
+        # A shell takes what was typed for itself. Were that the end of a paste, the application would wait for it.
+        self.ping()
         stops = self.terminal.stops
 
         def is_stopped() -> bool:

@@ -8,7 +8,7 @@ from tests.terminal.chaos_run import ENDINGS, Figures, play, report
 
 pytestmark = pytest.mark.terminal
 
-ACTIONS = 80
+ACTIONS = 50
 
 
 @pytest.mark.parametrize(
