@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import sys
 
@@ -163,8 +162,7 @@ async def test_a_frame_that_fails_costs_its_part_of_the_screen_and_no_more(world
         world.patch(focus_manager, "_global_focus_manager", FocusManager(app))
         world.invariant(lambda: host.depth <= 1, name="at most one dialog is open")
         running = world.loop.create_task(run_headless(app), name="application")
-        while not keyboard.attached or not app.render_counter:
-            await asyncio.sleep(0)
+        await world.idle()
         await ended(coming(world, "F1 x", lambda: keyboard.press("f1", "x")))
         await world.idle()
         for _ in range(4):

@@ -179,8 +179,7 @@ async def test_keys_typed_ahead_go_to_the_dialog_that_the_first_opens(world: Wor
         world.patch(focus_manager, "_global_focus_manager", focus)
         host = FloatDialogHost(root, focus)
         running = world.loop.create_task(run_headless(app), name="application")
-        while not keyboard.attached or not app.render_counter:
-            await asyncio.sleep(0)
+        await world.idle()
         first = coming(world, "F1 x", lambda: keyboard.press("f1", "x"))
         await ended(first)
         second = coming(world, "F2 x", lambda: keyboard.press("f2", "x"))
