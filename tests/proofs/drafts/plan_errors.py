@@ -1,6 +1,6 @@
 """The error handler as the plan drafted it, retyped: not shipped, and wrong in the ways that test_drafts.py names."""
 
-# ruff: noqa: G004, SIM105, T201 - as drafted
+# ruff: noqa: G004, G201, SIM105, T201 - as drafted
 
 from __future__ import annotations
 
