@@ -17,7 +17,7 @@ from pathlib import Path
 
 from openhcs.core.formats.discrepancies import name_some
 from openhcs.core.formats.imagexpress import ImageXpress
-from openhcs.core.formats.listing import Listing, list_folder
+from openhcs.core.formats.listing import Listing, holds_file, list_folder
 from openhcs.core.formats.ome_zarr import OmeZarr
 from openhcs.core.formats.opera_phenix import OperaPhenix, is_phenix_image
 from openhcs.core.formats.plate_format import PlateFormat
@@ -135,7 +135,7 @@ def _name_stranger(folder: Path, listing: Listing) -> str:
         except PlateError:
             continue
     names = {name.lower() for files in within for name in files}
-    if any((folder / name).is_file() for name in (".zattrs", "zarr.json")):
+    if any(holds_file(folder, name) for name in (".zattrs", "zarr.json")):
         return "OME-Zarr data without the metadata of a plate, perhaps a single image"
     if any(name.endswith(".jdce") for name in names):
         return "ImageXpress HCS.ai plate (.jdce), which cannot be read yet"

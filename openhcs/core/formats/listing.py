@@ -13,7 +13,7 @@ from pathlib import Path
 
 from openhcs.errors import PlateError
 
-__all__ = ["Listing", "list_folder", "walk_folder"]
+__all__ = ["Listing", "holds_file", "list_folder", "walk_folder"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,11 @@ def list_folder(folder: Path, path: str = "") -> Listing:
             "Check its permissions and the disk it is on."
         ) from error
     return Listing(path, tuple(sorted(files)), tuple(sorted(folders)), frozenset(links))
+
+
+def holds_file(folder: Path, name: str) -> bool:
+    """Whether there is a file of that name, hidden ones too; not in a folder that may not be looked into."""
+    return os.path.isfile(folder / name)  # noqa: PTH113 - the method of a path raises for such a folder
 
 
 def walk_folder(

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from openhcs.core.formats.discrepancies import compare_wells, name_some
 from openhcs.core.formats.inside import LeadsOutError, check_inside, plain_path
-from openhcs.core.formats.listing import list_folder
+from openhcs.core.formats.listing import holds_file, list_folder
 from openhcs.core.formats.ome_zarr_metadata import (
     ImageMetadata,
     PlateMetadata,
@@ -83,9 +83,10 @@ class OmeZarr:
         found = _Gathering(root, is_own_plate(root))
         found.add_wells(metadata)
         if not found.planes:
+            reason = str(found.remarks[0]).rstrip(".") if found.remarks else "no wells"
             raise PlateError(
-                f"no images in: {root}; expected an OME-Zarr plate with images, got "
-                f"{'; '.join(map(str, found.remarks[:2])) or 'no wells'}. Copy the plate again, or finish its run."
+                f"no images in: {root}; expected an OME-Zarr plate with images, got {reason}. "
+                "Copy the plate again, or finish its run."
             )
         found.remarks += differing_pixel_sizes("sites", found.pixel_sizes_um)
         found.remarks += compare_wells(found.planes)
@@ -126,7 +127,7 @@ def _plates(top: Path) -> list[Path]:
 
 
 def _is_plate(folder: Path) -> bool:
-    if not any((folder / name).is_file() for name in _GROUP_FILES):
+    if not any(holds_file(folder, name) for name in _GROUP_FILES):
         return False
     try:
         read_plate(folder)

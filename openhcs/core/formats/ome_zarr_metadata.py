@@ -13,6 +13,7 @@ from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from openhcs.core.formats.listing import holds_file
 from openhcs.errors import PlateError
 
 __all__ = [
@@ -199,8 +200,9 @@ def read_image(folder: Path) -> ImageMetadata:
 
 def read_label_names(image: Path) -> list[str]:
     """The names of the label images of the image in `image`; none if there is no such group."""
-    labels = image / "labels"
-    return _read_attributes(labels, _LabelsAttributes, "OME-Zarr labels").labels if labels.is_dir() else []
+    if not any(holds_file(image / "labels", name) for name in ("zarr.json", ".zattrs")):
+        return []
+    return _read_attributes(image / "labels", _LabelsAttributes, "OME-Zarr labels").labels
 
 
 def read_array(folder: Path) -> ArrayMetadata:

@@ -142,7 +142,7 @@ def _measurements(top: Path) -> Iterator[Path]:
             return
     for name in listing.folders:
         images = top / name / "Images"
-        if images.is_dir() and _index_files_at(images):
+        if _index_files_at(images):
             yield images
 
 

@@ -78,10 +78,11 @@ def test_plates_of_other_makes_are_refused_by_name(tmp_path: Path, file: str, ma
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read anything")
-def test_a_folder_within_that_may_not_be_read_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["TimePoint_1", "Images", "plate.zarr"])
+def test_a_folder_within_that_may_not_be_read_is_named(tmp_path: Path, name: str) -> None:
     """Where the images may be in a folder without permission, the message says so."""
-    (tmp_path / "TimePoint_1").mkdir(mode=0)
-    with pytest.raises(PlateError, match="Not readable: TimePoint_1; check the permissions"):
+    (tmp_path / name).mkdir(mode=0)
+    with pytest.raises(PlateError, match=f"Not readable: {name}; check the permissions"):
         detect_format(tmp_path)
 
 
