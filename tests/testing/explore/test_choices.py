@@ -105,6 +105,22 @@ def test_an_event_waits_for_an_idle_loop_unless_rush_pays() -> None:
     assert outcomes(scenario, Bounds(rush=1), seen) == {"busy 1", "busy 2", "idle"}
 
 
+def test_a_loop_with_a_timer_that_is_due_is_busy() -> None:
+    """`call_later(0)` is due in the next iteration: an event that comes before it has not waited for an idle loop."""
+    seen: list[str] = []
+
+    async def scenario(world: World) -> None:
+        order: list[str] = []
+        future = world.loop.create_future()
+        world.event("key", lambda: order.append("key"))
+        world.loop.call_later(0, lambda: (order.append("timer"), future.set_result(None)))  # type: ignore[func-returns-value]
+        await future
+        seen.append(" ".join(order))
+
+    assert outcomes(scenario, Bounds(), seen) == {"timer"}
+    assert outcomes(scenario, Bounds(rush=1), seen) == {"timer", "key timer"}
+
+
 def test_two_events_at_a_busy_loop_cost_two() -> None:
     """Rush is spent for each event; without a limit any number may come at any time."""
     seen: list[str] = []

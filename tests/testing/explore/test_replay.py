@@ -170,6 +170,20 @@ def test_the_same_scenario_has_the_same_tree() -> None:
     assert first == tree()
 
 
+def test_random_numbers_are_the_same_in_every_run() -> None:
+    """A program that throws dice has one tree, and another run's dice do not matter."""
+    thrown: list[float] = []
+
+    async def scenario(world: World) -> None:
+        thrown.append(random.random())
+        world.choose("abc")
+        random.random()
+
+    assert explore(scenario, Bounds()).proved
+    assert len(thrown) == 3
+    assert len(set(thrown)) == 1
+
+
 def test_cheap_schedules_come_first() -> None:
     """A schedule that spends one comes before any that spends two, so the first counter-example spends least."""
     with room(swallows) as runs:
@@ -246,6 +260,27 @@ def test_pruning_is_unsound_where_state_is_not_watched() -> None:
     assert found(watched=False, prune=False) is Outcome.VIOLATED
     assert found(watched=True, prune=True) is Outcome.VIOLATED
     assert found(watched=False, prune=True) is Outcome.CUT
+
+
+def test_pruning_sees_what_functions_share() -> None:
+    """A variable that an event changes by `nonlocal` is state, though no frame but the scenario's holds it."""
+
+    async def scenario(world: World) -> None:
+        order = ""
+        both = asyncio.Barrier(3)
+
+        def arrive(name: str) -> None:
+            nonlocal order
+            order = order + name if order == "a" else name
+            world.loop.create_task(both.wait(), name="arrival")
+
+        for name in "ab":
+            world.event(name, partial(arrive, name))
+        await both.wait()
+        await asyncio.sleep(1)
+        assert order == "ab"
+
+    assert explore(scenario, Bounds(), prune=True).outcome is Outcome.VIOLATED
 
 
 def _arrive(register: Any, name: str, both: asyncio.Barrier) -> None:
