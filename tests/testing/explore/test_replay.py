@@ -276,6 +276,7 @@ def test_pruning_sees_what_functions_share() -> None:
 
         for name in "ab":
             world.event(name, partial(arrive, name))
+        del arrive
         await both.wait()
         await asyncio.sleep(1)
         assert order == "ab"
