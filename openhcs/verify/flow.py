@@ -14,9 +14,24 @@ from openhcs.verify.program import Program
 from openhcs.verify.values import Cls, Container, Func, Ref, Values
 
 __all__ = [
-    "always_leaves", "aliases", "catches", "caught_at", "comes_after", "is_inside", "loops_around", "mentions",
-    "nested", "path_of", "paths_in", "position", "reraises", "swallowing_with", "walk",
-]  # fmt: skip
+    "aliases",
+    "always_leaves",
+    "catches",
+    "caught_at",
+    "children",
+    "comes_after",
+    "is_inside",
+    "loops_around",
+    "mentions",
+    "nested",
+    "path_of",
+    "paths_in",
+    "position",
+    "reraises",
+    "swallowing_with",
+    "walk",
+    "walk_all",
+]
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 

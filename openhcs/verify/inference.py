@@ -23,6 +23,11 @@ __all__ = ["Decorated", "Inference"]
 _DEEPEST = 60
 """How many questions may hang on one another."""
 
+_FARTHEST = 3
+"""From how many callers up a value may come."""
+_CALLERS = 12
+"""How many callers of a function are asked what they pass."""
+
 _BUILTINS = frozenset(dir(builtins))
 
 _FRAMEWORKS = frozenset({"asyncio", "prompt_toolkit", "contextlib", "functools", "typing", "concurrent", "threading"})
@@ -57,6 +62,7 @@ class Inference:
         self._asking: set[object] = set()
         self._cut = 0
         """How often a question was left open because it was being asked already."""
+        self._hops = 0
         self._for_now: dict[object, Values] = {}
         """Answers that rest on such a question: good until the outermost question is answered."""
         self._returned: dict[Function, Values] = {}
@@ -192,8 +198,11 @@ class Inference:
         if binding.index == 0 and function.owner is not None and not self._is_static(function):
             return (Cls(function.owner),) if self._is_classmethod(function) else (Inst(function.owner),)
         values: dict[Value, None] = dict.fromkeys(self.of(binding.value, binding.scope))
-        for node, caller in self._arguments.get((function, binding.index), ())[:20]:
-            values.update(dict.fromkeys(self.of(node, caller)))
+        if self._hops < _FARTHEST:
+            self._hops += 1
+            for node, caller in self._arguments.get((function, binding.index), ())[:_CALLERS]:
+                values.update(dict.fromkeys(self.of(node, caller)))
+            self._hops -= 1
         if binding.index == 0 and not values and self._is_key_handler(function):
             return (Inst("prompt_toolkit.KeyPressEvent"),)
         return tuple(values)

@@ -25,7 +25,8 @@ _SKIPPED_FOLDERS = frozenset(
 )
 
 _DEEP = re.compile(
-    r"async|await|prompt_toolkit|exc_info=True|excepthook|create_task|set_result|set_exception|^\s*setattr\(",
+    r"async|await|prompt_toolkit|exc_info=True|excepthook|create_task|set_result|set_exception|^\s*setattr\("
+    r"|def \w*(?:error|exception|crash)\w*\(",
     re.MULTILINE,
 )
 _ASSIGNS = re.compile(r"^[ \t]*([A-Za-z_]\w*)\.[\w.]+ = [A-Za-z_(]", re.MULTILINE)

@@ -8,12 +8,12 @@ from itertools import pairwise
 
 from openhcs.verify import library
 from openhcs.verify.findings import Finding
-from openhcs.verify.flow import always_leaves, caught_at, is_inside, loops_around, position, walk
+from openhcs.verify.flow import always_leaves, caught_at, children, is_inside, loops_around, position, walk
 from openhcs.verify.graph import bound_arguments
 from openhcs.verify.model import Binding, Function, How
 from openhcs.verify.program import Program
 from openhcs.verify.rules.base import Settings
-from openhcs.verify.values import Coro, Inst, Value
+from openhcs.verify.values import Coro, Inst
 
 __all__ = ["check_never_awaited", "check_refused", "check_twice"]
 
@@ -97,7 +97,7 @@ def _parents_of_names(function: Function, name: str) -> dict[ast.Name, ast.AST]:
     nodes: list[ast.AST] = [*function.body] if not isinstance(function.node, ast.Lambda) else [function.node.body]
     found: dict[ast.Name, ast.AST] = {}
     for node in walk(nodes):
-        for child in ast.iter_child_nodes(node):
+        for child in children(node):
             if isinstance(child, ast.Name) and child.id == name and isinstance(child.ctx, ast.Load):
                 found[child] = node
     return found
@@ -253,7 +253,7 @@ def check_refused(program: Program, settings: Settings) -> Iterator[Finding]:
     refusals = _refusing_parameters(program)
     for call, function in program.each(ast.Call) if refusals else ():
         for value in program.callees(call, function):
-            for called, index, node in _arguments(value, call):
+            for called, index, node in bound_arguments(value, call):
                 refusal = refusals.get((called, index))
                 if refusal is None or not isinstance(node, ast.Call) or not _is_coroutine_call(program, node, function):
                     continue
@@ -272,25 +272,46 @@ def check_refused(program: Program, settings: Settings) -> Iterator[Finding]:
         yield from _left_before_use(program, function)
 
 
-def _arguments(value: Value, call: ast.Call) -> Iterator[tuple[Function, int, ast.expr]]:
-    return bound_arguments(value, call)
-
-
 def _refusing_parameters(program: Program) -> dict[tuple[Function, int], ast.stmt]:
-    """Parameters that get coroutines, with the exit before which the coroutine is neither used nor closed."""
+    """Parameters that get coroutines, with the exit before which the coroutine is neither used nor closed.
+
+    Also those that are merely handed on to such a parameter.
+    """
+    takers = [
+        (function, index)
+        for (function, index), passed in program.inference.all_arguments()
+        if not function.is_module
+        and not function.is_lambda
+        and any(program.coroutines(node, caller) for node, caller in passed)
+    ]
     found: dict[tuple[Function, int], ast.stmt] = {}
-    for (function, index), passed in program.inference.all_arguments():
-        if function.is_module or not any(
-            isinstance(node, ast.Call) and _is_coroutine_call(program, node, caller) for node, caller in passed
-        ):
-            continue
-        if function.is_lambda:
-            continue
-        name = function.parameters[index].arg
-        exit_ = _exit_before_use(function.body, name)
+    for function, index in takers:
+        exit_ = _exit_before_use(function.body, function.parameters[index].arg)
         if exit_ is not None and not _is_impossible(exit_):
             found[function, index] = exit_
+    for _ in range(3 if found else 0):
+        for function, index in takers:
+            if (function, index) not in found:
+                refusal = _refused_by_next(program, function, function.parameters[index].arg, found)
+                if refusal is not None:
+                    found[function, index] = refusal
     return found
+
+
+def _refused_by_next(
+    program: Program, function: Function, name: str, refusals: dict[tuple[Function, int], ast.stmt]
+) -> ast.stmt | None:
+    """Where a parameter is refused by the one function that it is handed on to."""
+    if len(_uses(function, name)) != 1:
+        return None
+    for call in function.of(ast.Call):
+        if any(isinstance(outer, ast.Try) for outer, _ in function.module.around(call)):
+            continue
+        for value in program.callees(call, function):
+            for called, index, node in bound_arguments(value, call):
+                if isinstance(node, ast.Name) and node.id == name and (called, index) in refusals:
+                    return refusals[called, index]
+    return None
 
 
 def _is_impossible(node: ast.stmt) -> bool:

@@ -272,6 +272,8 @@ def _may_be_in_handler(program: Program, function: Function, asked: set[Function
         if edge.caller.name != function.name
     ):
         return True
+    if any(not module.is_deep and f"{function.name}(" in module.text for module in program.modules):
+        return True
     if direct or edges:
         return False
     if function.parent is not None and not function.parent.is_module and function.owner is None:

@@ -198,6 +198,8 @@ def _closure(program: Program, function: Function) -> frozenset[Function]:
 def check_executor_per_item(program: Program, settings: Settings) -> Iterator[Finding]:
     """A loop hands every item to a thread and waits for it, one after the other."""
     for loop, function in program.each(ast.For):
+        if not function.is_async:
+            continue
         names = paths_in(loop.target)
         for statement in walk(loop.body):
             if isinstance(statement, ast.Assign) and mentions_any(statement.value, names):

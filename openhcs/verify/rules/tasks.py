@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 
 from openhcs.verify import library
 from openhcs.verify.findings import Finding
-from openhcs.verify.flow import walk
+from openhcs.verify.flow import catches, children, swallowing_with, walk, walk_all
+from openhcs.verify.graph import bound_arguments
 from openhcs.verify.model import Function
 from openhcs.verify.program import Program
 from openhcs.verify.rules.base import Settings
+from openhcs.verify.rules.terminal import full_screen_modules
 from openhcs.verify.values import Func, Ref
 
 __all__ = ["check_background", "check_dropped", "check_owner"]
@@ -154,8 +156,6 @@ def drops_result(program: Program, call: ast.Call, node: ast.expr, keyword: str 
 
 def parameter_for(program: Program, value: object, call: ast.Call, node: ast.expr) -> tuple[Function, int] | None:
     """The parameter of a function of the project that the argument `node` becomes."""
-    from openhcs.verify.graph import bound_arguments
-
     for function, index, argument in bound_arguments(value, call):  # type: ignore[arg-type]
         if argument is node:
             return function, index
@@ -207,8 +207,8 @@ def _uses_of(name: str, function: Function) -> list[ast.AST]:
         return []
     found: list[ast.AST] = []
     for statement in function.body:
-        for node in ast.walk(statement):
-            for child in ast.iter_child_nodes(node):
+        for node in walk_all(statement):
+            for child in children(node):
                 if isinstance(child, ast.Name) and child.id == name and isinstance(child.ctx, ast.Load):
                     found.append(node)
     return found
@@ -235,8 +235,8 @@ def _dropped_as_attribute(program: Program, uses: list[ast.AST], function: Funct
         return None
     calls: list[ast.Call] = []
     for method in (other for other in program.functions if other.method_of is cls):
-        for node in ast.walk(method.node):
-            for child in ast.iter_child_nodes(node):
+        for node in walk_all(method.node):
+            for child in children(node):
                 if (
                     not isinstance(child, ast.Attribute)
                     or child.attr != target.attr
@@ -333,8 +333,6 @@ def _starter_as_callback(program: Program, call: ast.Call, function: Function) -
 
 def check_background(program: Program, settings: Settings) -> Iterator[Finding]:
     """A background task of a full-screen application whose failure suspends the screen."""
-    from openhcs.verify.rules.terminal import full_screen_modules
-
     modules = full_screen_modules(program, with_importers=False)
     if not modules:
         return
@@ -361,8 +359,6 @@ def check_background(program: Program, settings: Settings) -> Iterator[Finding]:
 
 def contains_its_failure(program: Program, function: Function, depth: int = 0) -> bool:
     """Whether a function catches every exception: all it does, but for what cannot fail, is in such a `try`."""
-    from openhcs.verify.flow import catches
-
     names = ("builtins.Exception", "builtins.BaseException")
     for statement in function.body:
         if isinstance(statement, ast.Try) and statement.handlers:
@@ -390,8 +386,6 @@ def contains_its_failure(program: Program, function: Function, depth: int = 0) -
 
 
 def _suppresses_all(program: Program, statement: ast.With, function: Function) -> bool:
-    from openhcs.verify.flow import swallowing_with
-
     return swallowing_with(statement, {"builtins.Exception", "builtins.BaseException"}, program, function)
 
 

@@ -127,11 +127,12 @@ def _applications(program: Program, *, full_screen: bool) -> set[Module]:
     known: dict[bool, set[Module]] = program.notes.setdefault("applications", {})
     if full_screen not in known:
         known[full_screen] = {
-            function.module
-            for call, function in program.each(ast.Call)
-            if not function.module.is_test
-            and (not full_screen or _asks_full_screen(call))
-            and _makes_application(program, call, function)
+            module
+            for module in program.modules
+            if module.is_deep and not module.is_test and module.imports("prompt_toolkit")
+            for function in module.functions
+            for call in function.of(ast.Call)
+            if (not full_screen or _asks_full_screen(call)) and _makes_application(program, call, function)
         }
     return known[full_screen]
 
