@@ -12,7 +12,7 @@ from prompt_toolkit.layout.controls import FormattedTextControl
 
 from openhcs.testing.explore import World, explore
 from openhcs.testing.explore.headless import headless, run_headless
-from openhcs.tui.utils import application, focus_manager
+from openhcs.tui.utils import focus_manager, guarded_keys
 from openhcs.tui.utils.application import GuardedApplication, GuardedLayout
 from openhcs.tui.utils.dialog_host import FloatDialogHost
 from openhcs.tui.utils.error_boundary import ErrorBoundary
@@ -118,7 +118,7 @@ async def test_a_frame_that_fails_costs_its_part_of_the_screen_and_no_more(world
     dialog, the letter is handled, and the application goes on until it is told to end."""
     made: list[str] = []
     typed: list[str] = []
-    world.virtual_clock(application)
+    world.virtual_clock(guarded_keys)
 
     def may_fail(what: str) -> None:
         if world.fault(what):

@@ -11,7 +11,7 @@ from prompt_toolkit.layout.controls import FormattedTextControl
 
 from openhcs.testing.explore import World, explore
 from openhcs.testing.explore.headless import headless, run_headless, unpainted
-from openhcs.tui.utils import application, focus_manager
+from openhcs.tui.utils import focus_manager, guarded_keys
 from openhcs.tui.utils.application import GuardedApplication, GuardedLayout
 from openhcs.tui.utils.dialog_host import FloatDialogHost
 from openhcs.tui.utils.focus_manager import FocusManager
@@ -137,7 +137,7 @@ async def test_keys_typed_ahead_go_to_the_dialog_that_the_first_opens(world: Wor
     after: each letter goes to the newest dialog, never beneath it; Escape closes what is open, newest first."""
     typed: list[tuple[str, str]] = []
     wrong: list[str] = []
-    world.virtual_clock(application)
+    world.virtual_clock(guarded_keys)
     tasks, told = task_manager(world), Told()
     tasks.set_error_handler(told)
 
@@ -159,6 +159,7 @@ async def test_keys_typed_ahead_go_to_the_dialog_that_the_first_opens(world: Wor
 
     async def ask(name: str) -> None:
         result: asyncio.Future[None] = world.loop.create_future()
+        await asyncio.sleep(0.01)  # it takes a moment until the dialog is up
         await host.show_dialog(listening(name, result), result)
 
     everywhere = KeyBindings()
@@ -184,7 +185,7 @@ async def test_keys_typed_ahead_go_to_the_dialog_that_the_first_opens(world: Wor
         await ended(first)
         second = coming(world, "F2 x", lambda: keyboard.press("f2", "x"))
         await ended(second)
-        await world.idle()
+        await asyncio.sleep(0.1)
         assert typed == [("f1", "x"), ("f2", "x")]
         for _ in range(2):
             keyboard.press("escape")

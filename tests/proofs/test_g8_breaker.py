@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from openhcs.testing.explore import World
+from openhcs.tui.utils.circuit_breaker import BreakerState, CircuitBreaker
 from openhcs.tui.utils.error_dialog import ErrorDialog
 from tests.proofs.scenery import Boom, DisplayFault, ErrorDesk, ended, raised, theorem
 
@@ -81,6 +82,38 @@ async def test_a_cancelled_probe_lets_the_next_one_try(world: World) -> None:
     await desk.handler.handle_error(raised(Boom("next")), "next")
     assert len(host.attempts) == attempts + 1
     assert not desk.handler._circuit_breaker_active
+
+
+@theorem
+async def test_two_users_of_a_breaker_probe_one_after_the_other(world: World) -> None:
+    """Two users ask one open breaker whether they may attempt, until it is closed, where an attempt takes a moment and
+    one may fail; cancelled at any moment: never two attempts at once, and in the end it is closed."""
+    breaker = CircuitBreaker(cool_down_s=1.0, clock=world.time)
+    breaker.fail()
+    at_once: list[str] = []
+    world.invariant(lambda: len(at_once) <= 1, name="one attempt at a time")
+
+    async def user(name: str) -> None:
+        while breaker.state is not BreakerState.CLOSED:
+            if breaker.allow():
+                at_once.append(name)
+                try:
+                    await asyncio.sleep(0)
+                except asyncio.CancelledError:
+                    breaker.give_up()
+                    raise
+                finally:
+                    at_once.remove(name)
+                if world.fault("the attempt fails"):
+                    breaker.fail()
+                else:
+                    breaker.succeed()
+            else:
+                await asyncio.sleep(breaker.retry_in_s)
+
+    await ended(world.operation("first", user("first")), world.operation("second", user("second")))
+    await user("last")
+    assert breaker.allow()
 
 
 @theorem
