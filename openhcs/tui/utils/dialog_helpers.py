@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import pkgutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +60,11 @@ async def show_error_dialog(title: str, message: str, app_state: Any) -> None:
     await show_scrollable_error_dialog(title, message, app_state=app_state)
 
 
-async def show_global_error(exception: BaseException, context: str = "operation", app_state: Any = None) -> None:
-    """Hand `exception` to the program's error handler; returns when its dialog is closed."""
-    await safe_show_error(exception, context, app_state)
+def show_global_error(
+    exception: BaseException, context: str = "operation", app_state: Any = None
+) -> Coroutine[Any, Any, None]:
+    """Hand `exception` to the program's error handler now; awaiting the result returns when its dialog is closed."""
+    return safe_show_error(exception, context, app_state)
 
 
 def show_global_error_sync(exception: BaseException, context: str = "operation", app_state: Any = None) -> None:
