@@ -1,4 +1,4 @@
-"""The deterministic event loop: virtual time, no selector, and a choice wherever reality has one.
+"""The exploring loop: a choice wherever reality has one.
 
 One iteration is stock asyncio's: the callbacks that are ready, then the input that has arrived, then the timers that
 are due; what they schedule runs in the next. Choices lie at the boundary between two iterations: whether the idle loop
@@ -10,22 +10,18 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import heapq
-import itertools
-import weakref
-from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
 from openhcs.testing.explore.bounds import Budget, Order
 from openhcs.testing.explore.fingerprint import fingerprint
-from openhcs.testing.explore.numbered import Future, Task
-from openhcs.testing.explore.oracles import Oracles
-from openhcs.testing.explore.outside import Action, Outside, OutsideEvent, ThreadEnd, costs_of, name_of
+from openhcs.testing.explore.outside import Action, OutsideEvent, ThreadEnd, costs_of, name_of
 from openhcs.testing.explore.schedule import Schedule
 from openhcs.testing.explore.trace import Recorder, task_of
-from openhcs.testing.explore.unsupported import RefusesTheRealWorld
 from openhcs.testing.explore.violation import Kind
+from openhcs.testing.explore.virtual import VirtualLoop
 
 __all__ = ["ExploringLoop"]
 
@@ -37,30 +33,15 @@ _SLEEP: Final = "time passes to the next timer"
 _NOTHING: Final = "nothing"
 
 
-class ExploringLoop(RefusesTheRealWorld, asyncio.BaseEventLoop):
-    """Runs one schedule. Made by `run.run_schedule`; a program meets it as its running loop."""
-
-    # What BaseEventLoop has and the stubs do not tell.
-    _ready: deque[asyncio.Handle]
-    _asyncgens: weakref.WeakSet[Any]
-    _task_factory: object
-    _check_closed: Callable[[], None]
+class ExploringLoop(VirtualLoop):
+    """Runs one schedule. Made by a `Room`; a program meets it as its running loop."""
 
     def __init__(self, schedule: Schedule, steps: int, recorder: Recorder | None) -> None:
         super().__init__()
-        self.set_debug(False)
         self.schedule = schedule
-        self.oracles = Oracles()
-        self.outside = Outside()
         self.recorder = recorder
         self.main: asyncio.Task[Any] | None = None
-        self.turn = 0
-        self.signal_handlers: dict[int, asyncio.Handle] = {}
         self.idle_waiters: list[asyncio.Future[None]] = []
-        self._now = 0.0
-        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
-        self._numbers = itertools.count(1)
-        self._task_names = itertools.count(1)
         self._steps = steps
         self._settling = 0
         self._abandoned = 0
@@ -68,76 +49,6 @@ class ExploringLoop(RefusesTheRealWorld, asyncio.BaseEventLoop):
         self.watched: list[Callable[[], object]] = []
         self.pruned = False
         self._in_any_order = schedule.bounds.order is Order.ANY
-
-    # -- what a program sees -------------------------------------------------------------------------------------
-
-    def time(self) -> float:
-        """Virtual seconds since the run began."""
-        return self._now
-
-    def spend(self, seconds: float) -> None:
-        """Let virtual time pass within a callback, as a blocking call does."""
-        self._now += max(0.0, seconds)
-
-    def next_number(self) -> int:
-        """Numbers for what must be told apart in the same way in every run."""
-        return next(self._numbers)
-
-    def call_at(  # type: ignore[override]
-        self, when: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
-    ) -> asyncio.TimerHandle:
-        """As asyncio's; timers that are due at the same time run in the order in which they were set."""
-        self._check_closed()
-        timer = asyncio.TimerHandle(when, callback, args, self, context)
-        heapq.heappush(self._timers, (when, next(self._numbers), timer))
-        return timer
-
-    def create_future(self) -> asyncio.Future[Any]:
-        """A future with a reproducible hash."""
-        return Future(loop=self)
-
-    def create_task(self, coro: Any, *, name: object = None, **kwargs: Any) -> asyncio.Task[Any]:
-        """A task with a reproducible hash and name, watched by the oracles."""
-        self._check_closed()
-        task: asyncio.Task[Any]
-        name = f"Task-{next(self._task_names)}" if name is None else str(name)
-        if self._task_factory is None:
-            task = Task(coro, loop=self, name=name, **kwargs)
-        else:
-            task = super().create_task(coro, name=name, **kwargs)
-        self.oracles.tasks.append(task)
-        return task
-
-    def run_in_executor(  # type: ignore[override]
-        self, executor: Any, func: Callable[..., Any], *args: Any
-    ) -> Any:
-        """A thread that runs `func` and ends when the schedule says so."""
-        self._check_closed()
-        future = self.outside.start_thread(func, args, self.turn, len(self._ready))
-        return asyncio.wrap_future(future, loop=self)
-
-    def call_exception_handler(self, context: dict[str, Any]) -> None:
-        """An oracle: reported, then given to the program's own handler if it has one."""
-        handled = self.get_exception_handler() is not None
-        self.oracles.hear_loop(context, handled)
-        if handled and not self.oracles.muted:
-            super().call_exception_handler(context)
-
-    def add_signal_handler(  # type: ignore[override]
-        self, sig: int, callback: Callable[..., object], *args: Any
-    ) -> None:
-        """Keep the handler; `World.signal` calls it."""
-        self.signal_handlers[sig] = asyncio.Handle(callback, args, self, None)
-
-    def remove_signal_handler(self, sig: int) -> bool:
-        """Forget the handler; whether there was one."""
-        return self.signal_handlers.pop(sig, None) is not None
-
-    def _write_to_self(self) -> None:
-        """There is no selector to wake."""
-
-    def _process_events(self, event_list: Any) -> None:
-        """There is no selector."""
 
     @property
     def has_ended(self) -> bool:
@@ -148,10 +59,9 @@ class ExploringLoop(RefusesTheRealWorld, asyncio.BaseEventLoop):
 
     def _run_once(self) -> None:
         if self._abandoned:
-            self._abandoned -= 1
             self._run_ready(len(self._ready))
-            if not self._ready or not self._abandoned:
-                self._abandoned = 0
+            self._abandoned = self._abandoned - 1 if self._ready else 0
+            if not self._abandoned:
                 self.stop()
             return
         while self._timers and self._timers[0][2].cancelled():
@@ -393,7 +303,7 @@ class ExploringLoop(RefusesTheRealWorld, asyncio.BaseEventLoop):
             self._run(handle)
 
     def _run(self, handle: asyncio.Handle, action: Action | None = None) -> None:
-        if handle._cancelled or self.oracles.violations:
+        if handle._cancelled or (self.oracles.violations and not self._abandoned):
             return
         if self.recorder is None:
             handle._run()
@@ -418,8 +328,10 @@ class ExploringLoop(RefusesTheRealWorld, asyncio.BaseEventLoop):
                 break
             for task in alive:
                 task.cancel()
-            self._abandoned = len(self._ready) + _ABANDON_TURNS
-            self.run_forever()
+            self._abandoned = _ABANDON_TURNS
+            with suppress(SystemExit):
+                self.run_forever()
+        self._abandoned = 0
         self._ready.clear()
 
     def finish(self) -> None:
@@ -429,10 +341,13 @@ class ExploringLoop(RefusesTheRealWorld, asyncio.BaseEventLoop):
         self.signal_handlers.clear()
         self._timers.clear()
         if self._asyncgens:
-            self._abandoned = _ABANDON_TURNS
             closing = asyncio.Task(self.shutdown_asyncgens(), loop=self)
-            while not closing.done():
+            for _ in range(_ABANDON_ROUNDS):
+                self._abandoned = _ABANDON_TURNS
                 self.run_forever()
+                if closing.done():
+                    break
+                closing.cancel()  # a generator whose end waits for a timer or for the world waits for ever
         self.close()
 
 

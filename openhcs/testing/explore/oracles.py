@@ -170,6 +170,13 @@ class Oracles:
             )
         )
 
+    def report_exit(self, error: SystemExit) -> None:
+        """SystemExit went through the loop, and ended it."""
+        lines = error_lines(error)
+        self.report(
+            Violation(Kind.MAIN_RAISED, "SystemExit", f"{describe_exception(error)} went through the loop", lines)
+        )
+
     # -- what asyncio and the interpreter say --------------------------------------------------------------------
 
     def hear_loop(self, context: dict[str, Any], handled: bool) -> None:

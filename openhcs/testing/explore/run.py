@@ -93,7 +93,10 @@ class Room:
 
     def _play(self, loop: ExploringLoop, world: World) -> None:
         loop.main = loop.create_task(self._scenario(world), name="main")
-        loop.run_forever()
+        try:
+            loop.run_forever()
+        except SystemExit as error:  # a task raised it, and asyncio lets it through
+            loop.oracles.report_exit(error)
 
     def _collect(self, oracles: Oracles, settled: bool) -> None:
         if settled:

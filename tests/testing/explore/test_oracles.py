@@ -7,6 +7,7 @@ import contextlib
 import gc
 import random
 import warnings
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -212,6 +213,61 @@ def test_a_scenario_that_is_cancelled() -> None:
         await asyncio.sleep(0)
 
     assert kind_of(scenario) is Kind.MAIN_RAISED
+
+
+def test_system_exit_in_a_task() -> None:
+    """It leaves the loop in asyncio, so it is a violation, and does not end whoever explores."""
+
+    async def leave() -> None:
+        raise SystemExit(3)
+
+    async def scenario(world: World) -> None:
+        await asyncio.gather(leave())
+
+    example = violated(scenario)
+    assert (example.violation.kind, example.violation.subject) == (Kind.MAIN_RAISED, "SystemExit")
+
+
+def test_what_is_left_of_a_violated_run_is_ended() -> None:
+    """Its tasks are cancelled and clean up, without a word, before the next run begins."""
+    ended: list[str] = []
+
+    async def holds() -> None:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            await asyncio.sleep(0)
+            ended.append("cleaned up")
+
+    async def scenario(world: World) -> None:
+        task = asyncio.create_task(holds())
+        await world.idle()
+        assert task.done()
+
+    assert kind_of(scenario) is Kind.MAIN_RAISED
+    assert set(ended) == {"cleaned up"}
+
+
+@pytest.mark.parametrize("delay", [0, 1])
+def test_an_async_generator_that_is_left_half_way_is_closed(delay: int) -> None:
+    """As `asyncio.run` does it; one whose end waits for a timer does not stop the exploration."""
+    closed: list[int] = []
+
+    async def numbers() -> AsyncIterator[int]:
+        try:
+            yield 1
+        finally:
+            await asyncio.sleep(delay)
+            closed.append(delay)
+
+    async def scenario(world: World) -> None:
+        world.choose("ab")
+        left.append(generator := numbers())
+        await anext(generator)
+
+    left: list[AsyncIterator[int]] = []
+    assert explore(scenario, Bounds()).proved
+    assert closed == ([0, 0] if delay == 0 else [])
 
 
 def test_an_invariant_is_checked_after_each_step() -> None:
