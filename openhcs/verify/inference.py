@@ -198,6 +198,7 @@ class Inference:
         if binding.index == 0 and function.owner is not None and not self._is_static(function):
             return (Cls(function.owner),) if self._is_classmethod(function) else (Inst(function.owner),)
         values: dict[Value, None] = dict.fromkeys(self.of(binding.value, binding.scope))
+        values.update(dict.fromkeys(self._mapped(function, binding.index)))
         if self._hops < _FARTHEST:
             self._hops += 1
             for node, caller in self._arguments.get((function, binding.index), ())[:_CALLERS]:
@@ -206,6 +207,22 @@ class Inference:
         if binding.index == 0 and not values and self._is_key_handler(function):
             return (Inst("prompt_toolkit.KeyPressEvent"),)
         return tuple(values)
+
+    def _mapped(self, function: Function, index: int) -> Values:
+        """What a lambda gets from `map` or `filter`."""
+        outer = function.parent
+        if not function.is_lambda or outer is None:
+            return ()
+        call = function.module.parents.get(function.node)
+        if (
+            not isinstance(call, ast.Call)
+            or not isinstance(call.func, ast.Name)
+            or call.func.id not in ("map", "filter")
+        ):
+            return ()
+        if call.args[0] is not function.node or len(call.args) <= index + 1:
+            return ()
+        return self.items(self.of(call.args[index + 1], outer))
 
     def _is_key_handler(self, function: Function) -> bool:
         outer = function.parent

@@ -41,6 +41,7 @@ def check_coroutine_callback(program: Program, settings: Settings) -> Iterator[F
         if len(tuple_.elts) == 3 and function.module.imports("prompt_toolkit") and _is_fragment(tuple_):
             yield from _coroutine_given(program, tuple_.elts[2], "a mouse handler", function)
     yield from _methods(program)
+    yield from _decorated(program)
 
 
 def _is_fragment(node: ast.Tuple) -> bool:
@@ -97,6 +98,24 @@ def _coroutine_given(program: Program, node: ast.expr, taker: str, function: Fun
             f"{what}, and {taker} calls it without awaiting: it never runs",
             data={"callback": name, "form": form},
         )
+
+
+def _decorated(program: Program) -> Iterator[Finding]:
+    """`@atexit.register` and its like above an `async def`."""
+    for function in program.functions:
+        if not function.is_async or function.yields or function.parent is None:
+            continue
+        for node in function.decorators:
+            names = program.names_of(node, function.parent)
+            if any(library.SYNC_CALLBACKS.get(name, (1, ""))[0] == 0 for name in names):
+                yield program.finding(
+                    "HCS301",
+                    node,
+                    function,
+                    f"`{function.name}` is a coroutine function, and `{ast.unparse(node)}` calls it without awaiting: "
+                    "it never runs",
+                    data={"callback": function.qualname, "form": "decorator"},
+                )
 
 
 def _methods(program: Program) -> Iterator[Finding]:

@@ -97,7 +97,8 @@ def check_not_awaited(program: Program, settings: Settings) -> Iterator[Finding]
         if receiver is None or function.name == "__del__" or not program.is_task(receiver, function):
             continue
         paths = aliases(program, function, receiver)
-        if not paths or _is_looked_after(program, call, function, paths):
+        is_nameless = isinstance(receiver, ast.Call) and not paths
+        if not is_nameless and (not paths or _is_looked_after(program, call, function, paths)):
             continue
         kind = "async" if function.is_async else "sync"
         yield program.finding(
@@ -135,7 +136,7 @@ def _is_looked_after(program: Program, call: ast.Call, function: Function, paths
                 others = [other for other in home.module.functions if other is home or home in other.ancestors()]
                 if any(_is_consumed(program, other, {path}) for other in others if other is not function):
                     return True
-            if any(parameter.arg == name for parameter in home.parameters):
+            if not home.is_lambda and any(parameter.arg == name for parameter in home.parameters):
                 return _callers_look_after(program, home, name)
             if home is function and any(
                 _is_consumed(program, other, {path})
@@ -169,7 +170,9 @@ def _is_consumed(program: Program, function: Function, paths: set[str], after: a
         return True
     if any(counts(node.iter) for node in function.of(ast.AsyncFor)):
         return True
-    if any(counts(node.test) and _waits(node) for node in function.of(ast.While)):
+    if any(counts(node.test) and _asks_end(node.test) for node in function.of(ast.While)):
+        return True
+    if after is not None and _leaves_when_ended(function, paths, after):
         return True
     for call in function.of(ast.Call):
         if call is after or (after is not None and not comes_after(call, after, function)):
@@ -180,9 +183,19 @@ def _is_consumed(program: Program, function: Function, paths: set[str], after: a
     return isinstance(function.node, ast.Lambda) and after is None and mentions(function.node.body, paths)
 
 
-def _waits(loop: ast.While) -> bool:
-    """Whether a loop's condition asks whether something has ended: a wait in turns."""
-    return any(isinstance(node, ast.Attribute) and node.attr in ("done", "cancelled") for node in ast.walk(loop.test))
+def _asks_end(test: ast.expr) -> bool:
+    """Whether a condition asks whether something has ended; as that of a loop it is a wait in turns."""
+    return any(isinstance(node, ast.Attribute) and node.attr in ("done", "cancelled") for node in ast.walk(test))
+
+
+def _leaves_when_ended(function: Function, paths: set[str], call: ast.AST) -> bool:
+    """Whether the loop around a cancel goes on until the task has ended."""
+    return any(
+        isinstance(node, ast.If) and _asks_end(node.test) and mentions(node.test, paths) and always_leaves(node.body)
+        for loop in loops_around(call, function)
+        if not mentions(getattr(loop, "target", ()), paths)
+        for node in loop.body
+    )
 
 
 def _parts(node: ast.AST) -> list[ast.AST]:
@@ -666,6 +679,29 @@ def check_wait_for(program: Program, settings: Settings) -> Iterator[Finding]:
                 for node in walk(manager.body):
                     if isinstance(node, ast.Await):
                         yield from _limited(program, node.value, node, function)
+                yield from _caught_inside(program, manager, function)
+
+
+def _caught_inside(program: Program, manager: ast.AsyncWith, function: Function) -> Iterator[Finding]:
+    """The body of `async with timeout(...)` catches the cancellation itself."""
+    if _asks_whose(function):
+        return
+    for node, at, _ in _swallowing(program, function):
+        inside = [loop for loop in loops_around(node, function) if is_inside(loop, manager, function)]
+        if inside and any(isinstance(inner, ast.Await) for inner in walk(node.body)):
+            if not isinstance(at, ast.ExceptHandler) or not _leaves_loop(at.body):
+                yield program.finding(
+                    "HCS104",
+                    at,
+                    function,
+                    "the time limit around this does not hold: its CancelledError is caught here, and the loop goes on",
+                    [program.related(manager, function, "the time limit")],
+                    {"callee": function.qualname, "form": "swallow"},
+                )
+
+
+def _leaves_loop(body: list[ast.stmt]) -> bool:
+    return any(isinstance(statement, ast.Return | ast.Raise | ast.Break) for statement in body)
 
 
 def _limited(program: Program, node: ast.expr, at: ast.AST, function: Function) -> Iterator[Finding]:

@@ -43,6 +43,7 @@ def check_twice(program: Program, settings: Settings) -> Iterator[Finding]:
                     [program.related(made, function, "made here"), program.related(first, function, "used up here")],
                     {"name": name},
                 )
+        yield from _collection_twice(program, function)
     for call, function in program.calls_of(*_TAKERS):
         yield from _task_as_coroutine(program, call, function)
         yield from _multiplied(program, call, function)
@@ -133,6 +134,61 @@ def _used_twice(program: Program, function: Function, name: str, made: ast.AST) 
         if _both_run(first, second, function):
             return first, second
     return None
+
+
+def _collection_twice(program: Program, function: Function) -> Iterator[Finding]:
+    """`gather(*works)` behind `gather(*works)`, where `works` holds coroutines."""
+    for name, bindings in function.bindings.items():
+        made = [binding for binding in bindings if binding.how is How.VALUE]
+        if len(made) != 1 or len(bindings) > 2 or function.is_module or made[0].scope is not function:
+            continue
+        if not isinstance(made[0].value, ast.List | ast.ListComp | ast.Tuple):
+            continue
+        items = program.inference.items(program.values(made[0].value, function))
+        if not items or not all(isinstance(item, Coro) for item in items):
+            continue
+        uses: list[ast.AST] = [
+            call
+            for call, where in program.calls_of(*_TAKERS)
+            if where is function
+            and any(isinstance(item, ast.Starred) and _is_name(item.value, name) for item in call.args)
+        ]
+        loops: list[ast.AST] = [*function.of(ast.ListComp), *function.of(ast.SetComp), *function.of(ast.For)]
+        uses += [node for node in loops if _schedules_each(program, node, name, function)]
+        uses.sort(key=position)
+        if len(uses) > 1 and _both_run(uses[0], uses[1], function):
+            yield program.finding(
+                "HCS203",
+                uses[1],
+                function,
+                f"the coroutines of `{name}` were used up before: a second await of each raises RuntimeError",
+                [program.related(uses[0], function, "used up here")],
+                {"name": name},
+            )
+
+
+def _is_name(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name
+
+
+def _schedules_each(program: Program, node: ast.AST, name: str, function: Function) -> bool:
+    """Whether a loop or comprehension awaits or schedules each item of a collection."""
+    body: list[ast.AST]
+    if isinstance(node, ast.For):
+        target, iterated, body = node.target, node.iter, [*node.body]
+    elif isinstance(node, ast.ListComp | ast.SetComp):
+        target, iterated, body = node.generators[0].target, node.generators[0].iter, [node.elt]
+    else:
+        return False
+    if not _is_name(iterated, name) or not isinstance(target, ast.Name):
+        return False
+    for inner in walk(body):
+        if isinstance(inner, ast.Await) and _is_name(inner.value, target.id):
+            return True
+        if isinstance(inner, ast.Call) and any(_is_name(argument, target.id) for argument in inner.args):
+            if program.names_of(inner.func, function) & _TAKERS:
+                return True
+    return False
 
 
 def _leaves_loop(use: ast.AST, loop: ast.AST, function: Function) -> bool:
@@ -333,14 +389,14 @@ def _exit_before_use(body: Sequence[ast.stmt], name: str) -> ast.stmt | None:
                     return found
             if _reads(statement, name):
                 return None
-        elif isinstance(statement, ast.With) and not any(_reads(item, name) for item in statement.items):
+        elif isinstance(statement, ast.Try | ast.With | ast.AsyncWith) and not any(
+            _reads(item, name) for item in (statement.finalbody if isinstance(statement, ast.Try) else statement.items)
+        ):
             if (found := _exit_before_use(statement.body, name)) is not None or _reads(statement, name):
                 return found
         elif isinstance(statement, ast.Return | ast.Raise) and not _reads(statement, name):
             return statement
-        elif _reads(statement, name) or isinstance(
-            statement, ast.Try | ast.For | ast.While | ast.Match | ast.AsyncWith
-        ):
+        elif _reads(statement, name) or isinstance(statement, ast.Try | ast.For | ast.While | ast.Match):
             return None
     return None
 

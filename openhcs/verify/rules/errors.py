@@ -216,8 +216,8 @@ def _cycle_finding(program: Program, edge: Edge, cycle: list[Edge]) -> Finding:
 
 def check_exc_info(program: Program, settings: Settings) -> Iterator[Finding]:
     """`exc_info=True` where no exception is being handled: the log says `NoneType: None`."""
-    for call, function in program.calls_named(*_LOG_METHODS):
-        if not any(item.arg == "exc_info" and _is_true(item.value) for item in call.keywords):
+    for call, function in program.calls_named(*_LOG_METHODS, "exception"):
+        if not _logs_current_exception(call):
             continue
         if _in_handler(call, function) or _may_be_in_handler(program, function, set()):
             continue
@@ -228,6 +228,19 @@ def check_exc_info(program: Program, settings: Settings) -> Iterator[Finding]:
             "no exception is being handled here: the log gets `NoneType: None`. Pass the exception itself",
             data={"parameter": _exception_parameter(function) or ""},
         )
+
+
+def _logs_current_exception(call: ast.Call) -> bool:
+    """`logger.error(..., exc_info=True)`, or `logger.exception(...)`, which means the same."""
+    given = [item.value for item in call.keywords if item.arg == "exc_info"]
+    if given:
+        return _is_true(given[0])
+    receiver = call.func.value if isinstance(call.func, ast.Attribute) and call.func.attr == "exception" else None
+    return bool(call.args) and (path_of(receiver) or "").rpartition(".")[2].lower().strip("_") in (
+        "log",
+        "logger",
+        "logging",
+    )
 
 
 _LOG_METHODS = frozenset({"debug", "info", "warning", "warn", "error", "critical", "fatal", "log"})

@@ -206,6 +206,11 @@ def check_executor_per_item(program: Program, settings: Settings) -> Iterator[Fi
                 if not isinstance(statement.value, ast.Await):
                     names |= {path for target in statement.targets if (path := path_of(target)) is not None}
         waits = [node for node in walk(loop.body) if isinstance(node, ast.Await)]
+        waits = [
+            node
+            for node in waits
+            if not (isinstance(node.value, ast.Call) and program.may_call(node.value, function, "asyncio.sleep"))
+        ]
         handed = [node for node in waits if _is_executor_call(program, node.value, function, names)]
         if not handed or len(handed) < len(waits) or _inner_loop(loop, handed[0], function) or _stops_early(loop):
             continue

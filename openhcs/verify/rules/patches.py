@@ -69,9 +69,9 @@ def check_patched(program: Program, settings: Settings) -> Iterator[Finding]:
     for assign, function in program.each(ast.Assign):
         if function.module.is_test:
             continue
-        for target in assign.targets:
+        for target, value in _pairs(assign):
             if isinstance(target, ast.Attribute):
-                yield from _patch(program, target.value, target.attr, assign.value, assign, function)
+                yield from _patch(program, target.value, target.attr, value, assign, function)
     for call, function in program.calls_of(
         "builtins.setattr", "unittest.mock.patch.object", "mock.patch.object", *_APPLIED
     ):
@@ -80,14 +80,23 @@ def check_patched(program: Program, settings: Settings) -> Iterator[Finding]:
         names = program.outside_names(call)
         if "builtins.setattr" in names and len(call.args) == 3:
             attribute = call.args[1]
-            if isinstance(attribute, ast.Constant) and isinstance(attribute.value, str):
-                yield from _patch(program, call.args[0], attribute.value, call.args[2], call, function)
+            name = attribute.value if isinstance(attribute, ast.Constant) else ast.unparse(attribute)
+            yield from _patch(program, call.args[0], str(name), call.args[2], call, function)
         elif names & _APPLIED:
             yield _finding(program, call, function, "asyncio")
         elif names & {"unittest.mock.patch.object", "mock.patch.object"} and call.args:
             for owner in program.values(call.args[0], function):
                 if isinstance(owner, Ref) and _is_library(program, owner.name):
                     yield _finding(program, call, function, owner.name)
+
+
+def _pairs(assign: ast.Assign) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """Each target with the value it gets, `a.x, a.y = f, g` included."""
+    for target in assign.targets:
+        if isinstance(target, ast.Tuple) and isinstance(assign.value, ast.Tuple):
+            yield from zip(target.elts, assign.value.elts, strict=False)
+        else:
+            yield target, assign.value
 
 
 def _patch(
@@ -145,7 +154,7 @@ def _is_callable(program: Program, node: ast.expr, function: Function) -> bool:
         return isinstance(node, ast.Name | ast.Attribute | ast.Call)
     if isinstance(node, ast.Call) and node.args:
         names = program.names_of(node.func, function)
-        if names & {"builtins.staticmethod", "builtins.classmethod", "builtins.property", "functools.partial"}:
+        if names & {"builtins.staticmethod", "builtins.classmethod", "builtins.property", "types.MethodType"}:
             return True
     return False
 

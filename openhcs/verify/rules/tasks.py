@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from openhcs.verify import library
 from openhcs.verify.findings import Finding
 from openhcs.verify.flow import catches, children, swallowing_with, walk, walk_all
-from openhcs.verify.graph import bound_arguments
+from openhcs.verify.graph import EdgeKind, bound_arguments
 from openhcs.verify.model import Function
 from openhcs.verify.program import Program
 from openhcs.verify.rules.base import Settings
@@ -17,7 +17,7 @@ from openhcs.verify.values import Func, Ref
 
 __all__ = ["check_background", "check_dropped", "check_owner"]
 
-_STARTERS = ("asyncio.create_task", "asyncio.ensure_future", f"{library.LOOP}.create_task")
+_STARTERS = ("asyncio.create_task", "asyncio.ensure_future", f"{library.LOOP}.create_task", library.TASK)
 _BACKGROUND = f"{library.APPLICATION}.create_background_task"
 _DROPPING_KEYWORDS = ("on_", "handler", "callback")
 
@@ -255,6 +255,8 @@ def _dropped_as_attribute(program: Program, uses: list[ast.AST], function: Funct
 def _ruff_sees(program: Program, call: ast.Call, function: Function, starter: str) -> bool:
     """Whether RUF006 reports the same: a statement or unused name, of `asyncio.` or a variable that is the loop."""
     parent = function.module.parents.get(call)
+    if starter == library.TASK:
+        return False
     if isinstance(parent, ast.Assign):
         name = parent.targets[0].id if isinstance(parent.targets[0], ast.Name) else ""
         return name != "_" and starter.startswith("asyncio.")
@@ -336,7 +338,9 @@ def check_background(program: Program, settings: Settings) -> Iterator[Finding]:
     modules = full_screen_modules(program, with_importers=False)
     if not modules:
         return
-    handlers = {edge.callee for edge in program.graph.user_handlers}
+    handlers = program.graph.reachable(
+        [edge.callee for edge in program.graph.user_handlers], frozenset({EdgeKind.CALL})
+    )
     for call, function in program.calls_of(_BACKGROUND):
         if function.module.is_test or function.module not in modules or not call.args:
             continue
@@ -436,6 +440,7 @@ def check_owner(program: Program, settings: Settings) -> Iterator[Finding]:
 
 def _hands_starter_on(program: Program, call: ast.Call, function: Function, names: tuple[str, ...]) -> bool:
     return any(
-        isinstance(argument, ast.Name | ast.Attribute) and program.names_of(argument, function) & set(names)
+        isinstance(argument, ast.Name | ast.Attribute)
+        and program.names_of(argument, function) & (set(names) - {library.TASK})
         for argument in call.args
     )

@@ -274,3 +274,61 @@ class Job:
 def not_a_task(job: Job, other):
     job.cancel()
     other.cancel()
+
+
+# Other ways to hold a task, and to cancel it.
+
+
+class Holder:
+    task: asyncio.Task | None = None
+
+    def __init__(self):
+        self.slots = [None, None]
+        self.named = {}
+        self.one = None
+        self.two = None
+
+    def begin(self):
+        self.slots[0] = asyncio.create_task(work())
+        self.named["x"] = asyncio.create_task(work())
+        self.one = self.two = asyncio.create_task(work())
+
+    def end(self):
+        self.slots[0].cancel()  # expect: HCS101
+        self.named["x"].cancel()  # expect: HCS101
+        self.task and self.task.cancel()  # expect: HCS101
+        for task in (self.one, self.two):
+            if task:
+                task.cancel()  # expect: HCS101
+
+    async def __aexit__(self, *exc):
+        if (task := self.task) is not None:
+            task.cancel()  # expect: HCS101
+
+
+class App:
+    def __init__(self, holder: Holder):
+        self.holder = holder
+
+    def quit(self):
+        self.holder.task.cancel()  # expect: HCS101
+
+
+async def created_and_cancelled():
+    asyncio.create_task(work()).cancel()  # expect: HCS101
+
+
+async def mapped(tasks: list[asyncio.Task]):
+    list(map(lambda task: task.cancel(), tasks))  # expect: HCS101
+
+
+async def popped():
+    tasks = [asyncio.create_task(work())]
+    while tasks:
+        tasks.pop().cancel()  # expect: HCS101
+
+
+async def unpacked():
+    first, second = asyncio.create_task(work()), asyncio.create_task(work())
+    await first
+    second.cancel()  # expect: HCS101

@@ -68,3 +68,12 @@ class Reader:
 
     async def read(self):
         return await asyncio.wait_for(self._read(), 1)  # expect: HCS104
+
+
+async def caught_inside(read):
+    async with asyncio.timeout(3):
+        while True:
+            try:
+                await read()
+            except asyncio.CancelledError:  # expect: HCS104
+                continue

@@ -90,3 +90,13 @@ async def kept(tasks: set):
     threading.Thread(target=print).start()
     await asyncio.gather(*[asyncio.create_task(work()) for _ in range(3)])
     return sorted(tasks, key=lambda item: id(item))
+
+
+class Later:
+    def __init__(self):
+        self._loop = asyncio.get_running_loop()
+
+    def start(self):
+        self._loop.create_task(work())  # expect: HCS201
+        asyncio.Task(work())  # expect: HCS201
+        asyncio.tasks.ensure_future(work()).add_done_callback(print)  # expect: HCS201

@@ -122,3 +122,23 @@ async def run_once(coro: Coroutine):
         return await coro
     finally:
         print("done")
+
+
+async def collection_twice():
+    works = [work(n) for n in range(3)]
+    await asyncio.gather(*works)
+    await asyncio.gather(*works)  # expect: HCS203
+
+
+async def collection_scheduled_and_gathered():
+    works = [work(1), work(2)]
+    tasks = [asyncio.create_task(one) for one in works]
+    await asyncio.gather(*works)  # expect: HCS203
+    await asyncio.gather(*tasks)
+
+
+async def collection_once():
+    works = [work(n) for n in range(3)]
+    tasks = [asyncio.create_task(one) for one in works]
+    await asyncio.gather(*tasks)
+    await asyncio.gather(*tasks)

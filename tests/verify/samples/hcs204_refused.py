@@ -84,3 +84,19 @@ async def conditionally(yes):
     if coro is None:
         return
     await coro
+
+
+class Locked(Manager):
+    async def enqueue(self, coro):
+        async with asyncio.Lock():
+            if self._closed:
+                return
+            await coro
+
+    def forward(self, coro):
+        self.submit(coro)
+
+
+async def hands_over_to_locked(locked: Locked):
+    await locked.enqueue(work())  # expect: HCS204
+    locked.forward(work())  # expect: HCS204

@@ -164,3 +164,13 @@ def fine(loop: asyncio.AbstractEventLoop):
     Button("ok", handler=made_synchronous)
     Button("ok", handler=lambda: loop.create_task(work()).get_name())
     threading.Thread(target=asyncio.run, args=(work(),)).start()
+
+
+@atexit.register  # expect: HCS301
+async def at_the_end():
+    pass
+
+
+@Condition  # expect: HCS301
+async def is_ready():
+    return True

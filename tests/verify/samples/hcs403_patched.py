@@ -77,3 +77,8 @@ class Sub(Application):
         super().__init__()
         self.timeoutlen = 0.1
         self.on_done = patched
+
+Application.reset, Application.suspend_to_background = traced, traced  # expect: HCS403
+for name in ("run", "run_async"):
+    setattr(Application, name, patched)  # expect: HCS403
+get_app().run_async = patched  # expect: HCS403
