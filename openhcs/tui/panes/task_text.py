@@ -130,7 +130,8 @@ def detail_lines(row: TreeRow, blocked: BlockedLoop | None) -> list[str]:
     if task.cancelled_by is not None:
         facts.append(f"cancelled: {visible(task.cancelled_by)}")
     waits = f"waits for {visible(task.awaits)}" if task.awaits else "runs"
-    return ["; ".join(facts), *_stack(f"It {waits}, at", task.stack)]
+    created = _stack("It was created at", (task.creator,)) if task.creator is not None else ()
+    return ["; ".join(facts), *created, *_stack(f"It {waits}, at", task.stack)]
 
 
 def _stack(title: str, stack: Sequence[str]) -> list[str]:

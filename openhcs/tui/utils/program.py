@@ -16,8 +16,8 @@ import asyncio
 import logging
 import signal
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
 
 from prompt_toolkit.layout.containers import AnyContainer, Float, FloatContainer, to_container
 from prompt_toolkit.layout.layout import FocusableElement
@@ -34,6 +34,9 @@ from openhcs.tui.utils.terminal_guard import TerminalGuard
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager, get_task_manager, initialize_task_manager
 from openhcs.tui.utils.watchdog import BlockedLoop, Watchdog
 
+if TYPE_CHECKING:
+    from openhcs.tui.utils.strict import Strict
+
 __all__ = ["Program"]
 
 logger = logging.getLogger(__name__)
@@ -47,7 +50,7 @@ class Program:
 
     `journal` keeps errors (in memory, if none is given), `show_status` is where they go when no dialog can be shown,
     `on_blocked` hears, in a thread, what blocks the event loop (the log, if none is given); past a second the screen's
-    last row tells as well.
+    last row tells as well. `strict` turns strict mode on while the program runs.
     """
 
     def __init__(
@@ -56,13 +59,17 @@ class Program:
         journal: ErrorJournal | None = None,
         show_status: Callable[[str], None] | None = None,
         on_blocked: Callable[[BlockedLoop], None] | None = None,
+        strict: Strict | None = None,
     ) -> None:
         self.tasks = UnifiedTaskManager()
         self.focus = FocusManager()
         self.errors = SafeErrorHandler(journal, app_state=self, show_status=show_status, tasks=self.tasks)
         self.watchdog = Watchdog(
-            on_blocked if on_blocked is not None else _log_blocked, _BLOCKED_S, on_second=self._show_blocked
+            on_blocked if on_blocked is not None else _log_blocked,
+            strict.blocked_s if strict is not None else _BLOCKED_S,
+            on_second=self._show_blocked,
         )
+        self._strict = strict
         self.app: GuardedApplication[int] | None = None
         self.dialogs: FloatDialogHost | None = None
         self.tasks.set_error_handler(self.errors.handle_error_sync)
@@ -122,7 +129,7 @@ class Program:
         if not isinstance(root, FloatContainer):
             root = FloatContainer(root, floats=list[Float]())
         dialogs = self.dialogs = FloatDialogHost(root, self.focus)
-        with self._installed(), hooks_installed(self.errors):
+        with self._installed(), hooks_installed(self.errors), self._strict_mode():
             app = self.app = GuardedApplication[int](
                 GuardedLayout(root, focus),
                 on_error=self.errors.handle_error_sync,
@@ -158,6 +165,14 @@ class Program:
 
     def _end_by_signal(self, number: signal.Signals) -> None:
         self.exit(128 + number)
+
+    def _strict_mode(self) -> AbstractContextManager[None]:
+        if self._strict is None:
+            return nullcontext()
+        # Only developers turn it on; everybody else starts without importing it.
+        from openhcs.tui.utils.strict import strict_mode
+
+        return strict_mode(self.errors.handle_error_sync, self._strict, tasks=self.tasks)
 
     @contextmanager
     def _installed(self) -> Iterator[None]:

@@ -47,6 +47,7 @@ class TaskSnapshot(NamedTuple):
         cancelled_by: why the manager cancelled it; None where it did not, whoever else may have.
         awaits: what it waits for in words, such as `sleep`, `Event.wait`, `task 'x'`; empty while it runs.
         stack: `file:line in function` of each frame, outermost first, down to what it awaits.
+        creator: `file:line in function` of what created it; None where creators are not recorded.
     """
 
     task: weakref.ref[AnyTask]
@@ -59,10 +60,12 @@ class TaskSnapshot(NamedTuple):
     cancelled_by: str | None
     awaits: str
     stack: tuple[str, ...]
+    creator: str | None = None
 
     def __str__(self) -> str:
         where = self.stack[-1] if self.stack else "nowhere in Python code"
-        return f"{self.name!r}, {self.age_s:.1f} s old, at {where}"
+        created = f", created at {self.creator}" if self.creator is not None else ""
+        return f"{self.name!r}, {self.age_s:.1f} s old, at {where}{created}"
 
 
 def take_snapshot(
@@ -71,6 +74,7 @@ def take_snapshot(
     spawner_of: Callable[[AnyTask], AnyTask | None],
     scope_of: Callable[[AnyTask], str],
     cancelled_by: Callable[[AnyTask], str | None],
+    creator_of: Callable[[AnyTask], str | None],
     running: AnyTask | None,
     loop_thread: int,
 ) -> tuple[TaskSnapshot, ...]:
@@ -97,6 +101,7 @@ def take_snapshot(
                 cancelled_by=cancelled_by(task),
                 awaits="" if runs else _awaited_by(task),
                 stack=_running_stack(task, loop_thread) if runs else _suspended_stack(task),
+                creator=creator_of(task),
             )
         )
     return tuple(snapshots)

@@ -26,7 +26,7 @@ import contextvars
 import logging
 import threading
 import weakref
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator, Mapping
 from time import monotonic
 from typing import Any, NoReturn, TypeVar, cast
 
@@ -34,6 +34,7 @@ from openhcs.tui.utils.forking import in_forked_child, lock_free_in_child
 from openhcs.tui.utils.owned_coroutine import OwnedCoroutine, Parcel, close_coroutine, is_under_way
 from openhcs.tui.utils.safe_log import log_safely
 from openhcs.tui.utils.safe_text import visible
+from openhcs.tui.utils.task_creators import TaskCreators, calling_place
 from openhcs.tui.utils.task_ending import abandon, spawned_generations, wait_gone, wait_through_cancel
 from openhcs.tui.utils.task_failures import UnclaimedFailures, claim_failure
 from openhcs.tui.utils.task_snapshot import TaskSnapshot, take_snapshot
@@ -146,6 +147,7 @@ class UnifiedTaskManager:
         self._spawner: dict[asyncio.Task[Any], asyncio.Task[Any]] = {}
         self._scope_of: dict[asyncio.Task[Any], Scope] = {}
         self._cancelled_by: dict[asyncio.Task[Any], str] = {}
+        self._creators: TaskCreators | None = None
         self._unclaimed = UnclaimedFailures(self.report)
         self._exclusive: dict[str, tuple[asyncio.Task[Any], ...]] = {}
         self._total = 0
@@ -191,6 +193,8 @@ class UnifiedTaskManager:
         if spawner in born_s:
             self._spawner[task] = spawner
         born_s[task] = monotonic()
+        if self._creators is not None:
+            self._creators.note(task)
         self._total += 1
         task.add_done_callback(self._on_done if awaited else self._on_forgotten_done, context=self._context)
         return task
@@ -309,9 +313,19 @@ class UnifiedTaskManager:
             spawner_of=self._spawner.get,
             scope_of=lambda task: scope.path if (scope := self._scope_of.get(task)) is not None else "",
             cancelled_by=self._why_cancelled,
+            creator_of=self._creators.of if self._creators is not None else lambda task: None,
             running=asyncio.current_task(loop) if loop is not None else None,
             loop_thread=self._loop_thread,
         )
+
+    @contextlib.contextmanager
+    def creators_recorded(self) -> Iterator[None]:
+        """Let `snapshot` say of each task started within the block which line created it; it makes tasks dearer."""
+        before, self._creators = self._creators, TaskCreators()
+        try:
+            yield
+        finally:
+            self._creators = before
 
     def _why_cancelled(self, task: asyncio.Task[Any]) -> str | None:
         why = self._cancelled_by.get(task)
@@ -450,9 +464,18 @@ class UnifiedTaskManager:
         if loop is None or loop.is_closed() or not loop.is_running():
             self._refuse(coro, name, "no event loop runs that could take it")
         parcel = Parcel(coro, lambda lost: self._report_lost(lost, name))
+        creators = self._creators
+        asked_at = calling_place() if creators is not None else None
 
         def unpack() -> None:
-            self.fire_and_forget(parcel.take(), name)
+            if creators is None:
+                self.fire_and_forget(parcel.take(), name)
+                return
+            creators.handed_over_at = asked_at
+            try:
+                self.fire_and_forget(parcel.take(), name)
+            finally:
+                creators.handed_over_at = None
 
         try:
             loop.call_soon_threadsafe(unpack, context=self._context)
