@@ -391,7 +391,7 @@ class UnifiedTaskManager:
                 if task.done():
                     # Cancelling one that has just failed would make asyncio forget the failure.
                     continue
-                elif task.cancelling():
+                if task.cancelling():
                     # A second cancellation would cut its clean-up short; it comes only if the first is ignored.
                     cleaning_up.append(task)
                 elif task.get_loop() is loop:
