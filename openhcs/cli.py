@@ -21,11 +21,12 @@ import re
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from openhcs import __version__
 from openhcs.errors import InputError, OpenHCSError, PipelineError
@@ -61,6 +62,22 @@ class Commands(TyperGroup):
             raise typer.Exit(os.EX_IOERR) from None
 
 
+class Strictness(Enum):
+    """What `--strict` may be given."""
+
+    ON = "on"
+    FULL = "full"
+
+
+class WorkbenchCommand(TyperCommand):
+    """A command whose `--strict` may stand alone, and takes a value only behind `=`: what follows may be a plate."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        end = args.index("--") if "--" in args else len(args)
+        options = [f"{arg}={Strictness.ON.value}" if arg == "--strict" else arg for arg in args[:end]]
+        return super().parse_args(ctx, [*options, *args[end:]])
+
+
 app = typer.Typer(
     name="openhcs",
     cls=Commands,
@@ -76,6 +93,15 @@ PipelineOption = Annotated[
 WorkersOption = Annotated[
     int | None, typer.Option(min=1, help="Wells processed at the same time; by default what the settings say.")
 ]
+StrictOption = Annotated[
+    Strictness | None,
+    typer.Option(
+        "--strict",
+        metavar="[=full]",
+        help="For developers: tell of swallowed cancellations and coroutines never awaited, and record who creates "
+        "each task. --strict=full: asyncio's debug mode as well.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, nothing else.")]
 
 
@@ -84,25 +110,27 @@ def main() -> None:
     app()
 
 
-@app.command()
+@app.command(cls=WorkbenchCommand)
 def tui(
     plates: Annotated[list[Path] | None, typer.Argument(metavar="[PLATE]...", help="Plates to open with.")] = None,
     pipeline: Annotated[str | None, typer.Option("--pipeline", "-p", help="A pipeline to open with.")] = None,
+    strict: StrictOption = None,
 ) -> int:
     """Open the workbench."""
     from openhcs.core.config import load_settings
 
     file = None if pipeline is None else _find_pipeline(pipeline, load_settings().pipelines_folder)
-    return _open_workbench([plate.absolute() for plate in plates or ()], file)
+    return _open_workbench([plate.absolute() for plate in plates or ()], file, strict)
 
 
-@app.command()
+@app.command(cls=WorkbenchCommand)
 def demo(
     headless: Annotated[
         bool, typer.Option("--headless", help="Run the plate without the workbench, even in a terminal.")
     ] = False,
     folder: Annotated[Path, typer.Option(help="Where to make the plate.")] = Path("demo-plate"),
     seed: Annotated[int, typer.Option(help="Another seed makes another plate.")] = 1,
+    strict: StrictOption = None,
 ) -> int:
     """Make a small plate with known counts and open the workbench on it.
 
@@ -117,7 +145,7 @@ def demo(
     pipeline = shipped_pipelines()[DEMO_PIPELINE]
     if headless or not (sys.stdin.isatty() and sys.stdout.isatty()):
         return _run(folder, pipeline, truth=read_demo_truth(folder))
-    return _open_workbench([folder.absolute()], pipeline)
+    return _open_workbench([folder.absolute()], pipeline, strict)
 
 
 @app.command()
@@ -236,13 +264,18 @@ def _run(
     return headless.exit_code(progress, interrupts)
 
 
-def _open_workbench(plates: Sequence[Path], pipeline: Path | None) -> NoReturn:
+def _open_workbench(plates: Sequence[Path], pipeline: Path | None, strict: Strictness | None) -> NoReturn:
     """Show the workbench until the user leaves it; then leave the process, whatever threads are still at work."""
     # prompt_toolkit and the workbench take 0.2 s to import.
-    from openhcs.tui.layout.simple_launcher import SimpleOpenHCSTUILauncher
+    from openhcs.tui.layout.simple_launcher import SimpleOpenHCSTUILauncher, strict_workbench
     from openhcs.tui.utils.bounded_run import exit_bounded
 
-    exit_bounded(SimpleOpenHCSTUILauncher(plates=plates, pipeline=pipeline).run())
+    how_strict = None
+    if strict is not None:
+        how_strict, missing = strict_workbench(full=strict is Strictness.FULL)
+        if missing is not None:
+            typer.echo(f"note: {missing}", err=True)
+    exit_bounded(SimpleOpenHCSTUILauncher(plates=plates, pipeline=pipeline, strict=how_strict).run())
 
 
 def _find_pipeline(name: str, saved: Path) -> Path:

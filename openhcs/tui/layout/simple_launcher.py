@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from prompt_toolkit.styles import Style
 
+import openhcs
 from openhcs.core import paths
 from openhcs.errors import TerminalError
 from openhcs.tui import actions
@@ -31,7 +32,10 @@ from openhcs.tui.utils.terminal_guard import TerminalGuard
 from openhcs.tui.widgets.style import STYLE
 from openhcs.tui.workbench import Severity
 
-__all__ = ["SimpleOpenHCSTUILauncher", "main"]
+if TYPE_CHECKING:
+    from openhcs.tui.utils.strict import Strict
+
+__all__ = ["SimpleOpenHCSTUILauncher", "main", "strict_workbench"]
 
 HEADLESS: Final = "Use `openhcs run PLATE --pipeline FILE` there, which needs no screen."
 
@@ -39,12 +43,14 @@ HEADLESS: Final = "Use `openhcs run PLATE --pipeline FILE` there, which needs no
 class SimpleOpenHCSTUILauncher:
     """Opens the workbench on `plates`, with the pipeline of a file loaded. May be run once."""
 
-    def __init__(self, plates: Sequence[Path] = (), pipeline: Path | None = None) -> None:
+    def __init__(
+        self, plates: Sequence[Path] = (), pipeline: Path | None = None, *, strict: Strict | None = None
+    ) -> None:
         self._plates = tuple(plates)
         self._pipeline = pipeline.absolute() if pipeline is not None else None  # remembered for other directories
         self.state = AppState()
         self.program = Program(
-            journal=ErrorJournal(paths.logs_folder() / "errors.jsonl"), show_status=self._show_status
+            journal=ErrorJournal(paths.logs_folder() / "errors.jsonl"), show_status=self._show_status, strict=strict
         )
         self.state.use_dialogs(self.program.show_dialog)
         self.state.subscribe(self.program.invalidate)
@@ -104,6 +110,15 @@ class SimpleOpenHCSTUILauncher:
         self.state.dispatch(actions.MessageShown(visible(text), Severity.ERROR))
 
 
+def strict_workbench(*, full: bool) -> tuple[Strict, str | None]:
+    """How strict the workbench is with its own code, and what of that this Python cannot do, if anything."""
+    # Only developers ask for it.
+    from openhcs.tui.utils.strict import Strict, missing_part
+
+    package = Path(openhcs.__file__).parent
+    return Strict(files=(package,), full=full, faults=paths.logs_folder() / "faults.log"), missing_part()
+
+
 def check_terminal() -> None:
     """Raise TerminalError, naming the command to use instead, where a full-screen program cannot be shown."""
     for stream, name in ((sys.stdin, "input"), (sys.stdout, "output")):
@@ -125,15 +140,17 @@ def _log_file(file: Path) -> Iterator[None]:
     except OSError:
         handler = logging.NullHandler()  # a home that cannot be written is no reason not to work
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    log = logging.getLogger("openhcs")
+    log, asyncio_log = logging.getLogger("openhcs"), logging.getLogger("asyncio")
     level = log.level
     log.addHandler(handler)
     log.setLevel(logging.INFO)
+    asyncio_log.addHandler(handler)  # in debug mode it tells what held the loop up
     try:
         yield
     finally:
         log.setLevel(level)
         log.removeHandler(handler)
+        asyncio_log.removeHandler(handler)
         handler.close()
 
 
