@@ -180,11 +180,15 @@ class _Walk:
             cut = len(package) - node.level + self.module.is_package
             source = ".".join([*package[: max(cut, 0)], *([source] if source else [])])
         self.module.imported.add(source)
+        around = self.module.parents.get(node)
+        for_types = isinstance(around, ast.If) and "TYPE_CHECKING" in ast.unparse(around.test)
         for alias in node.names:
             if alias.name == "*":
                 self.module.star_imports.append(source)
                 continue
             self.module.imported.add(f"{source}.{alias.name}")
+            if for_types:
+                self.module.imported_for_types |= {source, f"{source}.{alias.name}"}
             name = alias.asname or alias.name
             scope: Scope = owner or self._home(function, name)
             scope.bind(name, Binding(How.IMPORT, node, function, target=f"{source}.{alias.name}"))

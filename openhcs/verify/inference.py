@@ -510,7 +510,7 @@ class Inference:
                     found += self.member(Inst(ancestor.name) if bound else ancestor, name)
                 continue
             own = ancestor.cls
-            given = own.attributes.get(name, ()) if bound else ()
+            given = own.attributes.get(name, ())
             for value in self.values_of([*given, *own.bindings.get(name, ())]):
                 if isinstance(value, Func) and value.function.owner is own:
                     if self.decorated(value.function) is Decorated.PROPERTY:
@@ -519,7 +519,7 @@ class Inference:
                         continue
                     value = Func(value.function, bound or self._is_classmethod(value.function))
                 found.append(value)
-            if found or name in own.bindings or (bound and name in own.attributes):
+            if found or name in own.bindings or name in own.attributes:
                 break
         return tuple(dict.fromkeys(found))
 

@@ -189,6 +189,8 @@ class Module:
     star_imports: list[str] = field(default_factory=list)
     imported: set[str] = field(default_factory=set)
     """Dotted names of what it imports anywhere."""
+    imported_for_types: set[str] = field(default_factory=set)
+    """Those of them that are imported under `if TYPE_CHECKING`, and not when the program runs."""
 
     @property
     def body(self) -> Function:

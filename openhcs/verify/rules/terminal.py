@@ -174,7 +174,7 @@ def _with_neighbours(program: Program, modules: set[Module], *, with_importers: 
 def _imported(module: Module, names: dict[str, Module]) -> set[str]:
     found: set[str] = set()
     folder = module.name.rpartition(".")[0]
-    for name in module.imported:
+    for name in module.imported - module.imported_for_types:
         for candidate in (name, name.rpartition(".")[0], f"{folder}.{name}", f"{folder}.{name.rpartition('.')[0]}"):
             if candidate in names and names[candidate] is not module:
                 found.add(candidate)

@@ -100,3 +100,17 @@ class Locked(Manager):
 async def hands_over_to_locked(locked: Locked):
     await locked.enqueue(work())  # expect: HCS204
     locked.forward(work())  # expect: HCS204
+
+
+class Single(Manager):
+    instance = None
+
+    @classmethod
+    def get(cls):
+        if cls.instance is None:
+            cls.instance = cls()
+        return cls.instance
+
+
+async def hands_over_to_the_one():
+    Single.get().submit(work())  # expect: HCS204
