@@ -107,7 +107,7 @@ class Scope:
         self, coro: Coroutine[Any, Any, T], name: str | None = None, *, awaited: bool = True
     ) -> asyncio.Task[T]:
         """As `UnifiedTaskManager.create_task`, owned by this scope."""
-        if self._closed:
+        if self._was_left():
             self._manager._refuse(coro, name, f"scope {self.path!r} is closed")
         task = self._manager.create_task(coro, name, awaited=awaited)
         self._manager._scope_of[task] = self
@@ -119,6 +119,9 @@ class Scope:
             self.create_task(coro, name, awaited=False)
         except (TaskRefused, TypeError) as refusal:
             self._manager.report(refusal, _name_of(coro, name))
+
+    def _was_left(self) -> bool:
+        return self._closed or (self.parent is not None and self.parent._was_left())
 
     def tasks(self) -> list[asyncio.Task[Any]]:
         """The live tasks of this scope and of the scopes within it, oldest first."""
