@@ -6,7 +6,7 @@ import asyncio
 
 from openhcs.testing.explore import World
 from openhcs.tui.utils.owned_coroutine import OwnedCoroutine
-from openhcs.tui.utils.unified_task_manager import TaskRefused
+from openhcs.tui.utils.unified_task_manager import Scope, TaskRefused
 from tests.proofs.scenery import Boom, Coroutines, Told, ended, swallowed, task_manager, theorem
 
 
@@ -48,14 +48,16 @@ async def test_every_coroutine_handed_over_ends_or_is_closed(world: World) -> No
     assert start("much too late") is None
     assert "third" in told.of(TaskRefused)
     assert "too late" in told.of(TaskRefused)
+    assert len(told.of(Boom)) <= 1, "a failure was told twice"
     assert tasks.get_task_stats()["refused"] == len(refused) + len(told.of(TaskRefused))
 
 
 @theorem
 async def test_an_owned_coroutine_closes_what_it_was_given(world: World) -> None:
-    """Two coroutines that own a coroutine each, one of which may answer without waiting and one of which may be dropped
-    unstarted: cancelled at any moment, none leaves its inner one unawaited."""
+    """Two coroutines that own a coroutine each, which may answer without waiting or be handed on to a task, and a third
+    that may be dropped unstarted: cancelled at any moment, each inner one is awaited to its end or closed."""
     handed = Coroutines(world)
+    handed_on: list[asyncio.Task[str]] = []
 
     async def answers(at_once: bool) -> str:
         if not at_once:
@@ -67,16 +69,24 @@ async def test_an_owned_coroutine_closes_what_it_was_given(world: World) -> None
             if world.fault("it fails before it begins the inner one"):
                 raise Boom
             await asyncio.sleep(0)
+            if hands_on:
+                handed_on.append(world.loop.create_task(inner))
+                await asyncio.sleep(0)
+                return "handed on"
             return await inner
 
         return OwnedCoroutine(run, handed(answers(world.choose([False, True], "the answer comes at once"))))
 
+    hands_on = world.choose([False, True], "the inner one is handed on to a task")
     first, second = world.operation("first", owner()), world.operation("second", owner())
     if world.choose([False, True], "a third is dropped before it starts"):
         owner().close()
     await ended(first, second)
+    await ended(*handed_on)
     for task in (first, second):
         assert isinstance(swallowed(task), Boom | None)
+    for task in handed_on:
+        assert task.result() == "answer", "somebody else's coroutine was closed"
 
 
 @theorem
@@ -92,7 +102,8 @@ async def test_an_exclusive_group_ends_or_closes_all_that_were_started_in_it(wor
             await asyncio.sleep(0)
         finally:
             try:
-                await asyncio.sleep(0)  # its clean-up takes time, which a second cancellation cuts short
+                for _ in range(3):
+                    await asyncio.sleep(0)  # its clean-up takes time, which a second cancellation cuts short
             finally:
                 at_work.remove(name)
 
@@ -115,14 +126,16 @@ async def test_an_exclusive_group_ends_or_closes_all_that_were_started_in_it(wor
 
 @theorem
 async def test_leaving_a_scope_ends_all_that_were_started_in_it(world: World) -> None:
-    """An owner of two scopes, one within the other, and an owner of a third, while a key starts a task in the outer one
-    at any moment, also after it was left: both cancelled at any moment, no task and no coroutine outlives its scope."""
+    """An owner of two scopes, one within the other, and somebody else who opens a third within the first at any moment,
+    also after that was left, and starts a task in it: both cancelled at any moment, nothing outlives its scope."""
     tasks, told, handed = task_manager(world), Told(), Coroutines(world)
     tasks.set_error_handler(told)
+    outers: list[Scope] = []
+    others: list[asyncio.Task[None]] = []
 
     async def owner() -> None:
         async with tasks.scope("outer") as outer:
-            world.event("F5", lambda: outer.fire_and_forget(handed(_endless()), "from F5"))
+            outers.append(outer)
             async with tasks.scope("inner", parent=outer) as inner:
                 inner.fire_and_forget(handed(_work(fails=bool(world.fault("it fails")))), "inner work")
                 await asyncio.sleep(0)
@@ -130,11 +143,18 @@ async def test_leaving_a_scope_ends_all_that_were_started_in_it(world: World) ->
         assert not outer.tasks(), "the outer scope was left with tasks"
 
     async def other() -> None:
-        async with tasks.scope("other") as scope:
-            await scope.create_task(handed(_work()), "other work")
+        async with tasks.scope("other", parent=outers[0]) as scope:
+            scope.fire_and_forget(handed(_endless()), "other work")
+            await ended(*scope.tasks())
 
-    await ended(world.operation("owner", owner()), world.operation("other", other()))
-    await world.idle()
+    def open_other() -> None:
+        others.append(world.operation("other", other()))
+
+    world.event("F5", open_other, lambda: bool(outers))
+    await ended(world.operation("owner", owner()))
+    for _ in range(3):
+        await world.idle()  # and somebody may open one now
+    await ended(*others)
 
 
 async def _endless() -> None:

@@ -6,11 +6,11 @@ import re
 
 from openhcs.testing.explore import World, explore
 from openhcs.tui.utils import error_journal, error_runs, error_showing, safe_error_handler
-from openhcs.tui.utils.error_entry import ErrorEntry
 from tests.proofs.scenery import Boom, DisplayFault, ErrorDesk, Host, coming, ended, raised, theorem
 
-_KEPT = 4
-_EXCEPTIONS = 2
+_KEPT = 2
+_EXCEPTIONS = 1
+_RUNS = 1
 _WAITING = 3
 
 
@@ -19,7 +19,7 @@ def _small_limits(world: World) -> None:
     world.patch(error_journal, "_KEPT_EXCEPTIONS", _EXCEPTIONS)
     world.patch(error_journal, "_KEPT_STORMS", 1)
     world.patch(error_runs, "_ENTRIES", 2)
-    world.patch(error_runs, "_KEPT_RUNS", 2)
+    world.patch(error_runs, "_KEPT_RUNS", _RUNS)
     world.patch(error_runs, "_SHOW_LIMIT", 2)
     world.patch(error_runs, "_SAMPLE_LIMIT", 6)
     world.patch(error_showing, "WAITING_LIMIT", _WAITING)
@@ -30,7 +30,7 @@ def _stays_small(world: World, desk: ErrorDesk) -> None:
     """After every callback what the core holds of errors is within its limits."""
 
     def within() -> bool:
-        entries: tuple[ErrorEntry, ...] = desk.journal.entries()
+        entries = desk.journal.entries()
         opened = desk.handler._open
         return (
             len(entries) <= _KEPT
@@ -38,7 +38,7 @@ def _stays_small(world: World, desk: ErrorDesk) -> None:
             and len(desk.handler._waiting) <= _WAITING
             and (opened is None or len(opened.pages) <= _WAITING)
             and len(desk.journal._counting) <= _EXCEPTIONS + 1
-            and len(desk.journal._runs) <= 2
+            and len(desk.journal._runs) <= _RUNS
         )
 
     world.invariant(within, name="what is held of errors stays within its limits")

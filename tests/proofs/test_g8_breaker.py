@@ -22,6 +22,7 @@ class _Ailing:
         self.waits: list[float] = []
         """How long after each failed attempt the next one came."""
         self.at_once = 0
+        self.shown = 0
         world.invariant(lambda: self.at_once <= 1, name="one attempt at a time")
 
     async def show_dialog(self, dialog: ErrorDialog, result: asyncio.Future[Any]) -> None:
@@ -35,6 +36,7 @@ class _Ailing:
             if len(self.failed) < self._failures:
                 self.failed.append(self._world.time())
                 raise DisplayFault("not yet")
+            self.shown += 1
             dialog.close()
         finally:
             self.at_once -= 1
@@ -55,12 +57,12 @@ async def test_the_breaker_waits_longer_after_each_failed_probe_and_heals(world:
 
     calls = [world.operation("first", report("first", 2)), world.loop.create_task(report("second", 3))]
     await ended(*calls)
-    while len(host.failed) < failures or desk.handler._circuit_breaker_active:
+    while len(host.failed) < failures or desk.handler._circuit_breaker_active or not host.shown:
         await asyncio.sleep(60.0)
         await desk.handler.handle_error(raised(Boom(f"later {world.time()}")), "later")
     for waited, cool_down in zip(host.waits, (5.0, 10.0, 20.0), strict=False):
         assert waited >= cool_down, f"the next attempt came after {waited:g} s, not {cool_down:g}"
-    assert not desk.handler._circuit_breaker_active
+    assert desk.breaker.state is BreakerState.CLOSED
     attempts = len(host.attempts)
     await desk.handler.handle_error(raised(Boom("healed")), "healed")
     assert len(host.attempts) == attempts + 1
@@ -87,7 +89,7 @@ async def test_a_cancelled_probe_lets_the_next_one_try(world: World) -> None:
 @theorem
 async def test_two_users_of_a_breaker_probe_one_after_the_other(world: World) -> None:
     """Two users ask one open breaker whether they may attempt, until it is closed, where an attempt takes a moment and
-    one may fail; cancelled at any moment: never two attempts at once, and in the end it is closed."""
+    one may fail; cancelled at any moment: never two attempts at once, and in the end it is closed, as new."""
     breaker = CircuitBreaker(cool_down_s=1.0, clock=world.time)
     breaker.fail()
     at_once: list[str] = []
@@ -114,6 +116,8 @@ async def test_two_users_of_a_breaker_probe_one_after_the_other(world: World) ->
     await ended(world.operation("first", user("first")), world.operation("second", user("second")))
     await user("last")
     assert breaker.allow()
+    breaker.fail()
+    assert breaker.retry_in_s == 1.0, "a healed breaker begins with the first cool-down"
 
 
 @theorem
