@@ -13,7 +13,7 @@ from openhcs.verify.program import Program
 from openhcs.verify.rules import RULES, Settings
 from openhcs.verify.sources import Unreadable, find_files, parse_file, silenced
 
-__all__ = ["Report", "check"]
+__all__ = ["Report", "check", "check_modules"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Report:
     files: int = 0
     lines: int = 0
     modules: Sequence[Module] = ()
+    program: Program | None = None
 
 
 def check(
@@ -50,15 +51,26 @@ def check(
                 modules.append(parsed)
             else:
                 unreadable.append(parsed)
-        program = Program(modules)
-        settings = settings or Settings()
-        found = _unique(program, codes, settings, is_ignored)
-        shown, hidden = _split(found, modules)
-        lines = sum(module.text.count("\n") for module in modules)
-        return Report(shown, hidden, unreadable, len(modules) + len(unreadable), lines, modules)
+        return check_modules(modules, unreadable, codes=codes, settings=settings, is_ignored=is_ignored)
     finally:
         if was_enabled:
             gc.enable()
+
+
+def check_modules(
+    modules: Sequence[Module],
+    unreadable: Sequence[Unreadable] = (),
+    *,
+    codes: Iterable[str] = RULES,
+    settings: Settings | None = None,
+    is_ignored: Callable[[Path, str], bool] = lambda path, code: False,
+) -> Report:
+    """Check what was parsed already."""
+    program = Program(modules)
+    found = _unique(program, codes, settings or Settings(), is_ignored)
+    shown, hidden = _split(found, modules)
+    lines = sum(module.text.count("\n") for module in modules)
+    return Report(shown, hidden, [*unreadable], len(modules) + len(unreadable), lines, modules, program)
 
 
 def _unique(

@@ -6,14 +6,15 @@
 | 1 | something found |
 | 2 | what was given cannot be used: an option, a setting, a path, or not one file could be read |
 
-A file that cannot be parsed is told of on standard error, and the others are checked.
+With `--fix` it counts what is left; with `--diff` 1 says that there is something to fix. A file that cannot be parsed
+is told of on standard error, and the others are checked.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from openhcs.verify.baseline import load_baseline, new_findings, write_baseline
 from openhcs.verify.check import Report, check
 from openhcs.verify.config import UsageError, chosen, load_config
 from openhcs.verify.explain import page
+from openhcs.verify.findings import Finding
 from openhcs.verify.output import FORMATS, Writer, statistics
 from openhcs.verify.rules import RULES
 
@@ -64,6 +66,11 @@ def _parser(program: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--write-baseline", action="store_true", help="write all findings to the file of --baseline, and end with 0"
     )
+    parser.add_argument("--fix", action="store_true", help="mend what can be mended safely, and tell what is left")
+    parser.add_argument(
+        "--unsafe-fixes", action="store_true", help="with --fix or --diff: also mend what changes a program's behaviour"
+    )
+    parser.add_argument("--diff", action="store_true", help="show what --fix would change, and write nothing")
     parser.add_argument("--explain", metavar="CODE", help="print the page of a rule")
     parser.add_argument("--list-rules", action="store_true", help="list the rules")
     return parser
@@ -86,6 +93,8 @@ def _check(options: argparse.Namespace) -> int:
         raise UsageError(
             "--write-baseline: no file; expected --baseline FILE beside it, or `baseline` in the settings."
         )
+    if options.unsafe_fixes and not (options.fix or options.diff):
+        raise UsageError("--unsafe-fixes: nothing to fix; expected --fix or --diff beside it.")
     report = check(
         paths, codes=codes, settings=config.settings, is_excluded=config.is_excluded, is_ignored=config.is_ignored
     )
@@ -95,16 +104,31 @@ def _check(options: argparse.Namespace) -> int:
         sys.stderr.write(f"{writer.path(item.path)}:{item.line}: {item.reason}\n")
     if report.files == 0 or len(report.unreadable) == report.files:
         raise UsageError(f"{', '.join(map(str, paths))}: no Python file that can be read. Nothing was checked.")
-    if baseline is not None:
-        if options.write_baseline:
-            write_baseline(baseline, report.findings, report.modules)
-            sys.stderr.write(f"{_count(report.findings)} written to {baseline}\n")
-            return 0
-        known = load_baseline(baseline)
-        new = new_findings(known, report.findings, report.modules, baseline.absolute().parent)
-        report = replace(report, findings=new)
+    new = _new(baseline) if baseline is not None and not options.write_baseline else _all
+    if options.fix or options.diff:
+        # Most runs fix nothing: a tenth of the start is saved.
+        from openhcs.verify.fix.command import fix_report
+
+        report, is_changed = fix_report(report, new, config, codes, options, writer)
+        if options.diff:
+            return 1 if is_changed else 0
+    if baseline is not None and options.write_baseline:
+        write_baseline(baseline, report.findings, report.modules)
+        sys.stderr.write(f"{_count(report.findings)} written to {baseline}\n")
+        return 0
+    report = replace(report, findings=new(report))
     _tell(report, options, base)
     return 1 if report.findings else 0
+
+
+def _all(report: Report) -> list[Finding]:
+    return report.findings
+
+
+def _new(baseline: Path) -> Callable[[Report], list[Finding]]:
+    """Finds the findings of a report that a baseline does not know."""
+    known = load_baseline(baseline)
+    return lambda report: new_findings(known, report.findings, report.modules, baseline.absolute().parent)
 
 
 def _tell(report: Report, options: argparse.Namespace, base: Path) -> None:

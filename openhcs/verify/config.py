@@ -18,6 +18,7 @@ __all__ = ["Config", "UsageError", "chosen", "load_config"]
 
 TABLE = "openhcs-verify"
 _LISTS = ("select", "ignore", "exclude", "owner", "blocking")
+_TEXTS = ("baseline", "spawner", "focus")
 
 
 class UsageError(ValueError):
@@ -36,6 +37,10 @@ class Config:
     blocking: tuple[str, ...] = ()
     per_file_ignores: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     baseline: Path | None = None
+    spawner: str | None = None
+    """What a fix hands coroutines to, as `module:expression`."""
+    focus: str | None = None
+    """What a fix awaits to have the focus set, as `module:expression`."""
 
     @property
     def settings(self) -> Settings:
@@ -81,7 +86,7 @@ def load_config(start: Path) -> Config:
 def _parsed(table: object, root: Path, file: Path) -> Config:
     if not isinstance(table, dict):
         raise UsageError(f"settings: tool.{TABLE} in {file}; expected a table. Mend the file.")
-    known = {*_LISTS, "per-file-ignores", "baseline"}
+    known = {*_LISTS, *_TEXTS, "per-file-ignores"}
     for key in table:
         if key not in known:
             raise UsageError(f"settings: {key} in {file}; expected one of {', '.join(sorted(known))}. Mend the file.")
@@ -94,10 +99,14 @@ def _parsed(table: object, root: Path, file: Path) -> Config:
     per_file = {pattern: _strings(codes, pattern, file) for pattern, codes in ignores.items()}
     for pattern, codes in per_file.items():
         _check_codes(codes, f"{pattern} in {file}")
-    baseline = table.get("baseline")
-    if baseline is not None and not isinstance(baseline, str):
-        raise UsageError(f"settings: baseline in {file}; expected the name of a file. Mend the file.")
-    return Config(root, **lists, per_file_ignores=per_file, baseline=None if baseline is None else root / baseline)
+    texts: dict[str, Any] = {key: table.get(key) for key in _TEXTS}
+    for key, value in texts.items():
+        if value is not None and not isinstance(value, str):
+            raise UsageError(f"settings: {key} in {file}; expected one text. Mend the file.")
+    baseline = texts.pop("baseline")
+    return Config(
+        root, **lists, **texts, per_file_ignores=per_file, baseline=None if baseline is None else root / baseline
+    )
 
 
 def _strings(value: object, key: str, file: Path) -> tuple[str, ...]:

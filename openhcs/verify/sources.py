@@ -18,7 +18,7 @@ from pathlib import Path
 from openhcs.verify.indexer import index_module
 from openhcs.verify.model import Module
 
-__all__ = ["Silence", "Unreadable", "find_files", "parse_file", "silenced"]
+__all__ = ["Silence", "Unreadable", "decoded", "find_files", "normalised", "parse_file", "parse_text", "silenced"]
 
 _SKIPPED_FOLDERS = frozenset(
     {"__pycache__", "node_modules", "site-packages", "venv", "env", "build", "dist", "__pypackages__"}
@@ -87,12 +87,17 @@ def _below(path: Path, is_excluded: Callable[[Path], bool]) -> Iterator[tuple[Pa
 def parse_file(root: Path, path: Path) -> Module | Unreadable:
     """The symbol table of a file."""
     try:
-        data = path.read_bytes()
-        text = _decoded(data)
+        text = normalised(decoded(path.read_bytes())[0])
     except OSError as error:
         return Unreadable(path, f"cannot be read: {error.strerror}")
     except (SyntaxError, UnicodeDecodeError, LookupError) as error:
         return Unreadable(path, f"cannot be decoded: {error}")
+    name, inside = _module_name(root, path)
+    return parse_text(path, name, text, inside)
+
+
+def parse_text(path: Path, name: str, text: str, inside: tuple[str, ...]) -> Module | Unreadable:
+    """The symbol table of what stands, or is to stand, in the file of a module."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -101,7 +106,6 @@ def parse_file(root: Path, path: Path) -> Module | Unreadable:
         return Unreadable(path, f"cannot be parsed: {error.msg}", error.lineno or 1)
     except (ValueError, RecursionError, MemoryError) as error:
         return Unreadable(path, f"cannot be parsed: {error}")
-    name, inside = _module_name(root, path)
     return index_module(path, name, text, tree, inside=inside, is_deep=_is_worth_walking(text))
 
 
@@ -116,13 +120,19 @@ def _is_worth_walking(text: str) -> bool:
     return bool(changed) and any(not changed.isdisjoint(_WORD.findall(names)) for names in _IMPORTS.findall(text))
 
 
-def _decoded(data: bytes) -> str:
-    if data.startswith(b"\xef\xbb\xbf") or not _CODING.match(data):
-        text = data.decode("utf-8-sig")
-    else:
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
-        text = data.decode(encoding)
-        # `ast` reads a text's cookie no more, but it must not contradict what we hand over.
+def decoded(data: bytes) -> tuple[str, str]:
+    """The text of a file, line endings as they are, and the codec that turns it into the same bytes again."""
+    if data.startswith(b"\xef\xbb\xbf"):
+        return data.decode("utf-8-sig"), "utf-8-sig"
+    if not _CODING.match(data):
+        return data.decode(), "utf-8"
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+    # `ast` reads a text's cookie no more, but it must not contradict what we hand over.
+    return data.decode(encoding), encoding
+
+
+def normalised(text: str) -> str:
+    """A text with the line endings that `ast` counts by."""
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
