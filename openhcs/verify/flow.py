@@ -9,9 +9,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator, Sequence
 
+from openhcs.verify import library
 from openhcs.verify.model import Function
 from openhcs.verify.program import Program
-from openhcs.verify.values import Cls, Container, Func, Ref, Values
+from openhcs.verify.values import Cls, Container, Func, Inst, Ref, Values
 
 __all__ = [
     "aliases",
@@ -97,7 +98,7 @@ def path_of(node: ast.AST | None) -> str | None:
         if node.func.attr in ("pop", "get", "popleft", "values", "items", "copy"):
             return path_of(node.func.value)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) == 1:
-        if node.func.id in ("list", "set", "tuple", "sorted", "reversed", "iter", "next"):
+        if node.func.id in ("list", "set", "tuple", "sorted", "reversed", "iter", "next", "enumerate"):
             return path_of(node.args[0])
     return None
 
@@ -187,7 +188,10 @@ def _holds_tasks(program: Program, node: ast.expr, function: Function) -> bool:
 def _path_holds_tasks(program: Program, path: str, node: ast.expr, function: Function) -> bool:
     for inner in ast.walk(node):
         if isinstance(inner, ast.Name | ast.Attribute) and path_of(inner) == path:
-            return any(isinstance(value, Container) for value in program.values(inner, function))
+            values = program.values(inner, function)
+            if isinstance(node, ast.List | ast.Tuple | ast.Set) and inner in node.elts:
+                return any(isinstance(value, Inst) and value.type == library.TASK for value in values)
+            return any(isinstance(value, Container) for value in values)
     return False
 
 

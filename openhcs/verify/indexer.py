@@ -238,6 +238,9 @@ class _Walk:
     ) -> None:
         if isinstance(target, ast.Name):
             scope: Scope = owner or self._home(function, target.id)
+            if how is How.ELEMENT and target.id not in scope.bindings:
+                # Adding to a collection makes no variable: the name is that of a function around, or of the module.
+                scope = next((outer for outer in function.ancestors() if target.id in outer.bindings), scope)
             scope.bind(target.id, Binding(how, node, function, value))
         elif isinstance(target, ast.Attribute):
             self._bind_attribute(target, Binding(how, node, function, value), function)

@@ -25,7 +25,7 @@ from openhcs.verify.flow import (
 from openhcs.verify.model import Class, Function
 from openhcs.verify.program import Program
 from openhcs.verify.rules.base import Settings
-from openhcs.verify.values import Cls, Coro, Inst
+from openhcs.verify.values import Cls, Coro, Func, Inst, Partial
 
 __all__ = ["check_late_bound", "check_not_awaited", "check_own_cancellation", "check_wait_for"]
 
@@ -121,7 +121,7 @@ def _cancelled(call: ast.Call) -> ast.expr | None:
 def _is_looked_after(program: Program, call: ast.Call, function: Function, paths: set[str]) -> bool:
     if not function.is_async and _come_from_all_tasks(program, function, paths):
         return True  # the runner waits for them
-    if _is_consumed(program, function, paths, after=call):
+    if _is_consumed(program, function, paths, after=call) or _is_watched(program, function, paths):
         return True
     attributes = {path.rpartition(".")[2] for path in paths if "." in path}
     if attributes and _attribute_is_awaited(program, attributes, function):
@@ -142,6 +142,52 @@ def _is_looked_after(program: Program, call: ast.Call, function: Function, paths
                 _is_consumed(program, other, {path})
                 for other in home.module.functions
                 if function in other.ancestors() and name not in other.bindings
+            ):
+                return True
+    return False
+
+
+_OUTCOME = frozenset({"exception", "result", "cancelled"})
+
+
+def _is_watched(program: Program, function: Function, paths: set[str]) -> bool:
+    """Whether a done-callback reads how the task ended: whoever has set it waits in his own way."""
+    watched: dict[Function, set[str]] | None = program.notes.get("watched tasks")
+    if watched is None:
+        watched = program.notes["watched tasks"] = {}
+        for call, other in program.calls_named("add_done_callback"):
+            if call.args and isinstance(call.func, ast.Attribute) and _reads_outcome(program, call.args[0], other):
+                watched.setdefault(other, set()).update(aliases(program, other, call.func.value))
+    if not watched:
+        return False
+    if not paths.isdisjoint(watched.get(function, ())):
+        return True
+    attributes = {path for path in paths if path.startswith("self.")}
+    cls = function.method_of
+    for other, names in watched.items() if attributes and cls is not None else ():
+        if not names.isdisjoint(attributes) and other.method_of is not None and _are_related(
+            program, cls, other.method_of
+        ):  # fmt: skip
+            return True
+    return any(
+        isinstance(value, Func) and value.function in watched
+        for scope in (function, *function.ancestors())
+        for path in paths
+        for binding in scope.bindings.get(path, ())
+        if isinstance(binding.value, ast.Call)
+        for value in program.callees(binding.value, binding.scope)
+    )
+
+
+def _reads_outcome(program: Program, callback: ast.expr, function: Function) -> bool:
+    for value in program.values(callback, function):
+        for inner in value.of if isinstance(value, Partial) else (value,):
+            if isinstance(inner, Func) and any(
+                isinstance(call.func, ast.Attribute)
+                and call.func.attr in _OUTCOME
+                and isinstance(call.func.value, ast.Name)
+                and any(call.func.value.id == parameter.arg for parameter in inner.function.parameters)
+                for call in inner.function.of(ast.Call)
             ):
                 return True
     return False

@@ -211,22 +211,39 @@ def check_executor_per_item(program: Program, settings: Settings) -> Iterator[Fi
             for node in waits
             if not (isinstance(node.value, ast.Call) and program.may_call(node.value, function, "asyncio.sleep"))
         ]
-        handed = [node for node in waits if _is_executor_call(program, node.value, function, names)]
+        handed = [
+            node for node in waits if _is_executor_call(program, _made_in(loop, node.value), function, names)
+        ]
         if not handed or len(handed) < len(waits) or _inner_loop(loop, handed[0], function) or _stops_early(loop):
             continue
         if any(isinstance(node, ast.AsyncFor | ast.AsyncWith | ast.Yield) for node in walk(loop.body)):
             continue
         yield _per_item(program, handed[0], function, loop)
-    comprehensions: list[tuple[ast.ListComp | ast.SetComp, Function]] = [
+    comprehensions: list[tuple[ast.ListComp | ast.SetComp | ast.DictComp, Function]] = [
         *program.each(ast.ListComp),
         *program.each(ast.SetComp),
+        *program.each(ast.DictComp),
     ]
     for comprehension, function in comprehensions:
-        element = comprehension.elt
-        if isinstance(element, ast.Await) and not any(part.is_async for part in comprehension.generators):
-            names = {name for part in comprehension.generators for name in paths_in(part.target)}
-            if _is_executor_call(program, element.value, function, names):
-                yield _per_item(program, element, function, comprehension)
+        if any(part.is_async for part in comprehension.generators):
+            continue
+        parts = [comprehension.value] if isinstance(comprehension, ast.DictComp) else [comprehension.elt]
+        waits = [node for node in walk(parts) if isinstance(node, ast.Await)]
+        names = {name for part in comprehension.generators for name in paths_in(part.target)}
+        if len(waits) == 1 and _is_executor_call(program, waits[0].value, function, names):
+            yield _per_item(program, waits[0], function, comprehension)
+
+
+def _made_in(loop: ast.For, node: ast.expr) -> ast.expr:
+    """What is awaited, or the call that this very turn of the loop gave that name: `f = submit(x)`, `await f`."""
+    if not isinstance(node, ast.Name):
+        return node
+    made = [
+        statement.value
+        for statement in loop.body
+        if isinstance(statement, ast.Assign) and any(path_of(target) == node.id for target in statement.targets)
+    ]
+    return made[0] if len(made) == 1 and isinstance(made[0], ast.Call) else node
 
 
 def _per_item(program: Program, wait: ast.Await, function: Function, loop: ast.AST) -> Finding:
