@@ -3,6 +3,7 @@
 - G2 (its part). A failing key, mouse or render handler is reported, and the rest goes on (`guarded_keys`, `faults`).
 - G3 (its part). A failing frame is reported, the newest dialog is closed for it, and failing that the screen is
   replaced by a plain notice from which the user can try again or leave.
+- A terminal that goes away is one fault, and `run_async` ends with it (`lost_terminal`).
 - Leaving waits for prompt_toolkit's own background tasks, but not for ever.
 
 Checked by tests/tui/utils/test_application.py. Subclasses only; prompt_toolkit itself is not patched.
@@ -22,10 +23,12 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.layout.containers import AnyContainer, Window
 from prompt_toolkit.layout.controls import FormattedTextControl
 from prompt_toolkit.layout.layout import FocusableElement, Layout
+from prompt_toolkit.output import DummyOutput
 
 from openhcs.tui.ports import ErrorSink
 from openhcs.tui.utils.faults import ENDINGS, FaultLog, GuardedEvent, as_error
 from openhcs.tui.utils.guarded_keys import GuardedKeyProcessor
+from openhcs.tui.utils.lost_terminal import TerminalLost, is_lost
 from openhcs.tui.utils.safe_text import describe, visible
 
 __all__ = ["GuardedApplication", "GuardedLayout"]
@@ -66,6 +69,7 @@ class GuardedApplication(Application[T]):
         self._close_dialog = close_dialog
         self._failed_layout: Layout | None = None
         self._stopping = False
+        self._lost: TerminalLost | None = None
         faults = FaultLog(on_error)
         self.on_reset = GuardedEvent(self, faults, "on reset", options.get("on_reset"))
         self.on_invalidate = GuardedEvent(self, faults, "on invalidate", options.get("on_invalidate"))
@@ -80,13 +84,23 @@ class GuardedApplication(Application[T]):
         handle_sigint: bool = True,
         slow_callback_duration: float = 0.5,
     ) -> T:
-        """Run until `exit`. prompt_toolkit's own exception handler, which asks for ENTER, is never installed."""
-        return await super().run_async(
-            pre_run=pre_run,
-            set_exception_handler=False,
-            handle_sigint=handle_sigint,
-            slow_callback_duration=slow_callback_duration,
-        )
+        """Run until `exit`. prompt_toolkit's own exception handler, which asks for ENTER, is never installed.
+
+        Raises TerminalLost, which has been reported, where the terminal goes away before that.
+        """
+        try:
+            return await super().run_async(
+                pre_run=pre_run,
+                set_exception_handler=False,
+                handle_sigint=handle_sigint,
+                slow_callback_duration=slow_callback_duration,
+            )
+        except (EOFError, OSError) as fault:
+            if is_lost(self.output, fault):
+                self._lose_terminal(fault)
+            if self._lost is None or fault is self._lost:
+                raise
+            raise self._lost from fault
 
     async def cancel_and_wait_for_background_tasks(self) -> None:
         """Cancel prompt_toolkit's background tasks and wait for them, but not for one that will not end."""
@@ -159,8 +173,14 @@ class GuardedApplication(Application[T]):
 
     def _take_terminal(self) -> None:
         self.input.raw_mode().__enter__()
-        self.renderer.reset()
-        self._request_absolute_cursor_position()
+        try:
+            self.renderer.reset()
+            self._request_absolute_cursor_position()
+        except OSError as fault:
+            # A terminal that hangs up continues what it had stopped, which is how we come here.
+            if not is_lost(self.output, fault):
+                raise
+            self._lose_terminal(fault)
         self._redraw()
 
     def _redraw(self, render_as_done: bool = False) -> None:
@@ -169,10 +189,23 @@ class GuardedApplication(Application[T]):
         except ENDINGS:
             raise
         except BaseException as fault:
+            if is_lost(self.output, fault):
+                self._lose_terminal(fault)
+                return
             error = as_error(fault)
             self._report(error, "drawing the screen")
             if not render_as_done:
                 self._redraw_without_fault(error)
+
+    def _lose_terminal(self, fault: BaseException) -> None:
+        # What is still drawn on the way out is drawn for nobody.
+        self.output = self.renderer.output = DummyOutput()
+        self._lost = TerminalLost(f"terminal lost: {describe(fault)}")
+        self._lost.__cause__ = fault
+        if self.is_running and not self.is_done:
+            self.exit(exception=self._lost)
+        # Now and not before: where there is a frame to come, a dialog in it would count as seen.
+        self._report(self._lost, "the terminal")
 
     def _redraw_without_fault(self, error: BaseException) -> None:
         while self._close_dialog is not None and self._close_dialog(error):

@@ -29,6 +29,7 @@ from openhcs.tui.utils.dialog_host import FloatDialogHost
 from openhcs.tui.utils.error_journal import ErrorJournal
 from openhcs.tui.utils.exception_hooks import hooks_installed
 from openhcs.tui.utils.focus_manager import FocusManager, get_focus_manager, initialize_focus_manager
+from openhcs.tui.utils.lost_terminal import TerminalLost
 from openhcs.tui.utils.safe_error_handler import SafeErrorHandler, get_error_handler, initialize_error_handler
 from openhcs.tui.utils.terminal_guard import TerminalGuard
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager, get_task_manager, initialize_task_manager
@@ -144,6 +145,8 @@ class Program:
             preparation = asyncio.get_running_loop().call_soon(self._prepare)
             try:
                 return await app.run_async(pre_run=lambda: self._start(start), handle_sigint=guard is None)
+            except TerminalLost:
+                return 128 + signal.SIGHUP
             finally:
                 preparation.cancel()
                 self.watchdog.stop()
