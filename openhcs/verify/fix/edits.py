@@ -27,6 +27,8 @@ class Kind(Enum):
     """The expression becomes the text."""
     STATEMENT = "statement"
     """The statement becomes the text."""
+    UNASSIGN = "unassign"
+    """The assignment becomes a statement of its value."""
     REMOVE = "remove"
     """The statement goes; a block that would be empty gets a `pass`."""
     AROUND = "around"

@@ -26,6 +26,16 @@ class NotRewritten(Exception):
 
 def rewritten(text: str, edits: Sequence[Edit]) -> str:
     """The text of a file with the edits made in it. Its line endings may be any."""
+    # LibCST loses the blanks before a comment that ends the file, and carriage returns that stand alone.
+    ended = text if text.endswith(("\n", "\r")) else f"{text}\n"
+    is_old_mac = "\r" in text and "\n" not in text
+    code = _rewritten(ended.replace("\r", "\n") if is_old_mac else ended, edits)
+    if ended is not text:
+        code = code.removesuffix("\n")
+    return code.replace("\n", "\r") if is_old_mac else code
+
+
+def _rewritten(text: str, edits: Sequence[Edit]) -> str:
     try:
         module = cst.parse_module(text)
     except cst.ParserSyntaxError as error:
@@ -179,6 +189,10 @@ class _Rewriting(cst.CSTTransformer):
                 )
             case Kind.STATEMENT:
                 return _in_place_of(new, self._statement(edit))
+            case Kind.UNASSIGN:
+                line = cst.ensure_type(new, cst.SimpleStatementLine)
+                assign = cst.ensure_type(line.body[0], cst.Assign)
+                return line.with_changes(body=[cst.Expr(assign.value)])
             case Kind.ADD_NAME | Kind.DROP_NAME:
                 line = cst.ensure_type(new, cst.SimpleStatementLine)
                 parts = [
@@ -287,13 +301,17 @@ def _with_names(small: cst.BaseSmallStatement, edit: Edit) -> cst.BaseSmallState
         raise NotRewritten("LibCST sees another import")
     names = list(small.names)
     if edit.kind is Kind.ADD_NAME:
-        *_, last = names
         between = next(
             (item.comma for item in names[:-1] if isinstance(item.comma, cst.Comma)),
             cst.Comma(whitespace_after=cst.SimpleWhitespace(" ")),
         )
-        names[-1] = last.with_changes(comma=between)
-        names.append(cst.ImportAlias(cst.Name(edit.text), comma=last.comma))
+        behind = (index for index, item in enumerate(names) if _sorted_last(item) and item.evaluated_name > edit.text)
+        index = next(behind, len(names))
+        new = cst.ImportAlias(cst.Name(edit.text), comma=between)
+        if index == len(names):
+            new = new.with_changes(comma=names[-1].comma)
+            names[-1] = names[-1].with_changes(comma=between)
+        names.insert(index, new)
         return small.with_changes(names=names)
     kept = [item for item in names if _bound(item) != edit.text]
     if not kept:
@@ -301,6 +319,11 @@ def _with_names(small: cst.BaseSmallStatement, edit: Edit) -> cst.BaseSmallState
     if kept[-1] is not names[-1]:
         kept[-1] = kept[-1].with_changes(comma=names[-1].comma)
     return small.with_changes(names=kept)
+
+
+def _sorted_last(alias: cst.ImportAlias) -> bool:
+    """Whether a name is that of a function, which formatters put behind constants and classes."""
+    return alias.evaluated_name[:1].islower()
 
 
 def _bound(alias: cst.ImportAlias) -> str:

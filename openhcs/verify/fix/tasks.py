@@ -61,11 +61,13 @@ def plan_dropped(context: Context, finding: Finding) -> Fix | None:
     if isinstance(statement, ast.Assign) and finding.data.get("form") == "in a variable that nobody reads":
         if not site.is_alone(statement) or not isinstance(statement.targets[0], ast.Name):
             return None
-        edit = Edit(Kind.STATEMENT, statement, _call_text(usable.text, call), _holes(call))
-        return context.fix(finding, safety, site.module, edit, *usable.edits)
-    if not _goes_nowhere(context, site, call):
+        unassign = [Edit(Kind.UNASSIGN, statement)]
+    elif _goes_nowhere(context, site, call):
+        unassign = []
+    else:
         return None
-    return context.fix(finding, safety, site.module, Edit(Kind.EXPRESSION, call.func, usable.text), *usable.edits)
+    edit = Edit(Kind.EXPRESSION, call.func, usable.text)
+    return context.fix(finding, safety, site.module, edit, *unassign, *usable.edits)
 
 
 def _is_spawnable(context: Context, call: ast.Call, function: Function) -> bool:
@@ -78,15 +80,6 @@ def _is_spawnable(context: Context, call: ast.Call, function: Function) -> bool:
         values = context.program.values(call.args[0], function)
         return bool(values) and all(isinstance(value, Coro) for value in values)
     return True
-
-
-def _call_text(spawner: str, call: ast.Call) -> str:
-    return f"{spawner}($coroutine, name=$name)" if call.keywords else f"{spawner}($coroutine)"
-
-
-def _holes(call: ast.Call) -> dict[str, ast.expr]:
-    holes = {"coroutine": call.args[0]}
-    return {**holes, "name": call.keywords[0].value} if call.keywords else holes
 
 
 def _naming(site: Site, call: ast.Call) -> ast.Call | None:
