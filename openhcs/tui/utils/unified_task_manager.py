@@ -153,6 +153,7 @@ class UnifiedTaskManager:
         self._creators: TaskCreators | None = None
         self._unclaimed = UnclaimedFailures(self.report)
         self._exclusive: dict[str, tuple[asyncio.Task[Any], ...]] = {}
+        self._waking: asyncio.AbstractEventLoop | None = None
         self._total = 0
         self._failed = 0
         self._refused = 0
@@ -179,9 +180,10 @@ class UnifiedTaskManager:
         Raises TaskRefused (limit, shutting down, no running loop here) or TypeError (not a coroutine).
         """
         born_s = self._born_s
-        loop = _running_loop()
+        loop, context = _running_loop(), self._context
         if loop is None or loop is not self._loop or self._closing or len(born_s) >= self.max_tasks:
             loop = self._admit(loop, coro, name)
+            context = self._context_on(loop)
         try:
             task: asyncio.Task[T] = loop.create_task(coro, name=name or getattr(coro, "__qualname__", None))
         except RuntimeError as error:
@@ -199,7 +201,7 @@ class UnifiedTaskManager:
         if self._creators is not None:
             self._creators.note(task)
         self._total += 1
-        task.add_done_callback(self._on_done if awaited else self._on_forgotten_done, context=self._context)
+        task.add_done_callback(self._on_done if awaited else self._on_forgotten_done, context=context)
         return task
 
     def fire_and_forget(self, coro: AnyCoroutine, name: str | None = None) -> None:
@@ -213,9 +215,10 @@ class UnifiedTaskManager:
                 self._hand_over(coro, name)
             else:
                 self.create_task(coro, name, awaited=False)
-                if asyncio.current_task(loop) is None:
+                if self._waking is not loop and _current_task(loop) is None:
                     # A signal handler may run while the loop sleeps in its selector: make it look at its queue.
-                    loop.call_soon_threadsafe(_nothing)
+                    self._waking = loop
+                    loop.call_soon_threadsafe(self._woken)
         except Exception as refusal:
             # Besides our own: what an object that is no coroutine raises when it is asked.
             self.report(refusal, _name_of(coro, name))
@@ -252,7 +255,8 @@ class UnifiedTaskManager:
         for replaced in previous:
             self.cancel(replaced, f"replaced in group {group!r}")
         self._exclusive[group] = (*previous, task)
-        task.add_done_callback(lambda done: self._leave_group(group, done), context=self._context)
+        context = self._context_on(task.get_loop())
+        task.add_done_callback(lambda done: self._leave_group(group, done), context=context)
         return task
 
     @contextlib.asynccontextmanager
@@ -441,6 +445,10 @@ class UnifiedTaskManager:
             self._refuse(coro, name, f"{self.max_tasks} tasks are alive, which is the limit")
         return loop
 
+    def _context_on(self, loop: asyncio.AbstractEventLoop) -> contextvars.Context:
+        """The context for callbacks on `loop`; one for itself where it is not ours: two threads cannot share one."""
+        return self._context if loop is self._loop else contextvars.copy_context()
+
     def _use_running_loop(self) -> None:
         """Belong to the loop that runs here, if one does; what is left of a dead one is closed and told.
 
@@ -484,6 +492,9 @@ class UnifiedTaskManager:
             loop.call_soon_threadsafe(unpack, context=self._context)
         except RuntimeError as error:
             self._refuse(parcel.take(), name, str(error))
+
+    def _woken(self) -> None:
+        self._waking = None
 
     def _report_lost(self, coro: AnyCoroutine, name: str | None) -> None:
         try:
@@ -563,10 +574,6 @@ def _name_of(coro: object, name: str | None) -> str:
         return name or str(getattr(coro, "__qualname__", type(coro).__name__))
     except Exception:
         return type(coro).__name__
-
-
-def _nothing() -> None:
-    return
 
 
 # -- the one for the whole program -------------------------------------------------------------------------------

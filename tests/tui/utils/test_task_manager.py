@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any
 
 import pytest
@@ -912,6 +912,33 @@ class TestAnyThreadAnyLoop:
         finally:
             signal.signal(signal.SIGALRM, before)
 
+    async def test_many_from_one_callback_wake_the_loop_once(
+        self, manager: UnifiedTaskManager, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What a key starts costs the loop one wake-up, however much it is, and the next key's another."""
+        loop = asyncio.get_running_loop()
+        wake_ups: list[object] = []
+        call_soon_threadsafe = loop.call_soon_threadsafe
+
+        def counted(callback: Callable[..., object], *args: Any, **options: Any) -> asyncio.Handle:
+            wake_ups.append(callback)
+            return call_soon_threadsafe(callback, *args, **options)
+
+        monkeypatch.setattr(loop, "call_soon_threadsafe", counted)
+        ran: list[int] = []
+
+        async def job(number: int) -> None:
+            ran.append(number)
+
+        def key() -> None:
+            for number in range(50):
+                manager.fire_and_forget(job(number), "job")
+
+        for pressed in (1, 2):
+            loop.call_soon(key)
+            await turns()
+            assert (len(ran), len(wake_ups)) == (50 * pressed, pressed)
+
     async def test_signals_during_a_storm_of_tasks(self, failures: Failures) -> None:
         """Signal handlers may interrupt the manager anywhere."""
         manager = UnifiedTaskManager(max_tasks=100_000)
@@ -991,6 +1018,34 @@ class TestAnyThreadAnyLoop:
 
     async def _use(self, manager: UnifiedTaskManager) -> None:
         await manager.create_task(value())
+
+    def test_two_loops_in_two_threads(self, manager: UnifiedTaskManager) -> None:
+        """While a failure of one loop is told, the tasks of another end as they always do."""
+        telling, told = threading.Event(), threading.Event()
+
+        def tell(exception: BaseException, context: str) -> None:
+            telling.set()
+            assert told.wait(10)
+
+        manager.set_error_handler(tell)
+
+        async def fails() -> None:
+            manager.fire_and_forget(fail(), "of the first loop")
+            await turns()
+
+        async def goes_on() -> None:
+            manager.fire_and_forget(value(), "of the second loop")
+            await manager.exclusive("group", value())
+            await turns()
+
+        first = threading.Thread(target=asyncio.run, args=(fails(),))
+        first.start()
+        assert telling.wait(10)
+        asyncio.run(goes_on())
+        alive = [task.get_name() for task in manager.tasks()]
+        told.set()
+        first.join()
+        assert alive == []
 
     def test_two_loops_in_a_row(self, manager: UnifiedTaskManager, failures: Failures) -> None:
         """One manager serves one loop after the other."""
