@@ -395,11 +395,16 @@ MUTANTS = (
         "an error while one is shown opens another dialog", "g3",
     ),
     Mutant(
-        "handler_raises", _HANDLER,
-        '        except Exception as failure:\n            self._enter_anyhow(failure, "showing an error")\n'
-        "            self._degrade(entry)\n",
-        "        except ZeroDivisionError:\n            raise\n",
-        "let what showing raises out", "g3",
+        "failing_dialog_escapes", _HANDLER,
+        "        except BaseException as failure:\n            self.breaker.fail()\n",
+        "        except ZeroDivisionError as failure:\n            self.breaker.fail()\n",
+        "let what showing raises out, past the breaker", "g3",
+    ),
+    Mutant(
+        "screen_may_raise", _HANDLER,
+        '        except BaseException as fault:\n            # Who cannot',
+        '        except ZeroDivisionError as fault:\n            # Who cannot',
+        "let out what tells whether the screen is live", "g3",
     ),
     Mutant(
         "status_line_may_raise", _HANDLER,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import sys
 
@@ -71,17 +72,23 @@ class _Mute(Exception):
 @theorem
 async def test_the_handler_raises_nothing_whatever_fails_beneath_it(world: World) -> None:
     """Two errors, one of which cannot say what it is, one awaited and one from a thread at any moment, while the host,
-    the status line, the log or stderr fails: the handler raises nothing and both are entered."""
-    place = world.fault("the status line", "the log", "stderr")
+    the status line, the log, stderr or the screen fails: the handler raises nothing and both are entered."""
+    place = world.fault("the status line", "the log", "stderr", "what tells of the screen")
 
     def status(text: str) -> None:
         if place == "the status line":
             raise DisplayFault("no status line")
 
+    def cannot_tell() -> bool:
+        raise DisplayFault("no screen")
+
     desk = ErrorDesk(world, Host(world, *Host.WAYS_TO_FAIL) if place is None else None, show_status=status)
     if place == "the log":
         world.patch(logging.getLogger("openhcs"), "handlers", [_BrokenLog()])
         world.patch(logging, "raiseExceptions", False)
+    elif place == "what tells of the screen":
+        world.patch(atexit, "register", lambda *_: None)
+        desk.handler.screen_is_live = cannot_tell
     elif place == "stderr":
         world.patch(sys, "stderr", _BrokenStream())
     mute, boom = raised(_Mute()), raised(Boom("boom"))

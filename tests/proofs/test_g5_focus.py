@@ -15,7 +15,8 @@ from openhcs.tui.utils import focus_manager, guarded_keys
 from openhcs.tui.utils.application import GuardedApplication, GuardedLayout
 from openhcs.tui.utils.dialog_host import FloatDialogHost
 from openhcs.tui.utils.focus_manager import FocusManager
-from tests.proofs.scenery import Screen, Told, coming, ended, pane, task_manager, theorem
+from openhcs.tui.utils.layout_walk import visible_windows
+from tests.proofs.scenery import Screen, Told, coming, ended, pane, swallowed, task_manager, theorem
 
 
 @theorem
@@ -134,6 +135,37 @@ async def test_a_dialogs_focus_waits_for_its_target_and_is_never_dropped(world: 
     await ended(*both, drawn)
     assert screen.focused is screen.base
     assert not screen.focus._focusing_active
+
+
+@theorem
+async def test_the_focus_is_never_given_to_a_window_that_is_gone(world: World) -> None:
+    """Two dialogs with a window each, of which the older one's leaves the layout at any moment; closed in any order and
+    cancelled at any moment, the focus is given back to a window that is on the layout."""
+    screen = Screen(world)
+    windows = {name: pane(name) for name in ("older", "newer")}
+    for window in windows.values():
+        screen.add(window)
+
+    async def dialog(name: str) -> None:
+        answer: asyncio.Future[None] = world.loop.create_future()
+        world.event(f"close {name}", lambda: answer.done() or answer.set_result(None))
+        await answer
+
+    async def shown(name: str) -> None:
+        try:
+            await screen.focus.managed_focus_during_dialog(windows[name], dialog(name))
+        finally:
+            assert screen.focused in visible_windows(screen.root), "the focus went to a window that is gone"
+
+    def leave() -> None:
+        screen.root.floats[:] = [shown for shown in screen.root.floats if shown.content is not windows["older"]]
+
+    world.event("the older one's window leaves", leave)
+    both = [world.operation(name, shown(name)) for name in ("older", "newer")]
+    await ended(*both)
+    assert screen.focused is screen.base
+    for done in both:
+        assert swallowed(done) is None
 
 
 @explore(rush=1)

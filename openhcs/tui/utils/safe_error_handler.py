@@ -167,7 +167,7 @@ class SafeErrorHandler:
         entry = self._enter_anyhow(exception, context) or self.journal.receive(exception, as_text(context)).entry
         if entry is None:
             return
-        if self.screen_is_live():
+        if self._screen_may_be_live():
             self._stderr.tell_later(entry)
         else:
             self._stderr.tell_fatal(entry, exception)
@@ -395,10 +395,20 @@ class SafeErrorHandler:
                 raise
             except BaseException as fault:
                 self.journal.receive(as_error(fault), "showing an error in the status line")
-        if self.screen_is_live():
+        if self._screen_may_be_live():
             self._stderr.tell_later(entry)
         else:
             self._stderr.tell(entry)
+
+    def _screen_may_be_live(self) -> bool:
+        try:
+            return self.screen_is_live()
+        except ENDINGS:
+            raise
+        except BaseException as fault:
+            # Who cannot say may be in the middle of a frame.
+            self.journal.receive(as_error(fault), "asking whether the screen is live")
+            return True
 
 
 def _error_dialog() -> Callable[[ErrorPages, Any], Coroutine[Any, Any, bool]]:
