@@ -162,6 +162,7 @@ class GuardedApplication(Application[T]):
             for _ in range(_TURNS_TO_HEAR_A_SIGNAL):
                 await asyncio.sleep(0)
             if self._is_in_foreground():
+                self._keys.go_on_after_stop()
                 return
 
     def _is_in_foreground(self) -> bool:
@@ -172,6 +173,7 @@ class GuardedApplication(Application[T]):
             return True
 
     def _take_terminal(self) -> None:
+        self._keys.go_on_after_stop()
         self.input.raw_mode().__enter__()
         try:
             self.renderer.reset()

@@ -28,6 +28,7 @@ from prompt_toolkit.layout.containers import Window
 from openhcs.tui.ports import ErrorSink
 from openhcs.tui.utils.faults import ENDINGS, FaultLog, GuardedEvent, as_error
 from openhcs.tui.utils.owned_coroutine import OwnedCoroutine
+from openhcs.tui.utils.paste_watch import PasteWatch
 
 __all__ = ["GuardedKeyProcessor"]
 
@@ -66,6 +67,7 @@ class GuardedKeyProcessor(KeyProcessor):
         self._faults = FaultLog(report)
         self._typed_ahead: deque[KeyPress] = deque()
         self._turn_is_scheduled = False
+        self._pastes = PasteWatch(self._take_paste)
         super().__init__(key_bindings)
         self.before_key_press = GuardedEvent(self, self._faults, "before a key")
         self.after_key_press = GuardedEvent(self, self._faults, "after a key")
@@ -73,14 +75,16 @@ class GuardedKeyProcessor(KeyProcessor):
     def reset(self) -> None:
         super().reset()
         self._typed_ahead.clear()
+        self._pastes.reset()
         self._held_by: list[_Hold] = []
         # One that a dead loop has still to take never comes.
         self._turn_is_scheduled = False
 
     def process_keys(self) -> None:
         app = get_app()
-        urgent = [key for key in self.input_queue if key.key in _AT_ONCE]
-        self._typed_ahead.extend(key for key in self.input_queue if key.key not in _AT_ONCE)
+        keys = self._pastes.look(app.input, self.input_queue)
+        urgent = [key for key in keys if key.key in _AT_ONCE]
+        self._typed_ahead.extend(key for key in keys if key.key not in _AT_ONCE)
         self.input_queue.clear()
         if urgent:
             self._handle(urgent)
@@ -101,6 +105,15 @@ class GuardedKeyProcessor(KeyProcessor):
         hold = _Hold(window, monotonic() + _HOLD_S)
         self._held_by.append(hold)
         return OwnedCoroutine(hold.until_ended, work)
+
+    def go_on_after_stop(self) -> None:
+        """Take keys again soon if the program was stopped in the middle of a paste."""
+        self._pastes.go_on_after_stop()
+
+    def _take_paste(self, keys: list[KeyPress]) -> None:
+        if not get_app().is_done:
+            self.feed_multiple(keys)
+            self.process_keys()
 
     def empty_queue(self) -> list[KeyPress]:
         rest = [*super().empty_queue(), *self._typed_ahead]
