@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
+from difflib import SequenceMatcher
 from string import Template
 from typing import cast
 
@@ -26,22 +27,38 @@ class NotRewritten(Exception):
 
 def rewritten(text: str, edits: Sequence[Edit]) -> str:
     """The text of a file with the edits made in it. Its line endings may be any."""
-    # LibCST loses the blanks before a comment that ends the file, and carriage returns that stand alone.
-    ended = text if text.endswith(("\n", "\r")) else f"{text}\n"
-    is_old_mac = "\r" in text and "\n" not in text
-    code = _rewritten(ended.replace("\r", "\n") if is_old_mac else ended, edits)
-    if ended is not text:
-        code = code.removesuffix("\n")
-    return code.replace("\n", "\r") if is_old_mac else code
+    # LibCST has no lines that end with a carriage return alone.
+    if "\r" in text and "\n" not in text:
+        return _rewritten(text.replace("\r", "\n"), edits).replace("\n", "\r")
+    return _rewritten(text, edits)
 
 
 def _rewritten(text: str, edits: Sequence[Edit]) -> str:
+    module = _parsed(text)
+    if module.code == text:
+        return _edited(module, text, edits)
+    # LibCST drops empty lines next to lines of blanks only, behind a block: it gets them without their blanks.
+    lines = text.split("\n")
+    plain = [line if line.strip() else line.lstrip(" \t\f") for line in lines]
+    blank = {number for number, (old, new) in enumerate(zip(lines, plain, strict=True), 1) if old != new}
+    module = _parsed("\n".join(plain))
+    if module.code != "\n".join(plain) or any(not blank.isdisjoint(edit.lines) for edit in edits):
+        raise NotRewritten("LibCST does not keep its text")
+    new = _edited(module, module.code, edits).split("\n")
+    result: list[str] = []
+    for kind, first, last, start, end in SequenceMatcher(None, plain, new, autojunk=False).get_opcodes():
+        result += lines[first:last] if kind == "equal" else new[start:end]
+    return "\n".join(result)
+
+
+def _parsed(text: str) -> cst.Module:
     try:
-        module = cst.parse_module(text)
+        return cst.parse_module(text)
     except cst.ParserSyntaxError as error:
         raise NotRewritten(f"LibCST cannot parse it: {error.message}") from error
-    if module.code != text:
-        raise NotRewritten("LibCST does not keep its text")
+
+
+def _edited(module: cst.Module, text: str, edits: Sequence[Edit]) -> str:
     places = _Places(module, text, edits)
     return module.visit(_Rewriting(places, module.config_for_parsing, edits)).code
 
