@@ -163,11 +163,17 @@ _FUTURE_NAMES = (
 def check_set_result(program: Program, settings: Settings) -> Iterator[Finding]:
     """A callback completes a future that may be done, or cancelled, already."""
     called_back = _called_back(program)
+    limited = _limited_attributes(program)
     for call, function in program.calls_named(*_SETTERS):
         if function.module.is_test or len(call.args) != 1 or not isinstance(call.func, ast.Attribute):
             continue
-        if function in called_back and _may_be_done(program, call, call.func.value, function):
+        future = call.func.value
+        if function in called_back and _may_be_done(program, call, future, function):
             yield _unguarded(program, call, call.func, called_back[function], function)
+        elif _is_limited(program, future, function, limited) and _may_be_done(
+            program, call, future, function, is_future=not program.values(future, function)
+        ):
+            yield _unguarded(program, call, call.func, "somebody after the time limit", function)
     for call, function in program.calls_of(*library.SYNC_CALLBACKS):
         if function.module.is_test or _watches_file(program, call, function):
             continue
@@ -275,18 +281,52 @@ def _is_asyncio_future(program: Program, node: ast.expr, function: Function) -> 
     )
 
 
-def _may_be_done(program: Program, call: ast.Call, future: ast.expr, function: Function) -> bool:
-    if not _is_asyncio_future(program, future, function):
+def _may_be_done(
+    program: Program, call: ast.Call, future: ast.expr, function: Function, *, is_future: bool = False
+) -> bool:
+    if not is_future and not _is_asyncio_future(program, future, function):
         return False
     path = path_of(future)
     if path is None:
         return False
     for binding in function.bindings.get(path, ()):
-        if isinstance(binding.value, ast.Call):
+        if isinstance(binding.value, ast.Call) and not _leaves_it_there(binding.value):
             return False  # made, or taken out of where it waited, by this very function
     if any(path in [path_of(target) for target in assign.targets] for assign in function.of(ast.Assign) if "." in path):
         return False
     return not _is_guarded(program, call, function) and not _ends_watch(function)
+
+
+def _leaves_it_there(call: ast.Call) -> bool:
+    """Whether a call looks a future up where the next caller will find it again: `self._waiting.get(number)`."""
+    return isinstance(call.func, ast.Attribute) and call.func.attr == "get" and path_of(call.func.value) is not None
+
+
+def _limited_attributes(program: Program) -> dict[str, list[Function]]:
+    """Attributes that are waited for with a time limit, which cancels them; not those that the waiter then clears."""
+    found: dict[str, list[Function]] = {}
+    for call, function in program.calls_of("asyncio.wait_for"):
+        node = call.args[0] if call.args else None
+        path = path_of(node) if isinstance(node, ast.Attribute) else None
+        if path is None or function.module.is_test:
+            continue
+        targets = [target for assign in function.of(ast.Assign) for target in assign.targets]
+        behind = [target for target in targets if path_of(target) == path and position(target) > position(call)]
+        if not behind:
+            found.setdefault(path.rpartition(".")[2], []).append(function)
+    return found
+
+
+def _is_limited(program: Program, future: ast.expr, function: Function, limited: dict[str, list[Function]]) -> bool:
+    """Whether a future is one that a time limit elsewhere may have cancelled."""
+    path = path_of(future)
+    if not isinstance(future, ast.Attribute) or path is None:
+        return False
+    of_self = path == f"self.{future.attr}"
+    return any(
+        waiter is not function and (not of_self or waiter.method_of is function.method_of)
+        for waiter in limited.get(future.attr, ())
+    )
 
 
 def _is_guarded(program: Program, call: ast.Call, function: Function) -> bool:

@@ -22,9 +22,10 @@ from openhcs.verify.flow import (
     swallowing_with,
     walk,
 )  # fmt: skip
-from openhcs.verify.model import Class, Function
+from openhcs.verify.model import Class, Function, How
 from openhcs.verify.program import Program
 from openhcs.verify.rules.base import Settings
+from openhcs.verify.rules.loops import wraps_executor
 from openhcs.verify.values import Cls, Coro, Func, Inst, Partial
 
 __all__ = ["check_late_bound", "check_not_awaited", "check_own_cancellation", "check_wait_for"]
@@ -125,7 +126,8 @@ def _is_looked_after(program: Program, call: ast.Call, function: Function, paths
         return True
     attributes = {path.rpartition(".")[2] for path in paths if "." in path}
     if attributes and _attribute_is_awaited(program, attributes, function):
-        return True
+        if not _is_taken_out(function, paths, call) or _is_held_singly(program, attributes):
+            return True
     for path in paths:
         name = path.partition(".")[0]
         home = _home(function, name)
@@ -164,11 +166,10 @@ def _is_watched(program: Program, function: Function, paths: set[str]) -> bool:
         return True
     attributes = {path for path in paths if path.startswith("self.")}
     cls = function.method_of
-    for other, names in watched.items() if attributes and cls is not None else ():
-        if not names.isdisjoint(attributes) and other.method_of is not None and _are_related(
-            program, cls, other.method_of
-        ):  # fmt: skip
-            return True
+    for other, names in watched.items() if cls is not None else ():
+        if not names.isdisjoint(attributes) and other.method_of is not None:
+            if cls is not None and _are_related(program, cls, other.method_of):
+                return True
     return any(
         isinstance(value, Func) and value.function in watched
         for scope in (function, *function.ancestors())
@@ -268,6 +269,53 @@ def _attribute_is_awaited(program: Program, attributes: set[str], function: Func
         if any(f"self.{attribute}" not in awaited for attribute in attributes & awaited):
             return True
     return False
+
+
+_TAKES_OUT = frozenset({"pop", "popitem", "popleft", "clear"})
+
+
+def _is_taken_out(function: Function, paths: set[str], call: ast.Call) -> bool:
+    """Whether the collection in which a task would be awaited loses it here: nobody will find it there."""
+    collections = {path for path in paths if "." in path}
+    takes = [
+        other
+        for other in function.of(ast.Call)
+        if isinstance(other.func, ast.Attribute)
+        and other.func.attr in _TAKES_OUT
+        and path_of(other.func.value) in collections
+    ]
+    return any(not _in_other_branch(other, call, function) for other in takes)
+
+
+def _in_other_branch(node: ast.AST, other: ast.AST, function: Function) -> bool:
+    first, second = sorted((node, other), key=position)
+    return first is not second and not comes_after(second, first, function)
+
+
+def _is_held_singly(program: Program, attributes: set[str]) -> bool:
+    """Whether somebody takes a single task of a collection to await it or to give it away."""
+    held: set[str] | None = program.notes.get("held singly")
+    if held is None:
+        held = program.notes["held singly"] = set()
+        for function in program.functions:
+            nodes: list[ast.expr | None] = [node.value for node in function.of(ast.Await)]
+            nodes += [node.value for node in function.of(ast.Return)]
+            nodes += [node.value for node in function.of(ast.Assign)]
+            nodes += [
+                argument
+                for call in function.of(ast.Call)
+                if not _is_indifferent(program, call, function)
+                for argument in call.args
+            ]
+            for node in nodes:
+                is_look_up = isinstance(node, ast.Call) and _is_get(node)
+                if (isinstance(node, ast.Subscript) or is_look_up) and (path := path_of(node)) is not None:
+                    held.add(path.rpartition(".")[2])
+    return not held.isdisjoint(attributes)
+
+
+def _is_get(node: ast.Call) -> bool:
+    return isinstance(node.func, ast.Attribute) and node.func.attr == "get"
 
 
 def _are_related(program: Program, one: Class, other: Class) -> bool:
@@ -490,7 +538,8 @@ def check_late_bound(program: Program, settings: Settings) -> Iterator[Finding]:
 def _rebound_before_wait(program: Program, function: Function) -> Iterator[Finding]:
     for call in function.of(ast.Call):
         receiver = _cancelled(call)
-        path = path_of(receiver) if isinstance(receiver, ast.Name | ast.Attribute) else None
+        collection = _collection_of(receiver, call, function)
+        path = collection or (path_of(receiver) if isinstance(receiver, ast.Name | ast.Attribute) else None)
         if receiver is None or path is None:
             continue
         waits = [
@@ -501,7 +550,8 @@ def _rebound_before_wait(program: Program, function: Function) -> Iterator[Findi
         if not waits or not _could_be_task(program, receiver, function):
             continue
         wait = min(waits, key=position)
-        if (rebinding := _rebinding_between(path, call, wait, function)) is not None:
+        rebinding = None if collection else _rebinding_between(path, call, wait, function)
+        if rebinding is not None:
             yield program.finding(
                 "HCS103",
                 wait,
@@ -514,7 +564,7 @@ def _rebound_before_wait(program: Program, function: Function) -> Iterator[Findi
                 {"task": path},
             )
         elif "." in path and (between := _wait_between(path, call, wait, function)) is not None:
-            other = _rebound_elsewhere(path, function)
+            other = _rebound_elsewhere(path, function, adds=collection is not None)
             if other is not None:
                 place, where = other
                 yield program.finding(
@@ -530,6 +580,18 @@ def _rebound_before_wait(program: Program, function: Function) -> Iterator[Findi
                     ],
                     {"task": path},
                 )
+
+
+def _collection_of(receiver: ast.expr | None, call: ast.Call, function: Function) -> str | None:
+    """The attribute that holds all tasks, where each of them, or one by its key, is cancelled."""
+    path = None
+    if isinstance(receiver, ast.Subscript):
+        path = path_of(receiver)
+    elif isinstance(receiver, ast.Name):
+        for loop in loops_around(call, function):
+            if isinstance(loop, ast.For) and path_of(loop.target) == receiver.id:
+                path = path_of(loop.iter)
+    return path if path is not None and path.startswith("self.") and path.count(".") == 1 else None
 
 
 def _could_be_task(program: Program, node: ast.expr, function: Function) -> bool:
@@ -569,14 +631,19 @@ def _wait_between(path: str, call: ast.AST, wait: ast.AST, function: Function) -
     return None
 
 
-def _rebound_elsewhere(path: str, function: Function) -> tuple[ast.AST, Function] | None:
+def _rebound_elsewhere(path: str, function: Function, *, adds: bool = False) -> tuple[ast.AST, Function] | None:
     cls = function.method_of
     base, _, attribute = path.rpartition(".")
     if cls is None or base != "self":
         return None
     for binding in cls.attributes.get(attribute, ()):
         if binding.scope is not function and binding.scope.name not in ("__init__", "__new__", "__del__"):
-            if isinstance(binding.node, ast.Assign | ast.AnnAssign | ast.NamedExpr) and binding.value is not None:
+            if adds != (binding.how is How.ELEMENT):
+                continue
+            if (
+                isinstance(binding.node, ast.Assign | ast.AnnAssign | ast.NamedExpr | ast.Call)
+                and binding.value is not None
+            ):
                 return binding.node, binding.scope
     return None
 
@@ -763,6 +830,16 @@ def _limited(program: Program, node: ast.expr, at: ast.AST, function: Function) 
                 data={"callee": ast.unparse(inner), "form": "shield"},
             )
         return
+    if (work := _in_thread(program, node, function)) is not None:
+        yield program.finding(
+            "HCS104",
+            at,
+            function,
+            f"only the waiting ends in time: a thread cannot be cancelled, and `{work}` goes on in it. Give the work "
+            "itself a limit, or a flag to ask",
+            data={"callee": work, "form": "thread"},
+        )
+        return
     for called in _coroutine_functions(program, node, function):
         swallow = _goes_on(program, called)
         if swallow is not None:
@@ -775,6 +852,26 @@ def _limited(program: Program, node: ast.expr, at: ast.AST, function: Function) 
                 {"callee": called.qualname, "form": "swallow"},
             )
             return
+
+
+def _in_thread(program: Program, node: ast.expr, function: Function) -> str | None:
+    """What is run in a thread or process, if that is what `node` waits for."""
+    if isinstance(node, ast.Name):
+        bindings = function.bindings.get(node.id, ())
+        if len(bindings) != 1 or bindings[0].how is not How.VALUE or bindings[0].value is None:
+            return None
+        node = bindings[0].value
+    if not isinstance(node, ast.Call):
+        return None
+    names = program.outside_names(node) & library.EXECUTORS.keys()
+    if names:
+        index = library.EXECUTORS[min(names)]
+        return ast.unparse(node.args[index]) if index < len(node.args) else ast.unparse(node.func)
+    if any(
+        isinstance(value, Func) and wraps_executor(program, value.function) for value in program.callees(node, function)
+    ):
+        return ast.unparse(node.args[0]) if node.args else ast.unparse(node.func)
+    return None
 
 
 def _coroutine_functions(program: Program, node: ast.expr, function: Function) -> Iterator[Function]:

@@ -35,11 +35,19 @@ def check_twice(program: Program, settings: Settings) -> Iterator[Finding]:
             second = _used_twice(program, function, name, made)
             if second is not None:
                 first, again = second
+                is_gathered = (
+                    first is again
+                    and isinstance(again, ast.Call)
+                    and program.calls(again, function, "asyncio.gather")
+                    and not loops_around(again, function)
+                )
                 yield program.finding(
                     "HCS203",
                     again,
                     function,
-                    f"`{name}` is a coroutine and was used up before: a second await raises RuntimeError",
+                    f"`{name}` is one coroutine: it runs once, and `gather` gives its result twice"
+                    if is_gathered
+                    else f"`{name}` is a coroutine and was used up before: a second await raises RuntimeError",
                     [program.related(made, function, "made here"), program.related(first, function, "used up here")],
                     {"name": name},
                 )
@@ -296,7 +304,7 @@ def _multiplied(program: Program, call: ast.Call, function: Function) -> Iterato
                         "HCS203",
                         node,
                         function,
-                        "multiplying the list repeats one coroutine object: only its first await works",
+                        "multiplying the list repeats one coroutine object: it runs once at most",
                         data={"name": ast.unparse(side)},
                     )
 

@@ -25,6 +25,11 @@ _SHOWS = re.compile(
     rf"|{_ERROR}.*(dialog|popup|box|window|screen|message|display|alert|notification|reporter)",
     re.IGNORECASE,
 )
+_TELLS = re.compile(
+    r"^_*((show|display|present|pop_?up|notify|report|alert|alarm|tell|warn|page|announce)(_|$)|(send|raise|post|push)_?(alert|alarm))"
+)
+"""Names that tell of errors where the function is given one."""
+_ALERTS = re.compile(r"(send|raise|post|push)_?(alert|alarm)")
 _HANDLES = re.compile(rf"(handle|on|process|catch).*{_ERROR}|{_ERROR}.*(handler|hook|callback)", re.IGNORECASE)
 _NOT_SHOWING = re.compile(r"^_*(is|has|raise_for|log|format|get|make|parse|clear|reset|close|hide|dismiss|set|count)_")
 
@@ -55,15 +60,26 @@ def check_cycle(program: Program, settings: Settings) -> Iterator[Finding]:
         if path is None:
             continue
         cycle = [edge, *path]
-        if not any(step.callee in shows for step in cycle):
+        if not any(step.callee in shows or _ends_display(program, step, shows) for step in cycle):
             continue
         told.add((edge.caller, edge.callee))
         yield _cycle_finding(program, edge, cycle)
 
 
+def _ends_display(program: Program, edge: Edge, shows: set[Function]) -> bool:
+    """Whether an edge registers what is called when a display that was scheduled beside it ends."""
+    return edge.kind is EdgeKind.DONE and any(
+        other.kind is EdgeKind.SCHEDULE and other.callee in shows for other in program.graph.out.get(edge.caller, ())
+    )
+
+
 def _shows_errors(function: Function) -> bool:
     name = function.name
-    return bool(_SHOWS.search(name)) and not _NOT_SHOWING.match(name) and not function.module.is_test
+    if function.module.is_test or _NOT_SHOWING.match(name):
+        return False
+    if _SHOWS.search(name) or _ALERTS.search(name):
+        return True
+    return bool(_TELLS.match(name)) and _exception_parameter(function) is not None
 
 
 def _handler_around(edge: Edge) -> ast.ExceptHandler | None:
@@ -71,6 +87,35 @@ def _handler_around(edge: Edge) -> ast.ExceptHandler | None:
         if isinstance(outer, ast.ExceptHandler) and child is not outer.type:
             return outer
     return None
+
+
+def _tells_of_failure(edge: Edge, named: bool) -> bool:
+    """Whether an edge is taken because something failed: in an `except`, or with what a task ended by."""
+    handler = _handler_around(edge)
+    if handler is not None and named:
+        return True
+    if not isinstance(edge.node, ast.Call):
+        return False
+    given = [*edge.node.args, *(keyword.value for keyword in edge.node.keywords)]
+    if handler is not None and handler.name is not None and handler.name in paths_in(given):
+        return True
+    failures = {
+        path_of(target)
+        for assign in edge.caller.of(ast.Assign)
+        if _asks_exception(assign.value)
+        for target in assign.targets
+    }
+    return any(_asks_exception(node) or (path_of(node) or "") in failures for node in given)
+
+
+def _asks_exception(node: ast.expr) -> bool:
+    """`task.exception()`."""
+    return (
+        isinstance(node, ast.Call)
+        and not node.args
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "exception"
+    )
 
 
 class _Ways:
@@ -110,11 +155,11 @@ class _Ways:
     def driven_by_error(self) -> Iterator[Edge]:
         """The edges that are taken because something failed, to who tells of it."""
         for callee, edges in self._graph.into.items():
-            if _SHOWS.search(callee.name) or _HANDLES.search(callee.name):
-                for edge in edges:
-                    if edge.kind in (EdgeKind.CALL, EdgeKind.AWAIT, EdgeKind.SCHEDULE) and _handler_around(edge):
-                        if edge in self.of(edge.caller):
-                            yield edge
+            named = bool(_SHOWS.search(callee.name) or _HANDLES.search(callee.name))
+            for edge in edges:
+                if edge.kind in (EdgeKind.CALL, EdgeKind.AWAIT, EdgeKind.SCHEDULE) and _tells_of_failure(edge, named):
+                    if edge in self.of(edge.caller):
+                        yield edge
         for edges in self._failures.values():
             yield from edges
 

@@ -14,9 +14,16 @@ from openhcs.verify.program import Program
 from openhcs.verify.rules.base import Settings
 from openhcs.verify.values import Func, Inst, Ref
 
-__all__ = ["check_blocking", "check_exception_handler", "check_executor_per_item", "check_get_event_loop"]
+__all__ = [
+    "check_blocking",
+    "check_exception_handler",
+    "check_executor_per_item",
+    "check_get_event_loop",
+    "wraps_executor",
+]
 
 _GET = ("asyncio.get_event_loop", "asyncio.Policy.get_event_loop")
+_NEW = "asyncio.new_event_loop"
 _SET_HANDLER = f"{library.LOOP}.set_exception_handler"
 _RUNS = (f"{library.APPLICATION}.run_async", f"{library.APPLICATION}.run")
 _RUN_LOOP = (f"{library.LOOP}.run_until_complete", f"{library.LOOP}.run_forever")
@@ -100,11 +107,23 @@ def _get_event_loop_behind(program: Program, receiver: ast.expr | None, function
         while scope is not None and receiver.id not in scope.bindings:
             scope = scope.parent
         bindings = scope.bindings[receiver.id] if scope is not None else []
+        sources = (*_GET, _NEW) if _only_runners(program) else _GET
         for binding in bindings:
-            if not isinstance(binding.value, ast.Call) or not program.calls(binding.value, binding.scope, *_GET):
+            if not isinstance(binding.value, ast.Call) or not program.calls(binding.value, binding.scope, *sources):
                 return None
         return bindings[0].node if bindings else None
     return None
+
+
+def _only_runners(program: Program) -> bool:
+    """Whether no loop is run but those that `asyncio.run` makes, so that one made by hand never is."""
+    known = program.notes.get("only runners")
+    if known is None:
+        by_hand = ("run_forever", "run_until_complete", "set_event_loop", "loop_factory", "Runner(")
+        known = program.notes["only runners"] = bool(program.calls_of("asyncio.run")) and not any(
+            word in module.text for module in program.modules if not module.is_test for word in by_hand
+        )
+    return bool(known)
 
 
 def _runs_in_loop(program: Program, function: Function, depth: int = 0) -> bool:
@@ -211,9 +230,7 @@ def check_executor_per_item(program: Program, settings: Settings) -> Iterator[Fi
             for node in waits
             if not (isinstance(node.value, ast.Call) and program.may_call(node.value, function, "asyncio.sleep"))
         ]
-        handed = [
-            node for node in waits if _is_executor_call(program, _made_in(loop, node.value), function, names)
-        ]
+        handed = [node for node in waits if _is_executor_call(program, _made_in(loop, node.value), function, names)]
         if not handed or len(handed) < len(waits) or _inner_loop(loop, handed[0], function) or _stops_early(loop):
             continue
         if any(isinstance(node, ast.AsyncFor | ast.AsyncWith | ast.Yield) for node in walk(loop.body)):
@@ -268,12 +285,12 @@ def _is_executor_call(program: Program, node: ast.expr, function: Function, name
     for value in program.values(node.func, function):
         if isinstance(value, Ref) and value.name in library.EXECUTORS:
             return True
-        if isinstance(value, Func) and _wraps_executor(program, value.function):
+        if isinstance(value, Func) and wraps_executor(program, value.function):
             return True
     return bool(program.outside_names(node) & library.EXECUTORS.keys())
 
 
-def _wraps_executor(program: Program, function: Function) -> bool:
+def wraps_executor(program: Program, function: Function) -> bool:
     """Whether all that a function does is to run the function it is given in a thread."""
     body = [
         statement

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import sys
 from collections.abc import Iterator
 
 from openhcs.verify import library
@@ -19,7 +20,7 @@ __all__ = ["check_patched"]
 _HOOK_MODULES = frozenset({"sys", "__main__"})
 _HOOKS = library.HOOKS | {
     "warnings.showwarning", "warnings.formatwarning", "faulthandler", "logging.lastResort", "logging.raiseExceptions",
-    "readline.completer", "site.exithook", "email.policy", "cgitb.handler",
+    "readline.completer", "site.exithook", "logging.Formatter.converter", "email.policy", "cgitb.handler",
 }  # fmt: skip
 
 _METHODS = {
@@ -114,7 +115,11 @@ def _patch(
         target = _target(program, base, name)
         if target is None or _is_polyfill(name, at, function):
             continue
-        if _is_callable(program, value, function) or _wraps_original(owner, name, value):
+        if (
+            _is_callable(program, value, function)
+            or _wraps_original(owner, name, value)
+            or _is_from_elsewhere(program, base, target, value, function)
+        ):
             yield _finding(program, at, function, target)
             return
 
@@ -157,6 +162,18 @@ def _is_callable(program: Program, node: ast.expr, function: Function) -> bool:
         if names & {"builtins.staticmethod", "builtins.classmethod", "builtins.property", "types.MethodType"}:
             return True
     return False
+
+
+def _is_from_elsewhere(program: Program, base: Value, target: str, node: ast.expr, function: Function) -> bool:
+    """`socket.socket = socks.socksocket`: a part of the standard library becomes a function or class of another's."""
+    top = base.name.partition(".")[0] if isinstance(base, Ref) else ""
+    if top not in sys.stdlib_module_names or top == "ctypes":  # `function.restype = c_void_p` declares
+        return False
+    values = program.values(node, function)
+    return bool(values) and all(
+        isinstance(value, Ref) and value.name != target and not value.name.rpartition(".")[2].isupper()
+        for value in values
+    )
 
 
 def _wraps_original(owner: ast.expr, name: str, value: ast.expr) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from openhcs.verify import library
 from openhcs.verify.findings import Finding
-from openhcs.verify.flow import catches, children, swallowing_with, walk, walk_all
+from openhcs.verify.flow import catches, children, path_of, swallowing_with, walk, walk_all
 from openhcs.verify.graph import EdgeKind, bound_arguments
 from openhcs.verify.model import Function
 from openhcs.verify.program import Program
@@ -88,8 +88,10 @@ def _dropped(program: Program, call: ast.Call, function: Function) -> str | None
             return "behind its callback" if parent.attr == "add_done_callback" else "behind its name"
     if isinstance(parent, ast.Lambda) and parent.body is node:
         return "by the lambda's caller" if _lambda_is_dropped(program, parent, function) else None
-    if isinstance(parent, ast.Assign) and len(parent.targets) == 1 and isinstance(parent.targets[0], ast.Name):
-        return _unused_name(parent.targets[0].id, parent, function)
+    is_item = isinstance(parent, ast.List | ast.Set | ast.ListComp | ast.SetComp)
+    bound = parents.get(parent) if is_item else parent
+    if isinstance(bound, ast.Assign) and len(bound.targets) == 1 and isinstance(bound.targets[0], ast.Name):
+        return _unused_name(bound.targets[0].id, bound, function)
     return None
 
 
@@ -180,7 +182,7 @@ def dropped_parameters(program: Program) -> dict[tuple[Function, int], ast.Call]
             uses = _uses_of(parameter.arg, function)
             call = _only_dropped(parameter.arg, uses, function)
             if call is None:
-                call = _dropped_as_attribute(program, uses, function)
+                call = _dropped_as_attribute(program, uses, function) or _dropped_by_each(program, uses, function)
             if call is not None:
                 known[function, index] = call
     return known
@@ -200,6 +202,9 @@ def _uses_of(name: str, function: Function) -> list[ast.AST]:
         "target",
         "hook",
         "f",
+        "listener",
+        "observer",
+        "subscriber",
     } and (
         not name.startswith(("on_", "handle"))
         and not name.endswith(("callback", "handler", "_cb", "_fn", "_func", "hook"))
@@ -250,6 +255,64 @@ def _dropped_as_attribute(program: Program, uses: list[ast.AST], function: Funct
                 elif not isinstance(node, ast.If | ast.Compare | ast.BoolOp | ast.UnaryOp):
                     return None
     return calls[0] if calls else None
+
+
+_KEEPING = frozenset({"append", "add", "appendleft", "insert", "remove", "discard", "clear", "setdefault", "copy"})
+
+
+def _dropped_by_each(program: Program, uses: list[ast.AST], function: Function) -> ast.Call | None:
+    """The call in a loop over the listeners of `self`, if a parameter is but kept there, or returned as well."""
+    cls = function.owner
+    kept = [use for use in uses if isinstance(use, ast.Call) and isinstance(use.func, ast.Attribute)]
+    if cls is None or len(kept) != 1 or any(use is not kept[0] and not isinstance(use, ast.Return) for use in uses):
+        return None
+    adder = kept[0].func
+    collection = path_of(_listeners(adder.value)) if isinstance(adder, ast.Attribute) else None
+    if collection is None or not collection.startswith("self.") or collection.count(".") != 1:
+        return None
+    if not isinstance(adder, ast.Attribute) or adder.attr not in ("append", "add", "appendleft"):
+        return None
+    calls: list[ast.Call] = []
+    for method in (other for other in program.functions if other.method_of is cls):
+        parents = method.module.parents
+        looped: set[ast.AST] = set()
+        for loop in method.of(ast.For):
+            if path_of(_listeners(loop.iter)) == collection:
+                called = _called_by_loop(loop, method)
+                if called is None:
+                    return None
+                calls += called
+                looped.update(walk_all(loop.iter))
+        for call in method.of(ast.Call):
+            if isinstance(call.func, ast.Attribute) and call.func.attr in _KEEPING:
+                looped.update(walk_all(call.func.value))
+        for node in walk([*method.body]):
+            if isinstance(node, ast.Attribute) and path_of(node) == collection and isinstance(node.ctx, ast.Load):
+                if node not in looped and not isinstance(parents.get(node), ast.If | ast.UnaryOp | ast.Compare):
+                    return None
+    return calls[0] if calls else None
+
+
+def _listeners(node: ast.expr) -> ast.expr:
+    """`self._listeners` of `self._listeners.setdefault(name, [])`, `self._listeners[name]` and copies of them."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("setdefault", "get"):
+        return _listeners(node.func.value)
+    return _listeners(node.value) if isinstance(node, ast.Subscript) else node
+
+
+def _called_by_loop(loop: ast.For, function: Function) -> list[ast.Call] | None:
+    """The calls of the loop's variable, if each is a statement and nothing else is done with it."""
+    if not isinstance(loop.target, ast.Name):
+        return None
+    parents = function.module.parents
+    calls: list[ast.Call] = []
+    for node in walk(loop.body):
+        for child in children(node):
+            if isinstance(child, ast.Name) and child.id == loop.target.id:
+                if not isinstance(node, ast.Call) or node.func is not child or not isinstance(parents[node], ast.Expr):
+                    return None
+                calls.append(node)
+    return calls
 
 
 def _ruff_sees(program: Program, call: ast.Call, function: Function, starter: str) -> bool:
