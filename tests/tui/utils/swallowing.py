@@ -207,3 +207,15 @@ UNDISTURBED: tuple[Sleeper, ...] = (
 async def times_out_and_is_then_cancelled() -> None:
     await runs_into_a_timeout()
     await in_an_except_clause()
+
+
+async def waits_too_long_and_is_then_cancelled() -> None:
+    """Here the timeout ends in the library's own code."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(asyncio.sleep(ENDLESS_S), 0.001)
+    await in_an_except_clause()
+
+
+async def swallows_and_then_ends_a_child() -> None:
+    await in_an_except_clause()
+    await awaits_a_child_it_cancelled()

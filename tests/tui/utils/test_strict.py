@@ -97,16 +97,27 @@ class TestSwallowedCancellations:
                 await cancel_begun(swallowing.by_suppress)
         assert len(failures) == 1
 
-    async def test_one_after_a_timeout_is_told(self) -> None:
+    @pytest.mark.parametrize(
+        "sleeper",
+        [swallowing.times_out_and_is_then_cancelled, swallowing.waits_too_long_and_is_then_cancelled],
+        ids=lambda sleeper: sleeper.__name__,
+    )
+    async def test_one_after_a_timeout_is_told(self, sleeper: swallowing.Sleeper) -> None:
         """What a timeout asked for and took back does not hide a cancellation that comes later."""
         with strictly() as failures:
-            task = asyncio.ensure_future(swallowing.times_out_and_is_then_cancelled())
-            await asyncio.sleep(0.01)
+            task = asyncio.ensure_future(sleeper())
+            await asyncio.sleep(0.05)
             task.cancel()
             await asyncio.wait([task])
         assert [error.line for error, _ in failures if isinstance(error, SwallowedCancel)] == [
             line_marked("in_an_except_clause")
         ]
+
+    async def test_a_child_ended_after_one_was_swallowed_is_not_told(self) -> None:
+        """The task is still asked to end, but that this child ends is not its cancellation."""
+        with strictly() as failures:
+            await cancel_begun(swallowing.swallows_and_then_ends_a_child)
+        assert len(failures) == 1
 
     @pytest.mark.parametrize("sleeper", swallowing.HARMLESS, ids=lambda sleeper: sleeper.__name__)
     async def test_one_that_goes_on_is_not_told(self, sleeper: swallowing.Sleeper) -> None:
@@ -170,6 +181,17 @@ class TestSwallowedCancellations:
             del task
             gc.collect()
             assert not [thing for thing in gc.get_objects() if type(thing) is asyncio.CancelledError]
+
+    async def test_no_code_stays_instrumented(self) -> None:
+        """A tool that takes the place afterwards finds nothing there."""
+        with strictly():
+            await cancel_begun(swallowing.by_suppress)
+        sys.monitoring.use_tool_id(3, "the next one")
+        try:
+            assert sys.monitoring.get_local_events(3, swallowing.by_suppress.__code__) == 0
+            assert sys.monitoring.get_events(3) == 0
+        finally:
+            sys.monitoring.free_tool_id(3)
 
     async def test_where_no_tool_can_be_had_the_rest_is_on(self) -> None:
         """Strict mode does without its watch where other tools take all places, and says so."""
