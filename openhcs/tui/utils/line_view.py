@@ -70,11 +70,6 @@ class LineView(UIControl):
 
     # -- scrolling -----------------------------------------------------------------------------------------------
 
-    @property
-    def top_line(self) -> int:
-        """The number of the first line on the screen, from 0."""
-        return self._line
-
     def scroll(self, rows: int) -> None:
         """Move the view by `rows` screen rows, downwards where positive, as far as there is text."""
         if rows < 0:

@@ -37,6 +37,7 @@ from openhcs.tui.utils.forking import in_forked_child, lock_free_in_child
 from openhcs.tui.utils.safe_log import log_safely
 from openhcs.tui.utils.safe_text import as_text, visible
 from openhcs.tui.utils.stack_room import call_on_new_stack, require_room
+from openhcs.tui.utils.task_ending import is_being_cancelled
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager, get_task_manager
 
 __all__ = [
@@ -287,7 +288,7 @@ class SafeErrorHandler:
         except (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit) as ending:
             self.breaker.give_up()
             self._close(shown)
-            cancelled_by_host = isinstance(ending, asyncio.CancelledError) and not _is_being_cancelled()
+            cancelled_by_host = isinstance(ending, asyncio.CancelledError) and not is_being_cancelled()
             # The caller is gone and its own error with it; those of others are still to be shown.
             for other in shown.unshown():
                 if cancelled_by_host:
@@ -421,11 +422,6 @@ def _error_dialog() -> Callable[[ErrorPages, Any], Coroutine[Any, Any, bool]]:
 
 def _log_count(text: str, last: BaseException | None) -> None:
     log_safely(logger, logging.ERROR, "%s", visible(text, 500), exc_info=last)
-
-
-def _is_being_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 # -- the one for the whole program -------------------------------------------------------------------------------
