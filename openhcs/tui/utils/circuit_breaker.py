@@ -2,7 +2,7 @@
 
 Closed: attempts are allowed. A failure opens it: none are, until the cool-down is over. Then it is half-open: one probe
 is allowed at a time; its success closes the breaker, its failure opens it for twice as long, its cancellation leaves it
-half-open. Checked by tests/tui/utils/test_circuit_breaker.py.
+half-open. Checked by tests/tui/utils/test_circuit_breaker.py, proved in tests/proofs/test_g8_breaker.py.
 
 Standard library only; for one thread at a time.
 """

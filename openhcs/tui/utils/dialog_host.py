@@ -2,7 +2,8 @@
 
 G4 (its part). Cancelling whoever shows a dialog closes the dialog and gives the focus back.
 G5 (its part). The keyboard and the mouse belong to the newest dialog; dialogs may close in any order.
-Checked by tests/tui/utils/test_dialog_host.py.
+Checked by tests/tui/utils/test_dialog_host.py, proved in tests/proofs/test_g4_cancels.py and
+tests/proofs/test_g5_focus.py.
 """
 
 from __future__ import annotations

@@ -11,7 +11,8 @@ With a path the journal is also a file (`journal_file`): what was entered is in 
 the death of the process; counts are in it within a second. Without one, and where the file cannot be written, the
 journal lives in memory only.
 
-Standard library only; safe from any thread. Checked by tests/tui/utils/test_error_journal.py.
+Standard library only; safe from any thread. Checked by tests/tui/utils/test_error_journal.py, proved in
+tests/proofs/test_g2_no_error_lost.py and tests/proofs/test_g7_storms.py.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 G2 (its part). `sys.excepthook`, `threading.excepthook`, `sys.unraisablehook` and the loop's exception handler, messages
 without an exception included, report to the error handler; they are installed and restored as one.
-Checked by tests/tui/utils/test_exception_hooks.py.
+Checked by tests/tui/utils/test_exception_hooks.py, proved in tests/proofs/test_g2_no_error_lost.py.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 G5. The newest dialog has the focus in the tick in which it appears, nothing sleeps, and at most one focus operation is
 in flight. A target that is not on the layout yet is waited for through renders. Dialogs may close in any order: focus
-returns to the newest owner that is still there. Checked by tests/tui/utils/test_focus_manager.py.
+returns to the newest owner that is still there. Checked by tests/tui/utils/test_focus_manager.py, proved in
+tests/proofs/test_g5_focus.py.
 
 An owner holds a `FocusClaim` for as long as it wants the keyboard. The claims form a stack by age, not by nesting:
 releasing one from the middle leaves the others as they are.

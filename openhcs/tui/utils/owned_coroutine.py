@@ -4,7 +4,7 @@
 body, which would have awaited `inner`, never runs. Whatever takes a coroutine as an argument therefore returns an
 `OwnedCoroutine`, which closes the inner one in those cases (G1).
 
-Standard library only. Checked by tests/tui/utils/test_owned_coroutine.py.
+Standard library only. Checked by tests/tui/utils/test_owned_coroutine.py, proved in tests/proofs/test_g1_one_owner.py.
 """
 
 from __future__ import annotations

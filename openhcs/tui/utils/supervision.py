@@ -2,7 +2,7 @@
 
 A service is a coroutine function that should run for as long as the program, such as a follower of a journal. Each of
 its failures is reported once; past `restarts` restarts in `within_s` seconds it is given up, which is reported too.
-Checked by tests/tui/utils/test_supervision.py.
+Checked by tests/tui/utils/test_supervision.py; that a cancelled one stays down, by tests/proofs/test_g4_cancels.py.
 
 Standard library only.
 """

@@ -5,7 +5,8 @@ awaits it when it has time. So a failure is looked at a few times, further and f
 nobody's. One that nobody can await, because nobody else holds the task, is reported at the first look; one whose
 awaiters are cancelled before it reaches them, at once.
 
-Part of the task manager; checked by tests/tui/utils/test_task_manager.py, `TestFailures`. Standard library only.
+Part of the task manager; checked by tests/tui/utils/test_task_manager.py, `TestFailures`, proved in
+tests/proofs/test_g2_no_error_lost.py. Standard library only.
 """
 
 from __future__ import annotations

@@ -1,14 +1,17 @@
 """Every task of the program has one owner here.
 
-Guarantees, each with the tests that check it (tests/tui/utils/test_task_manager.py):
+Guarantees, each with the tests that check it (tests/tui/utils/test_task_manager.py) and with its theorems:
 
 - G1. A coroutine handed over is awaited to its end or closed; a refusal closes it and is recorded with its name.
-  `TestOneOwner`.
-- G2 (its part). A failure nobody awaits is reported once; one that its awaiter receives is not. `TestFailures`.
-- G4. Our cancels are awaited within a bound; a cancellation from outside goes on. `TestCancellation`.
-- G6. Shutdown returns in time, children before parents and newest first, and names who is late. `TestShutdown`.
+  `TestOneOwner`; tests/proofs/test_g1_one_owner.py.
+- G2 (its part). A failure nobody awaits is reported once; one that its awaiter receives is not. `TestFailures`;
+  tests/proofs/test_g2_no_error_lost.py.
+- G4. Our cancels are awaited within a bound; a cancellation from outside goes on. `TestCancellation`;
+  tests/proofs/test_g4_cancels.py.
+- G6. Shutdown returns in time, children before parents and newest first, and names who is late. `TestShutdown`;
+  tests/proofs/test_g6_shutdown.py.
 - G9 (its part). `fire_and_forget` works from any thread and moment; the accessor never hands out a manager whose loop
-  is dead. `TestAnyThreadAnyLoop`.
+  is dead. `TestAnyThreadAnyLoop`; tests/proofs/test_g9_threads_and_loops.py.
 
 What each task does at this moment is told by `snapshot` (tests/tui/utils/test_task_snapshot.py).
 
