@@ -22,7 +22,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -54,7 +54,6 @@ class Catch:
     by: str
     how: str
     seconds: float
-    kills: tuple[str, ...] = field(default=())
 
 
 def changed_source(mutant: Mutant) -> str:

@@ -141,13 +141,14 @@ def coming(
 class Screen:
     """An application as the focus manager sees it: a real layout of real windows, frames when the scenario says so."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World | None = None) -> None:
         self.base = pane("base")
         self.root = FloatContainer(self.base, floats=[])
         self.layout = GuardedLayout(self.root, focused_element=self.base)
         self.after_render: Event[Any] = Event(self)
         self.focus = FocusManager(self)  # type: ignore[arg-type]  # what it uses of an application is all here
-        world.patch(focus_manager, "_global_focus_manager", self.focus)
+        if world is not None:
+            world.patch(focus_manager, "_global_focus_manager", self.focus)
 
     def invalidate(self) -> None:
         """Frames are drawn by `render`."""
