@@ -1,6 +1,7 @@
 """A plate's index and a pipeline become one frozen plan for each well; everything wrong is told at once.
 
-Pure: no file is opened but the source of the users' own modules, whose digest goes into the plan. The rules that steps
+Pure: no file is opened but the source of the users' own modules, whose digest goes into the plan, and, where a step
+takes stage positions that the index does not hold, one image of each site for its tag. The rules that steps
 must keep are in `pipeline_rules`; which wells and planes there are is decided here. A missing plane of one well is not
 an error here: that well fails in the run, with its cause, and the others finish.
 """
@@ -19,7 +20,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from openhcs.core.formats import format_versions
+from openhcs.core.formats import format_versions, stage_positions
+from openhcs.core.functions import find_function
 from openhcs.core.model import (
     COMBINED,
     Component,
@@ -27,6 +29,7 @@ from openhcs.core.model import (
     PlaneKey,
     PlaneSource,
     PlateIndex,
+    Step,
     WellPlan,
     well_position,
 )
@@ -63,6 +66,9 @@ def compile_plate(
     problems += missing
     steps, label_names, faults = check_steps(index, pipeline, modules)
     problems += faults
+    positions: Mapping[str, Sequence[tuple[int, float, float]]] = defaultdict(list)
+    if not problems and (takers := _takers_of_positions(steps, modules)):
+        positions, problems = _positions_by_well(index, planes, chosen, takers)
     if problems:
         raise PipelineError(
             f"pipeline {pipeline.name} on plate {index.name}: it cannot run; expected a pipeline that fits the plate.",
@@ -96,6 +102,7 @@ def compile_plate(
                 plan,
                 well=well,
                 planes=tuple(planes[well]),
+                positions_um=tuple(positions[well]),
                 labels=tuple(labels[well]),
                 origin=index.origins.get(well, ""),
             )
@@ -158,6 +165,48 @@ def _choose_planes(
     if without and len(without) == len(wells):
         return planes, [Problem(message)]
     return planes, [Problem(message, well=well) for well in without]
+
+
+def _takers_of_positions(steps: Iterable[Step], modules: tuple[str, ...]) -> Mapping[str, str]:
+    """The steps that take stage positions, each with the function that does."""
+    takers: dict[str, str] = {}
+    for step in steps:
+        for chain in step.pattern.values() if isinstance(step.pattern, Mapping) else (step.pattern,):
+            for call in chain:
+                if find_function(call.function, modules).takes_positions:
+                    takers[step.name] = call.function
+    return takers
+
+
+def _positions_by_well(
+    index: PlateIndex,
+    planes: Mapping[str, Sequence[tuple[PlaneKey, str]]],
+    wells: Sequence[str],
+    takers: Mapping[str, str],
+) -> tuple[Mapping[str, Sequence[tuple[int, float, float]]], list[Problem]]:
+    """(site, x, y) in micrometres by well, y downwards in the image, and what is wrong where a site has none."""
+    wanted = {key: file for well in wells for key, file in planes[well]}
+    told = stage_positions(replace(index, planes=wanted))
+    positions: dict[str, list[tuple[int, float, float]]] = defaultdict(list)
+    lacking: dict[str, list[int]] = defaultdict(list)
+    for well, site in sorted({(key.well, key.site) for key in wanted}):
+        if (well, site) in told:
+            x, y = told[well, site]
+            positions[well].append((site, x, -y if index.y_is_up else y))
+        else:
+            lacking[well].append(site)
+    step, function = next(iter(takers.items()))
+    expected = "expected images or an index that tell them"
+    if lacking and not positions:
+        return positions, [Problem(f"{function} needs stage positions, and the plate has none; {expected}", step=step)]
+    return positions, [
+        Problem(
+            f"{function} needs stage positions, and site {', '.join(map(str, sites))} has none; {expected}",
+            well=well,
+            step=step,
+        )
+        for well, sites in lacking.items()
+    ]
 
 
 def _labels_by_well(index: PlateIndex, names: Iterable[str]) -> Mapping[str, Sequence[tuple[str, PlaneKey, str]]]:

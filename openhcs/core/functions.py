@@ -67,6 +67,7 @@ class ParameterKind(Enum):
     TEXT = "text"
     CHOICE = "one of a few words"
     LABELS = "the name of a label image"
+    TABLE = "the name of a table"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ class Parameter:
                 return float(value)
             case ParameterKind.TEXT if isinstance(value, str):
                 return value
-            case ParameterKind.LABELS if isinstance(value, str) and value:
+            case ParameterKind.LABELS | ParameterKind.TABLE if isinstance(value, str) and value:
                 return value
             case ParameterKind.CHOICE if value in self.choices:
                 return value
@@ -129,7 +130,8 @@ class Function:
     """A processing function and what its signature says.
 
     `category` is the module's short name, such as `segmentation`. A function that takes the pixel size takes it as
-    `pixel_size_um`; `needs_pixel_size` says that it cannot do without.
+    `pixel_size_um`; `needs_pixel_size` says that it cannot do without. One that takes stage positions takes them as
+    `positions`. `resizes` says that the image it returns has a size of its own: a mosaic.
     """
 
     name: str
@@ -142,6 +144,8 @@ class Function:
     returns: Role
     takes_pixel_size: bool = False
     needs_pixel_size: bool = False
+    takes_positions: bool = False
+    resizes: bool = False
 
     @property
     def writes_output(self) -> bool:
@@ -173,19 +177,24 @@ def describe(function: Callable[..., Any]) -> Function:
     if not arguments or _role(hints[arguments[0].name]) is not Role.IMAGE:
         raise TypeError(f"{name}: no image as first parameter; expected `image: Image`")
     returns = _role(hints.get("return"))
-    if returns not in (Role.IMAGE, Role.LABELS, Role.TABLE):
-        raise TypeError(f"{name}: no such result; expected `-> Image`, `-> Labels` or `-> Table`")
+    if returns not in (Role.IMAGE, Role.MOSAIC, Role.LABELS, Role.TABLE):
+        raise TypeError(f"{name}: no such result; expected `-> Image`, `-> Mosaic`, `-> Labels` or `-> Table`")
 
     text = inspect.getdoc(function) or ""
     docstring = docstring_parser.parse(text)
     helps = {entry.arg_name: " ".join((entry.description or "").split()) for entry in docstring.params}
     parameters = []
     pixel_size = None
+    takes_positions = False
     for argument in arguments[1:]:
         if _role(hints[argument.name]) is Role.PIXEL_SIZE_UM:
             if argument.name != "pixel_size_um":
                 raise TypeError(f"{name}: pixel size as {argument.name}; expected the name pixel_size_um")
             pixel_size = argument
+        elif _role(hints[argument.name]) is Role.STAGE_POSITIONS:
+            if argument.name != "positions":
+                raise TypeError(f"{name}: stage positions as {argument.name}; expected the name positions")
+            takes_positions = True
         else:
             parameters.append(_parameter(name, argument, hints[argument.name], helps.get(argument.name, "")))
     return Function(
@@ -196,9 +205,11 @@ def describe(function: Callable[..., Any]) -> Function:
         help=text,
         category=function.__module__.rpartition(".")[2],
         parameters=tuple(parameters),
-        returns=returns,
+        returns=Role.IMAGE if returns is Role.MOSAIC else returns,
         takes_pixel_size=pixel_size is not None,
         needs_pixel_size=pixel_size is not None and pixel_size.default is inspect.Parameter.empty,
+        takes_positions=takes_positions,
+        resizes=returns is Role.MOSAIC,
     )
 
 
@@ -288,7 +299,7 @@ def _parameter(owner: str, argument: inspect.Parameter, hint: _Hint, help_text: 
     if kind is None:
         raise TypeError(
             f"{owner}: parameter {argument.name} of type {hint}; expected bool, int, float, str, a Literal of texts, "
-            "Labels or PixelSizeUm"
+            "Labels, Table, StagePositions or PixelSizeUm"
         )
     if argument.kind is not argument.KEYWORD_ONLY and kind is not ParameterKind.LABELS:
         raise TypeError(f"{owner}: parameter {argument.name} by position; expected keyword-only, after a `*`")
@@ -305,6 +316,8 @@ def _read(hint: _Hint) -> tuple[ParameterKind | None, Bounds | None, tuple[str, 
     """Kind, bounds, choices and whether None is allowed; no kind where a pipeline file cannot hold such a value."""
     if _role(hint) is Role.LABELS:
         return ParameterKind.LABELS, None, (), False
+    if _role(hint) is Role.TABLE:
+        return ParameterKind.TABLE, None, (), False
     origin: object = typing.get_origin(hint)
     arguments = typing.get_args(hint)
     if origin is typing.Annotated:

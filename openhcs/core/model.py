@@ -197,6 +197,7 @@ class WellPlan:
     filled in and every mapping key of a pattern resolved to a component number. Planes that differ in one of
     `independent` (site, t, or both) never meet in a stack, so the worker takes such parts one after the other.
     `modules` are the users' own modules that the functions may come from.
+    `positions_um` are (site, x, y) of every site where a step takes stage positions, y downwards in the image.
     `labels` are the (name, key, file) of the plate's own label images that steps take; `origin` is the hash of the plan
     that made the planes, where a run did.
     `hash` is the hex digest of all of it plus the versions of the libraries: equal hash, equal results.
@@ -213,6 +214,7 @@ class WellPlan:
     independent: tuple[Component, ...]
     versions: Mapping[str, str]
     modules: tuple[str, ...] = ()
+    positions_um: tuple[tuple[int, float, float], ...] = ()
     labels: tuple[tuple[str, PlaneKey, str], ...] = ()
     origin: str = ""
     hash: str = ""

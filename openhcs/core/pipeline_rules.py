@@ -75,7 +75,7 @@ class _Check:
             pattern = self._groups(place, step, step.pattern)
             chains = pattern
         else:
-            pattern = self._chain(place, step.pattern)
+            pattern = self._chain(place, step, step.pattern)
             chains = {"": pattern}
         output = self._output(place, step, chains)
         for component in step.variable_components:
@@ -85,11 +85,11 @@ class _Check:
     def _groups(self, place: str, step: Step, groups: Mapping[str, _Chain]) -> dict[str, _Chain]:
         if step.group_by is None:
             self._report("no group_by; expected one, since the functions differ from group to group", place)
-            return {key: self._chain(place, calls) for key, calls in groups.items()}
+            return {key: self._chain(place, step, calls) for key, calls in groups.items()}
         resolved: dict[str, _Chain] = {}
         for key, calls in groups.items():
             number = self._component_number(place, step.group_by, key)
-            chain = self._chain(place, calls)
+            chain = self._chain(place, step, calls)
             if number in resolved:
                 self._report(f"{step.group_by} {key} is named twice, by number and by name; expected once", place)
             resolved[number] = chain
@@ -116,15 +116,23 @@ class _Check:
                 )
         return key
 
-    def _chain(self, place: str, calls: _Chain) -> _Chain:
-        return tuple(self._call(place, call) for call in calls)
+    def _chain(self, place: str, step: Step, calls: _Chain) -> _Chain:
+        return tuple(self._call(place, step, call) for call in calls)
 
-    def _call(self, place: str, call: FunctionCall) -> FunctionCall:
+    def _call(self, place: str, step: Step, call: FunctionCall) -> FunctionCall:
         function = self.functions.get(call.function)
         if function is None:
             hint = did_you_mean(call.function, self.functions)
             self._report(f"no function {call.function}; expected one of the catalogue.{hint}", place)
             return call
+        if function.takes_positions and Component.SITE not in step.variable_components:
+            self._report(f"{function.name} takes the sites together; expected `variable_components: [site]`", place)
+        elif function.resizes and (more := [c for c in step.variable_components if c is not Component.SITE]):
+            self._report(
+                f"{function.name} takes the sites alone, not each {' and '.join(more)} with them; expected "
+                "`variable_components: [site]`. Project or combine the others in a step before",
+                place,
+            )
         if function.needs_pixel_size and self.index.pixel_size_um is None:
             self._report(f"{function.name} needs the pixel size; expected a plate whose metadata tells it", place)
         known = [parameter.name for parameter in function.parameters]
@@ -156,6 +164,8 @@ class _Check:
             return None
         if parameter.kind is ParameterKind.LABELS and isinstance(value, str):
             self._expect_labels(place, parameter.name, value)
+        if parameter.kind is ParameterKind.TABLE and isinstance(value, str):
+            self._expect_table(place, parameter.name, value)
         return value
 
     def _expect_labels(self, place: str, parameter: str, name: str) -> None:
@@ -174,6 +184,12 @@ class _Check:
             hint = f" Step {writer.name} writes {name}, but not as a label image before this step."
         expected = f"one of {', '.join(known)}" if known else "a step before this one that finds objects"
         self._report(f"no label image {name}; expected {expected}.{hint}", place, parameter)
+
+    def _expect_table(self, place: str, parameter: str, name: str) -> None:
+        known = [written for written, (role, _) in self.written.items() if role is Role.TABLE]
+        if name not in known:
+            expected = f"one of {', '.join(known)}" if known else "a step before this one that writes a table"
+            self._report(f"no table {name}; expected {expected}.{did_you_mean(name, known)}", place, parameter)
 
     def _output(self, place: str, step: Step, chains: Mapping[str, _Chain]) -> str | None:
         """The name of what the step writes, noted as written; None where it changes images only."""

@@ -16,7 +16,17 @@ from openhcs.core.model import Component, PlaneKey, WellPlan
 from openhcs.core.tables import Rows
 from openhcs.errors import WellError
 
-__all__ = ["FloatArray", "LabelArray", "Place", "checked_image", "checked_labels", "checked_rows", "size_text"]
+__all__ = [
+    "FloatArray",
+    "LabelArray",
+    "Place",
+    "checked_image",
+    "checked_labels",
+    "checked_mosaic",
+    "checked_rows",
+    "rows_at",
+    "size_text",
+]
 
 FloatArray = npt.NDArray[np.float32]
 LabelArray = npt.NDArray[np.int32]
@@ -50,6 +60,15 @@ def checked_image(result: object, shape: tuple[int, ...], at: Place) -> tuple[Fl
     if bad:
         raise at.error(f"{bad} of {image.size} pixels of the image result are not finite; expected numbers only.")
     return image.astype(np.float32, copy=False), combined
+
+
+def checked_mosaic(result: object, at: Place) -> FloatArray:
+    """A mosaic as `(1, Y, X)` float32; it has a size of its own."""
+    if not isinstance(result, np.ndarray) or result.ndim != 2 or 0 in result.shape:
+        what = size_text(result.shape) if isinstance(result, np.ndarray) else type(result).__name__
+        raise at.error(f"mosaic of {what}; expected an array (Y, X).")
+    image, _ = checked_image(result, (1, *result.shape), at)
+    return image
 
 
 def checked_labels(result: object, shape: tuple[int, ...], at: Place) -> tuple[LabelArray, bool]:
@@ -94,6 +113,25 @@ def checked_rows(result: object, keys: Sequence[PlaneKey], plan: WellPlan, at: P
         for component in Component
     }
     return {"plate": np.full(rows, plan.plate), "well": np.full(rows, plan.well), **places, **columns}
+
+
+def rows_at(parts: Sequence[Rows], keys: Sequence[PlaneKey]) -> Rows:
+    """The rows of a table that are about the planes at `keys`, whatever their channel; `plane` says which plane."""
+    places = {(key.site, key.z, key.t): plane for plane, key in enumerate(keys)}
+    chosen: list[dict[str, npt.NDArray[np.generic]]] = []
+    for part in parts:
+        planes = np.array(
+            [
+                places.get((int(site), int(z), int(t)), -1)
+                for site, z, t in zip(part["site"], part["z"], part["t"], strict=True)
+            ],
+            dtype=np.intp,
+        )
+        rows = planes >= 0
+        columns = {name: column[rows] for name, column in part.items() if name not in _PLACE_COLUMNS}
+        chosen.append({_PLANE_COLUMN: planes[rows], **columns})
+    names = dict.fromkeys(name for part in chosen for name in part)
+    return {name: np.concatenate([part[name] for part in chosen if name in part]) for name in names}
 
 
 def size_text(shape: tuple[int, ...]) -> str:

@@ -14,7 +14,7 @@ import time
 import traceback
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,13 +32,15 @@ from openhcs.core.result_checks import (
     Place,
     checked_image,
     checked_labels,
+    checked_mosaic,
     checked_rows,
+    rows_at,
     size_text,
 )
 from openhcs.core.store import PartResult, WellStore
 from openhcs.core.tables import Rows
 from openhcs.errors import OpenHCSError, PlaneError, StoreError, WellError
-from openhcs.processing.types import Role
+from openhcs.processing.types import Role, SitePositions
 
 __all__ = ["WellResult", "failure_of", "process_well"]
 
@@ -140,17 +142,19 @@ class _Well:
         """
         keys = stack.keys
         changes = False
-        image = np.stack(_alike([part.image(key, step.name) for key in keys], keys, step.name))
+        image = _stacked((part.image(key, step.name) for key in keys), keys, step.name)
         for call in stack.calls:
             at = Place(self.plan.well, step.name, call.function, keys)
             try:
                 function = find_function(call.function, self.plan.modules)
             except OpenHCSError as error:
                 raise at.error(str(error)) from error
-            result = _call(function, call, image, part, self.plan, at)
+            result = self._call(function, call, image, part, at)
             output = step.output or function.default_output
             changes = function.returns is Role.IMAGE
             match function.returns:
+                case Role.IMAGE if function.resizes:
+                    image, keys = checked_mosaic(result, at), (stack.combined,)
                 case Role.IMAGE:
                     image, combined = checked_image(result, image.shape, at)
                     keys = (stack.combined,) if combined else keys
@@ -162,6 +166,25 @@ class _Well:
                     self.tables.setdefault(output, []).append(checked_rows(result, keys, self.plan, at))
         if changes:
             part.replace(stack.keys, keys, image)
+
+    def _call(self, function: Function, call: FunctionCall, image: FloatArray, part: _Part, at: Place) -> object:
+        """What the function returns, given its stack, the user's parameters and what the engine fills in."""
+        arguments: dict[str, object] = dict(call.parameters)
+        for parameter in function.parameters:
+            name = call.parameters.get(parameter.name)
+            if parameter.kind is ParameterKind.LABELS:
+                arguments[parameter.name] = part.labels_at(str(name), at.keys, image.shape[1:], at)
+            elif parameter.kind is ParameterKind.TABLE and name is not None:
+                arguments[parameter.name] = rows_at(self.tables.get(str(name), ()), at.keys)
+        if function.takes_pixel_size:
+            arguments["pixel_size_um"] = self.plan.pixel_size_um
+        if function.takes_positions:
+            arguments["positions"] = _positions(self.plan, at)
+        try:
+            result: object = function.callable(image, **arguments)
+        except (Exception, SystemExit) as error:  # a function of the catalogue or of the user's may raise anything
+            raise at.error(f"{type(error).__name__}: {error}") from error
+        return result
 
 
 class _Part:
@@ -274,34 +297,35 @@ def _split(plan: WellPlan) -> list[list[dict[PlaneKey, str]]]:
     return [[dict(part) for part in groups(site, Component.T)] for site in groups(plan.planes, Component.SITE)]
 
 
-def _alike(planes: list[FloatArray], keys: Sequence[PlaneKey], step: str) -> list[FloatArray]:
-    for key, plane in zip(keys, planes, strict=True):
-        if plane.shape != planes[0].shape:
+def _stacked(planes: Iterable[FloatArray], keys: Sequence[PlaneKey], step: str) -> FloatArray:
+    """The planes as `(N, Y, X)`, each put in its place as it comes: a well of many sites is in memory once only."""
+    stack = np.empty((0, 0, 0), np.float32)
+    for number, (key, plane) in enumerate(zip(keys, planes, strict=True)):
+        if number == 0:
+            stack = np.empty((len(keys), *plane.shape), np.float32)
+        elif plane.shape != stack.shape[1:]:
             raise WellError(
-                f"plane of {size_text(plane.shape)} among planes of {size_text(planes[0].shape)} in one stack; "
+                f"plane of {size_text(plane.shape)} among planes of {size_text(stack.shape[1:])} in one stack; "
                 "expected the same size. Use fewer variable_components.",
                 well=key.well,
                 step=step,
                 plane=str(key),
             )
-    return planes
+        stack[number] = plane
+    return stack
 
 
-def _call(function: Function, call: FunctionCall, image: FloatArray, part: _Part, plan: WellPlan, at: Place) -> object:
-    """What the function returns, given its stack, the user's parameters and what the engine fills in."""
-    arguments: dict[str, object] = dict(call.parameters)
-    for parameter in function.parameters:
-        if parameter.kind is ParameterKind.LABELS:
-            arguments[parameter.name] = part.labels_at(
-                str(call.parameters.get(parameter.name)), at.keys, image.shape[1:], at
-            )
-    if function.takes_pixel_size:
-        arguments["pixel_size_um"] = plan.pixel_size_um
-    try:
-        result: object = function.callable(image, **arguments)
-    except (Exception, SystemExit) as error:  # a function of the catalogue or of the user's may raise anything
-        raise at.error(f"{type(error).__name__}: {error}") from error
-    return result
+def _positions(plan: WellPlan, at: Place) -> SitePositions:
+    """Where the stage stood for each plane at `at`; sites that an earlier step combined stood nowhere."""
+    known = {site: (y, x) for site, x, y in plan.positions_um}
+    sites = [key.site for key in at.keys]
+    if unknown := [key for key in at.keys if key.site not in known]:
+        raise at.error(f"no stage position of {unknown[0]}; expected sites that no step before has combined.")
+    return SitePositions(
+        np.array(sites, dtype=np.intp),
+        np.array([known[site] for site in sites], dtype=np.float64),
+        np.array(list(known.values()), dtype=np.float64),
+    )
 
 
 def _count(labels: LabelArray) -> int:

@@ -11,9 +11,11 @@ runs none.
 
 MODULES = (
     "openhcs.processing.background",
+    "openhcs.processing.illumination",
     "openhcs.processing.intensity",
     "openhcs.processing.filters",
     "openhcs.processing.projection",
+    "openhcs.processing.stitching",
     "openhcs.processing.segmentation",
     "openhcs.processing.labels",
     "openhcs.processing.measurement",

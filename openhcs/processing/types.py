@@ -15,6 +15,11 @@ A processing function is pure and takes and returns arrays:
 - A `Table` result is a dict of equally long columns, kept under the step's `output`. The engine adds the columns that
   say where the rows come from: plate, well, site, channel, z, t. A column `plane` (index into N) tells the planes of a
   stack apart; without it the stack must be one plane.
+- A `Mosaic` result is an image of any size, `(Y, X)`: the stack, which must be of sites alone, combined into one plane.
+- A `Table` parameter names a table that an earlier step wrote, and is filled with its rows of the same sites, z and t,
+  whatever the channel; its column `plane` (index into N) says which plane of the stack each row is about.
+- A `StagePositions` parameter is named `positions`, is filled with where the stage stood for each plane of the stack,
+  and is not the user's to set. Such a step needs `site` among its variable components.
 - A `PixelSizeUm` parameter is named `pixel_size_um`, is filled with the plate's pixel size in micrometres and is not
   the user's to set. With the default None the function does without where the size is unknown; with no default the
   function needs it.
@@ -34,7 +39,17 @@ from typing import Annotated, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Bounds", "Image", "Labels", "PixelSizeUm", "Role", "Table"]
+__all__ = [
+    "Bounds",
+    "Image",
+    "Labels",
+    "Mosaic",
+    "PixelSizeUm",
+    "Role",
+    "SitePositions",
+    "StagePositions",
+    "Table",
+]
 
 
 class Role(Enum):
@@ -44,6 +59,8 @@ class Role(Enum):
     LABELS = auto()
     TABLE = auto()
     PIXEL_SIZE_UM = auto()
+    MOSAIC = auto()
+    STAGE_POSITIONS = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +71,23 @@ class Bounds:
     high: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class SitePositions:
+    """Where the stage stood for each plane of a stack, in micrometres; only differences mean anything.
+
+    `sites` are the site numbers of the planes, (N,). `planes_um` are their positions, (N, 2): y, which grows downwards
+    in the image, and x. `well_um`, (M, 2), are those of all sites of the well, also of such as have no plane in this
+    stack, so that what is laid out by them has the same size for every channel and time point.
+    """
+
+    sites: npt.NDArray[np.intp]
+    planes_um: npt.NDArray[np.float64]
+    well_um: npt.NDArray[np.float64]
+
+
 Image: TypeAlias = Annotated[npt.NDArray[np.float32], Role.IMAGE]
 Labels: TypeAlias = Annotated[npt.NDArray[np.int32], Role.LABELS]
 Table: TypeAlias = Annotated[Mapping[str, npt.NDArray[np.generic]], Role.TABLE]
 PixelSizeUm: TypeAlias = Annotated[float | None, Role.PIXEL_SIZE_UM]
+Mosaic: TypeAlias = Annotated[npt.NDArray[np.float32], Role.MOSAIC]
+StagePositions: TypeAlias = Annotated[SitePositions, Role.STAGE_POSITIONS]

@@ -73,7 +73,7 @@ def odd_pixel_size(image: Image, *, size: PixelSizeUm = None) -> Image: ...
     [
         (unannotated, "no annotation of sigma"),
         (no_image, "expected `image: Image`"),
-        (no_result, "expected `-> Image`, `-> Labels` or `-> Table`"),
+        (no_result, "expected `-> Image`, `-> Mosaic`, `-> Labels` or `-> Table`"),
         (by_position, "sigma_px by position; expected keyword-only"),
         (odd_type, "parameter sizes of type"),
         (odd_default, r"default of sigma_px: 2; expected a number from 0 to 1"),
