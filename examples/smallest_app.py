@@ -33,6 +33,5 @@ keys.add("q")(lambda event: program.exit(0))
 
 if __name__ == "__main__":
     window = Window(FormattedTextControl(draw, focusable=True))
-    raise SystemExit(
-        program.show(ErrorBoundary(lambda: window, "pane", program.errors.handle_error_sync), key_bindings=keys)
-    )
+    pane = ErrorBoundary(lambda: window, "pane", program.errors.handle_error_sync, on_details=program.show_details)
+    raise SystemExit(program.show(pane, key_bindings=keys))

@@ -98,12 +98,16 @@ def test_an_error_is_copied_into_the_clipboard_of_the_terminal(screen: Screen) -
 
 
 def test_a_broken_pane_is_a_tile_that_can_be_restarted(screen: Screen) -> None:
-    """Drawing that fails is told once; mended, `r` brings the pane back."""
+    """Drawing that fails is told once; its tile tells it again on `d`, and once mended, `r` brings the pane back."""
     screen.child.send("d")
     screen.wait_for("ZeroDivisionError")
     screen.child.send(ESCAPE)
     screen.wait_for("Error in", gone=True)
     assert "pane stopped working" in screen.wait_for("r restart")
+    screen.child.send("d")
+    screen.wait_for("Esc Close")
+    screen.child.send(ESCAPE)
+    screen.wait_for("Esc Close", gone=True)
     screen.child.send("7")
     screen.child.send("r")
     screen.wait_for(READY)

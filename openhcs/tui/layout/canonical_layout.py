@@ -6,7 +6,7 @@ menu has the focus, none of them fires. Deliberately absent: tasks, error handle
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from prompt_toolkit.application import get_app
@@ -70,6 +70,8 @@ class CanonicalTUILayout:
         inspector: TaskInspector,
         on_quit: Effect,
         on_error: ErrorSink,
+        on_details: Callable[[BaseException], None],
+        notice: Callable[[], str],
     ) -> None:
         self._state = state
         self._tasks = tasks
@@ -90,13 +92,14 @@ class CanonicalTUILayout:
             self._rows_here,
             lambda: self.rows if self.here else (),
             self._menu_hint,
+            notice,
             tasks=tasks,
             refuse=self._refuse,
         )
         panes = VSplit(
             [
-                ErrorBoundary(lambda: self.plate_manager, "Plates", on_error),
-                ErrorBoundary(lambda: self.pipeline_editor, "Pipeline", on_error),
+                ErrorBoundary(lambda: self.plate_manager, "Plates", on_error, on_details=on_details),
+                ErrorBoundary(lambda: self.pipeline_editor, "Pipeline", on_error, on_details=on_details),
             ]
         )
         body = HSplit(

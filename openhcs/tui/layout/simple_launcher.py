@@ -25,6 +25,7 @@ from openhcs.tui.layout.canonical_layout import CanonicalTUILayout
 from openhcs.tui.panes.task_inspector import TaskInspector
 from openhcs.tui.state import AppState
 from openhcs.tui.utils.bounded_run import exit_bounded
+from openhcs.tui.utils.circuit_breaker import BreakerState
 from openhcs.tui.utils.error_journal import ErrorJournal
 from openhcs.tui.utils.program import Program
 from openhcs.tui.utils.safe_text import visible
@@ -36,6 +37,13 @@ if TYPE_CHECKING:
     from openhcs.tui.utils.strict import Strict
 
 __all__ = ["SimpleOpenHCSTUILauncher", "main", "strict_workbench"]
+
+_BREAKER_NOTICES: Final = {
+    BreakerState.CLOSED: "",
+    BreakerState.OPEN: "error dialogs off, E shows errors",
+    BreakerState.HALF_OPEN: "error dialogs on trial",
+}
+"""What the status bar says of the breaker, which opens when an error dialog could not be shown."""
 
 HEADLESS: Final = "Use `openhcs run PLATE --pipeline FILE` there, which needs no screen."
 
@@ -96,6 +104,8 @@ class SimpleOpenHCSTUILauncher:
             inspector=TaskInspector(tasks, self.program.watchdog, self.state),
             on_quit=quit_,
             on_error=self.program.errors.handle_error_sync,
+            on_details=self.program.show_details,
+            notice=lambda: _BREAKER_NOTICES[self.program.errors.breaker.state],
         )
         return await self.program.run_async(
             layout,

@@ -21,7 +21,8 @@ __all__ = ["StatusBar", "jobs_text"]
 class StatusBar:
     """Draws the keys of where the focus is and, at the right, those that work everywhere; below, message and jobs.
 
-    `hint()` is shown in place of the keys when it is not empty: the description of a menu's row.
+    `hint()` is shown in place of the keys when it is not empty: the description of a menu's row. `notice()` stands
+    before the jobs: what does not work at this time.
     """
 
     def __init__(
@@ -30,6 +31,7 @@ class StatusBar:
         here: Callable[[], Sequence[Binding]],
         everywhere: Callable[[], Sequence[Binding]],
         hint: Callable[[], str],
+        notice: Callable[[], str],
         *,
         tasks: TaskSpawner,
         refuse: Callable[[str], None],
@@ -38,6 +40,7 @@ class StatusBar:
         self._here = here
         self._everywhere = everywhere
         self._hint = hint
+        self._notice = notice
         self._tasks = tasks
         self._refuse = refuse
         self.container = HSplit([drawn_window(self._keys_line), drawn_window(self._status_line, style="class:status")])
@@ -59,7 +62,7 @@ class StatusBar:
 
     def _status_line(self, width: int) -> StyleAndTextTuples:
         workbench = self._workbench()
-        jobs = jobs_text(workbench)
+        jobs = "   ".join(part for part in (self._notice(), jobs_text(workbench)) if part)
         message = workbench.message
         text = cut(f" {_MARKS[message.severity]}{message.text}", max(0, width - get_cwidth(jobs) - 3))
         space = " " * max(0, width - get_cwidth(text) - get_cwidth(jobs) - 1)

@@ -33,7 +33,8 @@ __all__ = ["ErrorBoundary"]
 class ErrorBoundary(Container):
     """Holds the container that `build` makes; reports what it raises to `on_error` and shows a tile in its place.
 
-    `on_details(exception)` is called by the tile's `d` key. At most `restarts` restarts are done in `within_s` seconds.
+    `on_details(exception)` is called by the tile's `d` key; without it there is none. At most `restarts` restarts are
+    done in `within_s` seconds.
     """
 
     def __init__(
@@ -200,7 +201,8 @@ class ErrorBoundary(Container):
             return []
         message = visible(describe(failure), 500)
         exhausted = self._is_exhausted()
-        keys = "d details" if exhausted else "r restart   d details"
+        offered = [(not exhausted, "r restart"), (self._on_details is not None, "d details")]
+        keys = "   ".join(key for is_on, key in offered if is_on)
         return [
             ("class:tile.title", f" {visible(self.name)} stopped working \n"),
             ("class:key", f" {keys}\n"),

@@ -83,6 +83,14 @@ class Program:
             )
         return await self.dialogs.show_dialog(dialog, result_future)
 
+    def show_details(self, exception: BaseException) -> None:
+        """Show an error that has been told once more, with its traceback: for the tile of an `ErrorBoundary`."""
+        # Imported by the error handler as well, and for the same reason: behind the first frame.
+        from openhcs.tui.utils.error_dialog import show_scrollable_error_dialog
+
+        shown = show_scrollable_error_dialog(type(exception).__name__, "", exception, self)
+        self.tasks.fire_and_forget(shown, "details of an error")
+
     def exit(self, code: int = 0) -> None:
         """Leave the program with `code`; without effect where it is leaving already."""
         if self.app is not None and self.app.is_running and not self.app.is_done:

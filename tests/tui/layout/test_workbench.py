@@ -485,6 +485,40 @@ async def test_an_error_of_the_program_is_shown_and_the_workbench_goes_on(demo: 
         await wb.wait_for("> - demo")
 
 
+async def test_the_status_bar_tells_that_error_dialogs_are_off() -> None:
+    """While the breaker is open the bottom line says so, and where errors are to be read."""
+    async with workbench() as wb:
+        errors = wb.launcher.program.errors
+        errors.breaker.fail()
+        wb.launcher.program.invalidate()
+        await wb.wait_for("error dialogs off, E shows errors")
+        errors.reset_circuit_breaker()
+        wb.launcher.program.invalidate()
+        await wb.wait_gone("error dialogs off")
+
+
+async def test_a_broken_pane_is_told_again_from_its_tile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`d` on the tile shows the error with its traceback; the other pane goes on."""
+    async with workbench() as wb:
+
+        def fail(*_: object) -> None:
+            raise ZeroDivisionError("the pane is broken")
+
+        pane = wb.launcher.program.app.layout.current_window
+        monkeypatch.setattr(pane.content, "create_content", fail)
+        wb.launcher.program.invalidate()
+        await wb.wait_for("Esc Close")
+        await wb.press("escape")
+        await wb.wait_gone("Esc Close")
+        await wb.wait_for("d details")
+        await wb.press("d")
+        await wb.wait_for("Esc Close")
+        await wb.press("escape")
+        await wb.wait_gone("Esc Close")
+        assert "╔═ Pipeline" in wb.text or "┌─ Pipeline" in wb.text
+        assert [str(error) for error in wb.take_errors()] == ["the pane is broken"]
+
+
 async def test_errors_the_last_session_could_not_show_are_offered(home: Path) -> None:
     """What stands in the error journal as never shown is told at the next start, and `E` shows it."""
     journal = ErrorJournal(home / "home" / "logs" / "errors.jsonl")

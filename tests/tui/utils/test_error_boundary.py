@@ -390,6 +390,16 @@ class TestRestarts:
             here.press("d")
             await until(lambda: here.handler.journal.ledger.received == 1)
 
+    async def test_without_somebody_to_show_details_the_tile_does_not_offer_them(self) -> None:
+        """A key that would do nothing is not on the screen."""
+
+        def build() -> Window:
+            raise RuntimeError("not built")
+
+        async with stage(ErrorBoundary(build, "Plates", Failures()), columns=40, rows=4) as here:
+            await here.shows("r restart")
+            assert "details" not in "\n".join(here.terminal.screen.display)
+
     def test_without_an_application_it_can_be_built_and_restarted(self) -> None:
         """As in a test of a pane, or before the screen is there."""
         fault = Fault("building")
