@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint bench screenshots clean
+.PHONY: help demo test check lint bench screenshots proofs mutants clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +34,12 @@ lint: $(INSTALLED) ## format, lint, types, import contracts and our own checker,
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/openhcs verify openhcs
+
+proofs: $(INSTALLED) ## explore every theorem, run every breakage, write docs/proofs.md anew: some minutes
+	@$(BIN)/python -m tests.proofs.report
+
+mutants: $(INSTALLED) ## break the async core in small ways and see what catches each
+	@$(BIN)/python -m tests.proofs.mutants
 
 bench: $(INSTALLED) ## run the benchmarks, side by side with the peers they measure against
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --group bench

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import io
+import sys
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
@@ -42,6 +44,7 @@ class Core:
 def shipped(world: World) -> Core:
     """What is in the package."""
     keep_log(world)
+    world.patch(sys, "stderr", io.StringIO())
     screen, tasks = Screen(world), UnifiedTaskManager()
     world.patch(unified_task_manager, "_global_task_manager", tasks)
     journal = ErrorJournal(clock=world.time)
