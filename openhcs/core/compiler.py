@@ -94,6 +94,8 @@ def compile_plate(
         independent=independent,
         versions=versions,
         modules=modules,
+        time_points=tuple(range(1, 1 + max(key.t for well in planes.values() for key, _ in well))),
+        t_s=tuple(sorted(index.t_s.items())),
     )
     labels = _labels_by_well(index, label_names)
     return tuple(

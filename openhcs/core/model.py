@@ -113,6 +113,7 @@ class PlateIndex:
     differences within a well mean the same in every format. `y_is_up` says whether y grows towards the top of an image.
     `fields` maps (well, site) to the number that the microscope gave the site, where it counts otherwise than we do.
     `z_um` maps z to the nominal height of that plane in micrometres, where the metadata tells it.
+    `t_s` maps t to the nominal seconds of that time point since the first, where the metadata tells it.
     `labels` maps the name of each label image that lies beside the images to its planes, whose channel is `COMBINED`.
     `origins` maps each well that a run made to the hash of the plan it was made by.
     """
@@ -132,6 +133,7 @@ class PlateIndex:
     z_um: Mapping[int, float] = field(default_factory=dict)
     labels: Mapping[str, Mapping[PlaneKey, str]] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
+    t_s: Mapping[int, float] = field(default_factory=dict)
 
     @property
     def wells(self) -> tuple[str, ...]:
@@ -198,6 +200,8 @@ class WellPlan:
     `independent` (site, t, or both) never meet in a stack, so the worker takes such parts one after the other.
     `modules` are the users' own modules that the functions may come from.
     `positions_um` are (site, x, y) of every site where a step takes stage positions, y downwards in the image.
+    `time_points` are those of the whole plate, from 1 without gaps, so that the t axes of all wells mean the same;
+    `t_s` are their (t, seconds since the first) where known.
     `labels` are the (name, key, file) of the plate's own label images that steps take; `origin` is the hash of the plan
     that made the planes, where a run did.
     `hash` is the hex digest of all of it plus the versions of the libraries: equal hash, equal results.
@@ -215,6 +219,8 @@ class WellPlan:
     versions: Mapping[str, str]
     modules: tuple[str, ...] = ()
     positions_um: tuple[tuple[int, float, float], ...] = ()
+    time_points: tuple[int, ...] = ()
+    t_s: tuple[tuple[int, float], ...] = ()
     labels: tuple[tuple[str, PlaneKey, str], ...] = ()
     origin: str = ""
     hash: str = ""

@@ -31,7 +31,7 @@ __all__ = [
 FloatArray = npt.NDArray[np.float32]
 LabelArray = npt.NDArray[np.int32]
 
-_PLACE_COLUMNS = ("plate", "well", "site", "channel", "z", "t")
+_PLACE_COLUMNS = ("plate", "well", "site", "channel", "z", "t", "t_s")
 _PLANE_COLUMN = "plane"
 
 
@@ -108,10 +108,13 @@ def checked_rows(result: object, keys: Sequence[PlaneKey], plan: WellPlan, at: P
         planes = np.zeros(rows, dtype=np.intp)
     if planes.dtype.kind not in "iu" or (rows and not 0 <= planes.min() <= planes.max() < len(keys)):
         raise at.error(f"column 'plane' of a table result; expected whole numbers from 0 to {len(keys) - 1}.")
-    places = {
+    places: dict[str, npt.NDArray[np.generic]] = {
         component.value: np.array([key.component(component) for key in keys], dtype=np.int64)[planes]
         for component in Component
     }
+    if plan.t_s:
+        seconds = dict(plan.t_s)
+        places["t_s"] = np.array([seconds.get(key.t, np.nan) for key in keys], dtype=np.float64)[planes]
     return {"plate": np.full(rows, plan.plate), "well": np.full(rows, plan.well), **places, **columns}
 
 

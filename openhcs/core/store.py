@@ -172,15 +172,20 @@ class WellStore:
 
     def _write_site(self, site: int, images: Planes, labels: Mapping[str, Planes]) -> None:
         plan = self._plan
+        every = {_T: plan.time_points} if set(_values(images, _T)) <= set(plan.time_points) else {}
         deep = [
-            axis for axis in (_T, _Z) if any(len(_values(planes, axis)) > 1 for planes in (images, *labels.values()))
+            axis
+            for axis in (_T, _Z)
+            if any(len(every.get(axis) or _values(planes, axis)) > 1 for planes in (images, *labels.values()))
         ]
-        grid = _Grid.of(images, [axis for axis in (_T, _CHANNEL, _Z) if axis in (_CHANNEL, *deep)])
+        grid = _Grid.of(images, [axis for axis in (_T, _CHANNEL, _Z) if axis in (_CHANNEL, *deep)], every)
         container = ngio.create_empty_ome_zarr(
             self._well.add_image(str(site)),
             shape=grid.shape,
             axes_names=grid.axes_names,
             pixelsize=1.0 if plan.pixel_size_um is None else plan.pixel_size_um,
+            time_spacing=_time_step_s(plan) or 1.0,
+            time_unit="second" if _time_step_s(plan) else None,
             levels=_levels(grid.size),
             channels_meta=_channel_names(grid.values[_CHANNEL], plan.channels),
             name=f"{plan.plate} {plan.well} site {site}",
@@ -192,7 +197,7 @@ class WellStore:
         container.set_channel_windows_with_percentiles()
         for name, planes in labels.items():
             if planes:
-                own = _Grid.of(planes, deep, within=grid)
+                own = _Grid.of(planes, deep, grid.values)
                 label = container.derive_label(name, shape=own.shape, dtype="int32", ngff_version=_NGFF)
                 self._fill(label, planes, own, f"{name}, site {site}", f"{site}/labels/{name}/0")
 
@@ -237,8 +242,8 @@ class _Grid:
     size: tuple[int, int]
 
     @classmethod
-    def of(cls, planes: Planes, axes: Sequence[Component], within: _Grid | None = None) -> Self:
-        """The grid of planes along `axes`; values are those of `within` where it has all that are needed."""
+    def of(cls, planes: Planes, axes: Sequence[Component], known: Mapping[Component, tuple[int, ...]]) -> Self:
+        """The grid of planes along `axes`; the values of an axis are those known where these are all that it needs."""
         sizes = Counter(plane.shape for plane in planes.values())
         if len(sizes) > 1:
             found = ", ".join(" x ".join(map(str, size)) for size in sizes)
@@ -249,7 +254,7 @@ class _Grid:
         values: dict[Component, tuple[int, ...]] = {}
         for axis in axes:
             own = _values(planes, axis)
-            values[axis] = within.values[axis] if within and set(own) <= set(within.values[axis]) else own
+            values[axis] = known[axis] if set(own) <= set(known.get(axis, ())) else own
         ((height, width),) = sizes
         return cls(values, (height, width))
 
@@ -288,6 +293,14 @@ def _values(planes: Iterable[PlaneKey], axis: Component) -> tuple[int, ...]:
 
 def _of_site(planes: Planes, site: int) -> Planes:
     return {key: plane for key, plane in planes.items() if key.site == site}
+
+
+def _time_step_s(plan: WellPlan) -> float | None:
+    """Seconds from one time point to the next, in the mean; None where the plate does not tell."""
+    if len(plan.t_s) < 2:
+        return None
+    (first, start), (last, end) = plan.t_s[0], plan.t_s[-1]
+    return (end - start) / (last - first)
 
 
 def _levels(size: tuple[int, int]) -> int:

@@ -175,7 +175,11 @@ def test_time_points_come_together_in_one_image(plate: Path, tmp_path: Path) -> 
     image = image_at(tmp_path / "out", 1).get_image()
     assert image.axes == ("t", "c", "y", "x")
     assert image.get_as_numpy().mean(axis=(2, 3)).tolist() == [[113, 123], [0, 7]]
-    assert provenance_of(tmp_path / "out")["filled"] == ["image, site 1, t 2, channel 1"]
+    assert provenance_of(tmp_path / "out")["filled"] == [
+        "image, site 1, t 2, channel 1",
+        "image, site 2, t 2, channel 1",
+        "image, site 2, t 2, channel 2",
+    ]
 
 
 @pytest.mark.parametrize(

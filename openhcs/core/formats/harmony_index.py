@@ -28,7 +28,7 @@ _LARGEST_PLATE = (32, 48)
 
 _IMAGE_TAGS = frozenset(
     {"State", "URL", "Row", "Col", "FieldID", "PlaneID", "TimepointID", "ChannelID", "PositionX", "PositionY"}
-    | {"PositionZ"}
+    | {"PositionZ", "MeasurementTimeOffset"}
 )
 _CHANNEL_TAGS = frozenset({"ChannelName", "ImageResolutionX", "MainExcitationWavelength", "MainEmissionWavelength"})
 _PLATE_TAGS = frozenset({"Name", "PlateID", "PlateRows", "PlateColumns"})
@@ -37,7 +37,10 @@ _MICROMETRES = {"m": 1e6, "mm": 1e3, "um": 1.0, "µm": 1.0, "μm": 1.0, "nm": 1e
 
 
 class IndexedImage(NamedTuple):
-    """One image of the index, with the numbers that Harmony gives; position in micrometres, None where not told."""
+    """One image of the index, with the numbers that Harmony gives; None where not told.
+
+    Its position is in micrometres; `offset_s` are the seconds from the start of the measurement.
+    """
 
     well: str
     field: int
@@ -50,6 +53,7 @@ class IndexedImage(NamedTuple):
     x_um: float | None
     y_um: float | None
     z_um: float | None
+    offset_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +249,7 @@ class _Reader:
                 _micrometres(texts.get("PositionX"), unit("PositionX", "m")),
                 _micrometres(texts.get("PositionY"), unit("PositionY", "m")),
                 _micrometres(texts.get("PositionZ"), unit("PositionZ", "m")),
+                _float(texts.get("MeasurementTimeOffset")) if unit("MeasurementTimeOffset", "s") == "s" else None,
             )
         )
         if number["ChannelID"] not in self.channels or "ChannelName" in texts:

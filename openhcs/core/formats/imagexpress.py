@@ -16,6 +16,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -31,7 +32,7 @@ from openhcs.core.formats.imagexpress_names import (
 )
 from openhcs.core.formats.listing import walk_folder
 from openhcs.core.formats.metaseries import MetaSeriesTag, read_stage_positions, read_tag
-from openhcs.core.formats.plate_facts import differing_pixel_sizes, plate_grid, told_apart
+from openhcs.core.formats.plate_facts import differing_pixel_sizes, longest_series, plate_grid, since_first, told_apart
 from openhcs.core.formats.tiff import read_tiff_plane
 from openhcs.core.model import COMBINED, Channel, Discrepancy, PlaneKey, PlateIndex
 from openhcs.errors import PlaneError, PlateError
@@ -123,6 +124,7 @@ class ImageXpress:
             planes=planes,
             pixel_size_um=next((tag.pixel_size_um for tag in tags.values() if tag.pixel_size_um), None),
             discrepancies=tuple(remarks),
+            t_s=_times(root, planes),
         )
 
     def read_plane(self, path: Path) -> npt.NDArray[np.generic]:
@@ -270,6 +272,18 @@ def _tags(root: Path, planes: Mapping[PlaneKey, str]) -> tuple[dict[int, MetaSer
         "channels", {f"w{channel}": tag.pixel_size_um for channel, tag in tags.items() if tag.pixel_size_um is not None}
     )
     return tags, remarks
+
+
+def _times(root: Path, planes: Mapping[PlaneKey, str]) -> dict[int, float]:
+    """The seconds of each time point, from the tags of the place that has most of them: a file for each t."""
+    times: dict[int, float | None] = {}
+    for t, key in longest_series(planes).items():
+        try:
+            taken = read_tag(root / planes[key]).taken
+        except PlaneError:  # the file fails by name when it is processed
+            continue
+        times[t] = None if taken is None else (taken - datetime.min).total_seconds()  # a local clock without a zone
+    return since_first(times)
 
 
 def _channels(tags: Mapping[int, MetaSeriesTag], plan: AcquisitionPlan) -> tuple[Channel, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from xml.etree.ElementTree import ParseError
 
@@ -31,6 +32,7 @@ class MetaSeriesTag:
     wavelength_nm: float | None = None
     position_um: tuple[float, float] | None = None
     z_um: float | None = None
+    taken: datetime | None = None
 
 
 def read_tag(path: Path) -> MetaSeriesTag:
@@ -82,6 +84,7 @@ def _tag(properties: Mapping[str, object]) -> MetaSeriesTag:
         wavelength_nm=_positive(_float(properties, "wavelength")),
         position_um=None if x is None or y is None else (x, y),
         z_um=_float(properties, "z-position"),
+        taken=taken if isinstance(taken := properties.get("acquisition-time-local"), datetime) else None,
     )
 
 

@@ -20,7 +20,7 @@ from openhcs.core.formats.discrepancies import compare_values, compare_wells, de
 from openhcs.core.formats.harmony_index import HarmonyIndex, IndexedImage, read_harmony_index
 from openhcs.core.formats.inside import LeadsOutError, check_inside, plain_path
 from openhcs.core.formats.listing import Listing, list_folder
-from openhcs.core.formats.plate_facts import differing_pixel_sizes, plate_grid, told_apart
+from openhcs.core.formats.plate_facts import differing_pixel_sizes, longest_series, plate_grid, since_first, told_apart
 from openhcs.core.formats.site_order import Place, have_one_layout, number_sites
 from openhcs.core.formats.tiff import read_tiff_plane
 from openhcs.core.model import Channel, Discrepancy, PlaneKey, PlateIndex, well_name, well_position
@@ -114,6 +114,7 @@ class OperaPhenix:
             y_is_up=True,
             fields={(well, site): field for well, site, field in by_site},
             z_um=_heights(named),
+            t_s=since_first({t: named[key].offset_s for t, key in longest_series(named).items()}),
         )
 
     def read_plane(self, path: Path) -> npt.NDArray[np.generic]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from openhcs.core.formats.discrepancies import name_some
-from openhcs.core.model import Discrepancy, well_position
+from openhcs.core.model import Discrepancy, PlaneKey, well_position
 
-__all__ = ["STANDARD_PLATES", "differing_pixel_sizes", "plate_grid", "told_apart"]
+__all__ = ["STANDARD_PLATES", "differing_pixel_sizes", "longest_series", "plate_grid", "since_first", "told_apart"]
 
 STANDARD_PLATES = ((2, 3), (3, 4), (4, 6), (6, 8), (8, 12), (16, 24), (32, 48))
 """Rows and columns of the plates that are made, from 6 wells to 1,536."""
@@ -26,6 +27,24 @@ def told_apart(names: Mapping[int, str], prefix: str) -> dict[int, str]:
     """Channel names by number; those of one name get their number: `TL (w1)`, `TL (w2)` with `w` for a prefix."""
     shared = {name for name, count in Counter(names.values()).items() if count > 1}
     return {number: f"{name} ({prefix}{number})" if name in shared else name for number, name in names.items()}
+
+
+def longest_series(planes: Iterable[PlaneKey]) -> dict[int, PlaneKey]:
+    """By t, the planes of the first place (well, site, channel, z) that has most time points; empty for one t only."""
+    if len({key.t for key in planes}) < 2:
+        return {}
+    series: dict[tuple[str, int, int, int], dict[int, PlaneKey]] = {}
+    for key in planes:
+        series.setdefault((key.well, key.site, key.channel, key.z), {})[key.t] = key
+    return max(series.values(), key=len)
+
+
+def since_first(times_s: Mapping[int, float | None]) -> dict[int, float]:
+    """Seconds from the first time point known to each, by t; nothing where times do not grow with t."""
+    known = [(t, seconds) for t, seconds in sorted(times_s.items()) if seconds is not None]
+    if any(later <= earlier for (_, earlier), (_, later) in itertools.pairwise(known)) or len(known) < 2:
+        return {}
+    return {t: round(seconds - known[0][1], 3) for t, seconds in known}
 
 
 def differing_pixel_sizes(what: str, sizes_um: Mapping[str, float]) -> Iterator[Discrepancy]:

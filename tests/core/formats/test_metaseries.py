@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,14 @@ from openhcs.core.formats.metaseries import MetaSeriesTag, read_tag
 
 
 def test_a_real_tag_is_read(plates_folder: Path) -> None:
-    """Pixel size, wavelength, stage and focus of a real image."""
+    """Pixel size, wavelength, stage, focus and time of a real image."""
     path = plates_folder / "imagexpress/9987_Plate_3434/TimePoint_1/ZStep_1/9987_B02_s1_w1.TIF"
     assert read_tag(path) == MetaSeriesTag(
-        pixel_size_um=1.3672, wavelength_nm=452.0, position_um=(22985.0, 19885.0), z_um=9988.88
+        pixel_size_um=1.3672,
+        wavelength_nm=452.0,
+        position_um=(22985.0, 19885.0),
+        z_um=9988.88,
+        taken=datetime(2024, 7, 9, 13, 13, 3, 6000),
     )
 
 
