@@ -14,7 +14,6 @@ from openhcs.verify.findings import Finding, Place
 from openhcs.verify.fix.edits import Edit, Fix, Safety
 from openhcs.verify.fix.names import Names, Usable
 from openhcs.verify.fix.targets import Replacements, Target
-from openhcs.verify.flow import path_of
 from openhcs.verify.graph import EdgeKind
 from openhcs.verify.model import Function, Module
 from openhcs.verify.program import Program
@@ -166,10 +165,6 @@ class Context:
     def fix(finding: Finding, safety: Safety, module: Module, *edits: Edit) -> Fix:
         """A fix of these edits."""
         return Fix(finding, safety, module, edits)
-
-    def path(self, node: ast.expr) -> str | None:
-        """A path as text, where an expression is one."""
-        return path_of(node) if is_path(node) else None
 
 
 Planner = Callable[[Context, Finding], Fix | None]

@@ -161,7 +161,9 @@ class _Rounds:
             for path in worse:
                 self._give_up(path, {fix.finding.code for fix in chosen[path]})
                 self._files[path].module, self._files[path].text = old[path]
-            report = self._checked({path: self._files[path].module for path in old})
+            report = self._report
+            if len(worse) < len(old):
+                report = self._checked({path: self._files[path].module for path in old})
         for path in old.keys() - set(worse):
             self._fixed.update(fix.finding.code for fix in chosen[path])
         self._report = report
