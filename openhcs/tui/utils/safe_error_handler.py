@@ -11,7 +11,8 @@
 - G8. The breaker heals by itself; `reset_circuit_breaker` closes it at once.
 - G9 (its part). `handle_error_sync` may be called from any thread, signal handler or finaliser, with or without a loop.
 
-Checked by tests/tui/utils/test_safe_error_handler.py.
+Checked by tests/tui/utils/test_safe_error_handler.py, proved in tests/proofs/test_g2_no_error_lost.py,
+tests/proofs/test_g3_no_recursion.py and tests/proofs/test_g8_breaker.py.
 """
 
 from __future__ import annotations
