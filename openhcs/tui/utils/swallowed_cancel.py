@@ -11,7 +11,8 @@ whenever an exception meets a handler. From there the frame is followed to its n
 Which CancelledErrors are a task's own: the first that it meets after `cancelling()` has risen. One of a child that it
 cancelled and awaits is not, nor is that of `asyncio.timeout` or a TaskGroup, which take their request back.
 
-What it cannot see: a cancellation that was turned into another exception, and code that is no Python function.
+What it cannot see: a cancellation that was turned into another exception, and code that is no Python function. Being
+called takes a frame: at the very recursion limit that fails, and the watched code meets one more RecursionError.
 Checked by tests/tui/utils/test_strict.py. Standard library only.
 """
 
