@@ -347,12 +347,13 @@ def test_the_shipped_pipeline_fits_any_plate():
         assert compile_plate(index, nuclei)[0].independent == (Component.SITE, Component.T)
 
 
-@pytest.mark.parametrize("name", ["cells", "quality", "spots"])
+@pytest.mark.parametrize("name", ["cells", "quality", "spots", "stitching"])
 def test_the_examples_fit_a_plate_of_two_channels(name: str):
     """Each can be run as it is."""
     example = load_pipeline(Path(__file__).parents[2] / "examples" / f"{name}.yaml")
     assert example.name == name
-    assert len(compile_plate(plate(), example)) == 2
+    positions = {(well, site): (site, 0.0) for well in ("A01", "A02") for site in (1, 2)}
+    assert len(compile_plate(plate(positions_um=positions), example)) == 2
 
 
 @pytest.mark.parametrize("name", ["9987_Plate_3434", "9987_Plate_3435", "9987_Plate_3420", "SingleChannel"])

@@ -49,6 +49,21 @@ def test_time_points_count_from_one(
     assert [key.t for key in index.planes] == expected
 
 
+def test_seconds_of_time_points_are_told(phenix_plate: Make, phenix_image: Make) -> None:
+    """From the offsets of the measurement, since the first time point; nothing where they are all alike."""
+    folder = phenix_plate(*(phenix_image(time_point=t) for t in (0, 1, 2))).write()
+    assert index_plate(folder).t_s == {}
+    (file,) = folder.rglob("Index*.xml")
+    text = file.read_text(encoding="utf-8-sig")
+    for t, offset in enumerate(("4.5", "604.5", "1204.75")):
+        tag = f"<TimepointID>{t}</TimepointID>"
+        text = text.replace(tag, f'{tag}<MeasurementTimeOffset Unit="s">{offset}</MeasurementTimeOffset>')
+    file.write_text(text)
+    assert index_plate(folder).t_s == {1: 0, 2: 600, 3: 1200.25}
+    file.write_text(text.replace("604.5", "4.5"))
+    assert index_plate(folder).t_s == {}
+
+
 def test_sites_are_numbered_from_the_top_left(phenix_plate: Make, phenix_image: Make) -> None:
     """Harmony's spiral of fields becomes rows from the top, each from the left; its own numbers are kept."""
     spiral = {1: ("0", "0"), 2: ("-1E-4", "1E-4"), 3: ("0", "1E-4"), 4: ("1E-4", "0"), 5: ("1.001E-4", "1.0000003E-4")}
