@@ -53,7 +53,7 @@ def check_cycle(program: Program, settings: Settings) -> Iterator[Finding]:
         return
     ways = _Ways(program)
     told: set[tuple[Function, Function]] = set()
-    for edge in ways.driven_by_error():
+    for edge in ways.driven_by_error(ways.leading_to(shows)):
         if (edge.caller, edge.callee) in told:
             continue
         path = ways.shortest(edge.callee, edge.caller)
@@ -152,9 +152,22 @@ class _Ways:
             ] + self._failures.get(function, [])
         return known
 
-    def driven_by_error(self) -> Iterator[Edge]:
-        """The edges that are taken because something failed, to who tells of it."""
+    def leading_to(self, goals: set[Function]) -> set[Function]:
+        """The functions from which one of the goals may be reached, guarded or not."""
+        found = {*goals, *self._failures}
+        waiting = list(found)
+        while waiting:
+            for edge in self._graph.into.get(waiting.pop(), ()):
+                if edge.caller not in found:
+                    found.add(edge.caller)
+                    waiting.append(edge.caller)
+        return found
+
+    def driven_by_error(self, callees: set[Function]) -> Iterator[Edge]:
+        """The edges that are taken because something failed, to those of the callees who tell of it."""
         for callee, edges in self._graph.into.items():
+            if callee not in callees:
+                continue
             named = bool(_SHOWS.search(callee.name) or _HANDLES.search(callee.name))
             for edge in edges:
                 if edge.kind in (EdgeKind.CALL, EdgeKind.AWAIT, EdgeKind.SCHEDULE) and _tells_of_failure(edge, named):
