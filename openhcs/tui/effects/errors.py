@@ -19,6 +19,9 @@ from openhcs.tui.workbench import Severity
 __all__ = ["ErrorHistory"]
 
 
+_TRACEBACK_LINES = 12
+
+
 class ErrorHistory:
     """What `journal` holds, and what an earlier session left in its file without having shown it."""
 
@@ -55,4 +58,6 @@ def _lines(entry: ErrorEntry) -> Sequence[str]:
     times = f" ({entry.count} times)" if entry.count > 1 else ""
     lines = [f"  {when}  {entry.context}: {entry.type_name}{times}"]
     lines += [f"      {line}" for line in entry.message.splitlines()]
+    # The dialog that had the whole of it is closed; what raised the error is at its end.
+    lines += [f"        {line}" for line in entry.traceback.splitlines()[-_TRACEBACK_LINES:]]
     return [visible(line) for line in lines]

@@ -479,6 +479,7 @@ async def test_an_error_of_the_program_is_shown_and_the_workbench_goes_on(demo: 
         assert [type(error) for error in wb.take_errors()] == [ZeroDivisionError]
         await wb.press("E")
         await wb.wait_for("do something: ZeroDivisionError")
+        await wb.wait_for("raise ZeroDivisionError(")
         await wb.press("escape")
         await wb.wait_gone("do something")
         await wb.press("i")
