@@ -28,7 +28,7 @@ import sys
 import weakref
 from collections.abc import Callable, Iterator
 from types import CodeType, FrameType
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 
 from openhcs.tui.utils.safe_log import log_safely
 
@@ -46,6 +46,8 @@ _TOOL_IDS = (3, 4)
 """Those that Python leaves to no tool in particular."""
 
 _CHAIN_LIMIT = 50
+
+_context = BaseException.__dict__["__context__"].__get__
 
 _LIBRARY = os.path.dirname(os.__file__)  # noqa: PTH120 - compared with what code objects call their files, which is text
 
@@ -126,13 +128,17 @@ class CancelWatch:
     # and an exception in one would go on in the code that is watched ------------------------------------------------
 
     def _handled(self, code: CodeType, offset: int, exception: BaseException) -> None:
-        if not isinstance(exception, asyncio.CancelledError):
+        if not _is_cancel(exception):
             return
         try:
             task = _current_task()
-            if task is None or not self._belongs_to(exception, task) or not self._is_ours(code.co_filename):
+            if (
+                task is None
+                or not self._belongs_to(cast(asyncio.CancelledError, exception), task)
+                or not self._is_ours(code.co_filename)
+            ):
                 return
-            self._following[sys._getframe(1)] = _Handling(exception, task, offset)
+            self._following[sys._getframe(1)] = _Handling(cast(asyncio.CancelledError, exception), task, offset)
             if id(code) not in self._followed_codes:
                 self._followed_codes[id(code)] = code
                 events = monitoring.events
@@ -143,7 +149,7 @@ class CancelWatch:
     def _unwound(self, code: CodeType, offset: int, exception: BaseException) -> None:
         if self._following:
             self._following.pop(sys._getframe(1), None)
-        if isinstance(exception.__context__, asyncio.CancelledError) and (task := _current_task()) is not None:
+        if _is_cancel(_context_of(exception)) and (task := _current_task()) is not None:
             # The TimeoutError of a timeout, which has taken its request back.
             self._look_at_requests(task)
 
@@ -184,7 +190,7 @@ class CancelWatch:
     def _is_being_handled(self, task: AnyTask) -> bool:
         """Whether the code that runs now is in a handler of a cancellation of `task`."""
         for exception in _chain(sys.exception()):
-            verdicts = self._is_own.get(exception) if isinstance(exception, asyncio.CancelledError) else None
+            verdicts = self._is_own.get(exception) if _is_cancel(exception) else None
             if verdicts is not None and verdicts.get(task):
                 return True
         return False
@@ -228,12 +234,21 @@ def _current_task() -> AnyTask | None:
     return asyncio.current_task(loop) if loop is not None else None
 
 
+def _is_cancel(exception: BaseException | None) -> bool:
+    # Not `isinstance`, which asks the exception: its class may answer by raising.
+    return issubclass(type(exception), asyncio.CancelledError)
+
+
+def _context_of(exception: BaseException) -> BaseException | None:
+    return cast("BaseException | None", _context(exception))
+
+
 def _chain(exception: BaseException | None) -> Iterator[BaseException]:
     for _ in range(_CHAIN_LIMIT):
         if exception is None:
             return
         yield exception
-        exception = exception.__context__
+        exception = _context_of(exception)
 
 
 def _log(failure: Exception) -> None:

@@ -172,6 +172,25 @@ class TestSwallowedCancellations:
         assert task.result() == "done"
         assert len(records.errors()) == 1
 
+    async def test_an_exception_that_answers_nothing_goes_its_way(self) -> None:
+        """The watch asks nothing of exceptions, whose class may raise whatever it is asked."""
+
+        class Touchy(Exception):
+            def __getattribute__(self, name: str) -> object:
+                raise OSError(name)
+
+        async def touch() -> type[BaseException]:
+            try:
+                try:
+                    raise KeyError
+                finally:
+                    raise Touchy
+            except BaseException as met:
+                return type(met)
+
+        with strictly():
+            assert await touch() is Touchy
+
     async def test_tasks_and_exceptions_are_not_kept(self) -> None:
         """Nothing of a task that was watched is held when it has ended."""
         with strictly() as failures:
