@@ -135,16 +135,19 @@ def test_a_site_is_where_the_stage_was() -> None:
     assert (mosaic[53, 30], mosaic[57, 30]) == (1, 2)
 
 
-def test_a_missing_site_leaves_a_hole_of_its_size(cut: CutMosaic, alignment: Table) -> None:
-    """The mosaic of a channel or time point that lacks a site has the size of the others."""
-    rest = np.delete(np.arange(9), 4)
+@pytest.mark.parametrize(("missing", "hole"), [([4], np.s_[420:700, 420:700]), ([6, 7, 8], np.s_[780:, :])])
+def test_missing_sites_leave_a_hole_of_their_size(
+    cut: CutMosaic, alignment: Table, missing: list[int], hole: tuple[slice, slice]
+) -> None:
+    """The mosaic of a channel or time point that lacks sites has the size of the others, also at its edge."""
+    rest = np.delete(np.arange(9), missing)
     whole = cut.positions
     positions = SitePositions(whole.sites[rest], whole.planes_um[rest], whole.well_um)
-    rows = {name: column[rest] for name, column in alignment.items()} | {"plane": np.arange(8)}
+    rows = {name: column[rest] for name, column in alignment.items()} | {"plane": np.arange(len(rest))}
     with pytest.warns(UserWarning, match="covered by no site"):
         mosaic = stitch_sites(cut.image[rest], positions=positions, pixel_size_um=PIXEL_SIZE_UM, alignment=rows)
     assert mosaic.shape == (1120, 1120)
-    assert np.all(mosaic[420:700, 420:700] == 0)
+    assert np.all(mosaic[hole] == 0)
 
 
 def test_what_cannot_be_one_mosaic_is_refused(cut: CutMosaic, alignment: Table) -> None:
