@@ -115,7 +115,8 @@ class ErrorDialog:
         return [("class:error", visible(page.title, 80)), ("", f"{number}{times}")]
 
     def _mark_seen(self) -> None:
-        if self.pages.position not in self.seen:
+        # The last frame is wiped as soon as it is drawn.
+        if self.pages.position not in self.seen and not get_app().is_done:
             self.seen.add(self.pages.position)
             self.pages.current.on_seen()
 

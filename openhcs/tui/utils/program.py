@@ -146,7 +146,8 @@ class Program:
                 **{"full_screen": True, "mouse_support": True, **options},
             )
             self.focus.app = app
-            self.errors.screen_is_live = lambda: app.is_running
+            # Until the guard has given the terminal back, which puts the cursor where it was before the program.
+            self.errors.screen_is_live = lambda: app.is_running or (guard is not None and guard.is_live)
             if guard is not None:
                 guard.catch_signals(self._end_by_signal, app.suspend, app.take_terminal_again)
             # In the loop's first turn, and so behind the first frame, which is painted before anything is awaited.
