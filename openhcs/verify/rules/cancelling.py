@@ -22,6 +22,7 @@ from openhcs.verify.flow import (
     swallowing_with,
     walk,
 )  # fmt: skip
+from openhcs.verify.graph import EdgeKind
 from openhcs.verify.model import Class, Function, How
 from openhcs.verify.program import Program
 from openhcs.verify.rules.base import Settings
@@ -843,12 +844,13 @@ def _limited(program: Program, node: ast.expr, at: ast.AST, function: Function) 
     for called in _coroutine_functions(program, node, function):
         swallow = _goes_on(program, called)
         if swallow is not None:
+            place, where = swallow
             yield program.finding(
                 "HCS104",
                 at,
                 function,
-                f"the time limit does not hold: `{called.name}` catches CancelledError and goes on",
-                [program.related(swallow, called, "caught here, and not raised again")],
+                f"the time limit does not hold: `{where.name}` catches CancelledError and goes on",
+                [program.related(place, where, "caught here, and not raised again")],
                 {"callee": called.qualname, "form": "swallow"},
             )
             return
@@ -881,8 +883,12 @@ def _coroutine_functions(program: Program, node: ast.expr, function: Function) -
                 yield inner.function
 
 
-def _goes_on(program: Program, function: Function) -> ast.AST | None:
-    """The handler at which a function catches its cancellation and goes on working."""
+_DEEPEST = 2
+"""Through how many awaited functions the one that goes on is looked for."""
+
+
+def _goes_on(program: Program, function: Function, depth: int = 0) -> tuple[ast.AST, Function] | None:
+    """The handler at which a function, or one that it awaits, catches its cancellation and goes on; with whose it is."""
     if _asks_whose(function):
         return None
     for node, at, _ in _swallowing(program, function):
@@ -891,7 +897,11 @@ def _goes_on(program: Program, function: Function) -> ast.AST | None:
             wait for wait in waits if not isinstance(wait, ast.Await) or _cancel_before(program, wait, function) is None
         ]
         if waits and _works_on_after(node, at, function):
-            return at
+            return at, function
+    for edge in program.graph.out.get(function, ()) if depth < _DEEPEST else ():
+        if edge.kind is EdgeKind.AWAIT and edge.callee is not function:
+            if (found := _goes_on(program, edge.callee, depth + 1)) is not None:
+                return found
     return None
 
 

@@ -321,6 +321,8 @@ def check_refused(program: Program, settings: Settings) -> Iterator[Finding]:
                 refusal = refusals.get((called, index))
                 if refusal is None or not isinstance(node, ast.Call) or not _is_coroutine_call(program, node, function):
                     continue
+                if _is_asked_before(call, function, refusal, called):
+                    continue
                 yield program.finding(
                     "HCS204",
                     node,
@@ -334,6 +336,20 @@ def check_refused(program: Program, settings: Settings) -> Iterator[Finding]:
         yield from _refused_without_loop(program, call, function)
     for function in program.functions:
         yield from _left_before_use(program, function)
+
+
+def _is_asked_before(call: ast.Call, function: Function, refusal: ast.stmt, called: Function) -> bool:
+    """Whether the caller asks for himself what he would be refused for: `if not self.closed: self.start(work())`."""
+    asked = {
+        node.attr
+        for outer, _ in called.module.around(refusal)
+        if isinstance(outer, ast.If)
+        for node in ast.walk(outer.test)
+        if isinstance(node, ast.Attribute)
+    }
+    tests = [outer.test for outer, child in function.module.around(call) if isinstance(outer, ast.If)]
+    tests += [node.test for node in function.of(ast.If) if position(node) < position(call) and always_leaves(node.body)]
+    return any(isinstance(node, ast.Attribute) and node.attr in asked for test in tests for node in ast.walk(test))
 
 
 def _refusing_parameters(program: Program) -> dict[tuple[Function, int], ast.stmt]:

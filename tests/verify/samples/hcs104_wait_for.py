@@ -77,3 +77,16 @@ async def caught_inside(read):
                 await read()
             except asyncio.CancelledError:  # expect: HCS104
                 continue
+
+
+class Outer(Reader):
+    async def poll(self):
+        await self._read()
+
+    async def poll_longer(self):
+        await self.poll()
+
+    async def bounded(self):
+        await wait_for(self.poll_longer(), 1)  # expect: HCS104
+        async with timeout(1):
+            await self.poll()  # expect: HCS104
