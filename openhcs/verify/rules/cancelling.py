@@ -888,7 +888,7 @@ _DEEPEST = 2
 
 
 def _goes_on(program: Program, function: Function, depth: int = 0) -> tuple[ast.AST, Function] | None:
-    """The handler at which a function, or one that it awaits, catches its cancellation and goes on; with whose it is."""
+    """The handler where a function, or one that it awaits, catches its cancellation and goes on, and whose it is."""
     if _asks_whose(function):
         return None
     for node, at, _ in _swallowing(program, function):
