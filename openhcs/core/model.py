@@ -33,7 +33,7 @@ __all__ = [
 
 COMBINED = 0
 """Component value of a plane made from all values of that component: a projection has `z == COMBINED`,
-a stitched image `site == COMBINED`. Real components count from 1."""
+a mosaic `site == COMBINED`. Real components count from 1."""
 
 
 class Component(StrEnum):
