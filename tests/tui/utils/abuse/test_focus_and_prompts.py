@@ -265,7 +265,7 @@ class TestTargets:
     async def test_a_thousand_at_once(self, screen: App) -> None:
         """Of a thousand focus operations at once one is in flight; the others return False."""
         late = TextArea("late")
-        waiting = [asyncio.ensure_future(focus_after_delay(late, 0.05)) for _ in range(1000)]
+        waiting = [asyncio.ensure_future(focus_after_delay(late, 10)) for _ in range(1000)]
         await turns()
         screen.root.floats.append(Float(late))
         screen.app.invalidate()
