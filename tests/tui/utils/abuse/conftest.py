@@ -12,6 +12,7 @@ import pytest
 
 from openhcs.tui.utils.safe_error_handler import SafeErrorHandler, get_error_handler
 from openhcs.tui.utils.unified_task_manager import get_task_manager
+from tests.tui.utils.abuse.fakes import Hostility
 
 
 class _Complaints(logging.Handler):
@@ -46,6 +47,12 @@ def nothing_out_of_place(nothing_remembered: None) -> Iterator[None]:
     assert complaints.messages == []
     assert not get_error_handler()._showing_dialog
     assert get_error_handler().journal.ledger.balances
+
+
+@pytest.fixture(autouse=True)
+def hostility(nothing_out_of_place: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hostile classes are hostile."""
+    monkeypatch.setattr(Hostility, "is_on", True)
 
 
 @pytest.fixture

@@ -344,23 +344,38 @@ class HostileTraceback(Exception):
         raise RuntimeError("no context")
 
 
+class Hostility:
+    """Whether the hostile classes are hostile now: only while they are tested, for libraries ask every exception class
+    there is for its hash as they are imported."""
+
+    is_on = False
+
+
 class _HostileMeta(type):
     def __hash__(cls) -> int:
-        raise RuntimeError("a class without a hash")
+        if Hostility.is_on:
+            raise RuntimeError("a class without a hash")
+        return super().__hash__()
 
     def __eq__(cls, other: object) -> bool:
-        raise RuntimeError("a class like no other")
+        if Hostility.is_on:
+            raise RuntimeError("a class like no other")
+        return cls is other
 
     def __getattribute__(cls, name: str) -> Any:
-        if name in ("__name__", "__qualname__", "__module__"):
+        if Hostility.is_on and name in ("__name__", "__qualname__", "__module__"):
             raise RuntimeError("a class without a name")
         return super().__getattribute__(name)
 
     def __instancecheck__(cls, instance: object) -> bool:
-        raise RuntimeError("a class without instances")
+        if Hostility.is_on:
+            raise RuntimeError("a class without instances")
+        return super().__instancecheck__(instance)
 
     def __subclasscheck__(cls, other: type) -> bool:
-        raise RuntimeError("a class without subclasses")
+        if Hostility.is_on:
+            raise RuntimeError("a class without subclasses")
+        return super().__subclasscheck__(other)
 
 
 class HostileClass(Exception, metaclass=_HostileMeta):
@@ -369,7 +384,9 @@ class HostileClass(Exception, metaclass=_HostileMeta):
 
 class _SelfishMeta(type):
     def __hash__(cls) -> int:
-        raise cls("hashed")
+        if Hostility.is_on:
+            raise cls("hashed")
+        return super().__hash__()
 
 
 class SelfishClass(Exception, metaclass=_SelfishMeta):
