@@ -19,7 +19,7 @@ from prompt_toolkit.layout.controls import FormattedTextControl
 from prompt_toolkit.utils import Event
 
 from openhcs.testing.explore import World, explore
-from openhcs.tui.utils import focus_manager, safe_error_handler, unified_task_manager
+from openhcs.tui.utils import error_boundary, error_dialog, focus_manager, safe_error_handler, unified_task_manager
 from openhcs.tui.utils.application import GuardedLayout
 from openhcs.tui.utils.circuit_breaker import CircuitBreaker
 from openhcs.tui.utils.error_dialog import ErrorDialog
@@ -30,7 +30,8 @@ from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
 
 T = TypeVar("T")
 
-theorem = explore(cancels=1, faults=1, rush=1, slow=2)
+BUDGETS = {"cancels": 1, "faults": 1, "rush": 1, "slow": 2}
+theorem = explore(**BUDGETS)
 """The budgets of every commit: one cancellation, one fault, one event that comes while the loop is busy, two slow
 steps; every schedule of the stock loop within them is run."""
 
@@ -149,6 +150,10 @@ class Screen:
         self.focus = FocusManager(self)  # type: ignore[arg-type]  # what it uses of an application is all here
         if world is not None:
             world.patch(focus_manager, "_global_focus_manager", self.focus)
+            for module in (error_boundary, error_dialog):
+                world.patch(module, "get_app", lambda: self)
+
+    is_done = False
 
     def invalidate(self) -> None:
         """Frames are drawn by `render`."""
@@ -234,8 +239,15 @@ class Host:
 class ErrorDesk:
     """The way of an error as the program has it: journal, handler, breaker, tasks, log, stderr, and a host or none."""
 
-    def __init__(self, world: World, host: Any = None, *, show_status: Callable[[str], None] | None = None) -> None:
-        self.screen = Screen(world)
+    def __init__(
+        self,
+        world: World,
+        host: Any = None,
+        *,
+        show_status: Callable[[str], None] | None = None,
+        real_screen: bool = False,
+    ) -> None:
+        self.screen = Screen(None if real_screen else world)
         if isinstance(host, Host):
             host.screen = self.screen
         self.tasks = task_manager(world)

@@ -157,7 +157,7 @@ async def test_a_frame_that_fails_costs_its_part_of_the_screen_and_no_more(world
     with headless(world) as keyboard:
         root = FloatContainer(Window(), floats=[])
         host = FloatDialogHost(root)
-        desk = ErrorDesk(world, host)
+        desk = ErrorDesk(world, host, real_screen=True)
         report = desk.handler.handle_error_sync
         pane = ErrorBoundary(
             lambda: Window(FormattedTextControl(draw_pane, focusable=True)), "pane", report, clock=world.time

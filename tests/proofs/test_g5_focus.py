@@ -16,10 +16,10 @@ from openhcs.tui.utils.application import GuardedApplication, GuardedLayout
 from openhcs.tui.utils.dialog_host import FloatDialogHost
 from openhcs.tui.utils.focus_manager import FocusManager
 from openhcs.tui.utils.layout_walk import visible_windows
-from tests.proofs.scenery import Screen, Told, coming, ended, pane, swallowed, task_manager, theorem
+from tests.proofs.scenery import BUDGETS, Screen, Told, coming, ended, pane, swallowed, task_manager, theorem
 
 
-@theorem
+@explore(**BUDGETS, nightly={"rush": 2})
 async def test_the_newest_dialog_has_the_focus_after_every_step(world: World) -> None:
     """Three dialogs, the third from a key at any moment, are answered in any order and cancelled at any moment: after
     every callback of the loop the focus is in the newest that is open, and at the end where it was."""

@@ -55,7 +55,7 @@ def _of_many_kinds(desk: ErrorDesk, count: int) -> None:
         desk.handler.handle_error_sync(raised(kind("kind")), "many kinds")
 
 
-@explore(cancels=1, faults=1, rush=1)
+@explore(cancels=1, faults=1, rush=1, nightly={"rush": 2})
 async def test_two_storms_at_once_are_counted_and_stay_small(world: World) -> None:
     """Five errors from one place and eight of different kinds, at any two moments, while a dialog is open that the
     person closes at any moment: memory stays within its limits, every error is in the ledger, and the loop goes on."""

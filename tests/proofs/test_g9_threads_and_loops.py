@@ -6,12 +6,13 @@ import asyncio
 import signal
 import threading
 
-from openhcs.testing.explore import World
+from openhcs.testing.explore import World, explore
 from openhcs.tui.utils import safe_error_handler, unified_task_manager
 from openhcs.tui.utils.focus_manager import get_focus_manager
 from openhcs.tui.utils.safe_error_handler import get_error_handler
 from openhcs.tui.utils.unified_task_manager import TaskRefused, UnifiedTaskManager, get_task_manager
 from tests.proofs.scenery import (
+    BUDGETS,
     Boom,
     Coroutines,
     ErrorDesk,
@@ -57,7 +58,7 @@ async def test_work_from_two_threads_runs_or_is_refused(world: World) -> None:
     assert not set(ran) & set(refused)
 
 
-@theorem
+@explore(**BUDGETS, nightly={"rush": 2})
 async def test_errors_from_threads_finalisers_and_signals_are_shown(world: World) -> None:
     """A thread, a finaliser and a signal report an error each, at any moment, while a dialog is open that the person
     closes at any moment: each is one entry, and each is shown."""
