@@ -16,6 +16,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from openhcs.testing.explore.location import step_of_await
+
 if TYPE_CHECKING:
     from openhcs.testing.explore.loop import ExploringLoop
 
@@ -99,15 +101,11 @@ class _Walk:
     def coroutine(self, coroutine: Any, depth: int) -> tuple[Any, ...]:
         frames = []
         while coroutine is not None:
-            if isinstance(coroutine, types.CoroutineType):
-                frame, inner = coroutine.cr_frame, coroutine.cr_await
-            elif isinstance(coroutine, types.GeneratorType):
-                frame, inner = coroutine.gi_frame, coroutine.gi_yieldfrom
-            elif isinstance(coroutine, types.AsyncGeneratorType):
-                frame, inner = coroutine.ag_frame, coroutine.ag_await
-            else:
+            step = step_of_await(coroutine)
+            if step is None:
                 frames.append(self.of(coroutine, depth))
                 break
+            frame, inner = step
             if frame is not None:
                 frames.append((id(frame.f_code), frame.f_lasti, self._variables(coroutine, frame, depth)))
             coroutine = inner

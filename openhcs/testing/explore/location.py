@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-__all__ = ["Location", "location_of_coroutine", "location_of_traceback", "stack_lines"]
+__all__ = ["Location", "location_of_coroutine", "location_of_traceback", "stack_lines", "step_of_await"]
 
 _EXPLORER: Final = str(Path(__file__).parent)
 _LIBRARIES: Final = (str(Path(os.__file__).parent), "site-packages", "dist-packages")
@@ -62,18 +62,22 @@ def _short(file: str) -> str:
         return Path(file).name
 
 
+def step_of_await(awaiting: Any) -> tuple[types.FrameType | None, Any] | None:
+    """The frame of a coroutine or generator, None when it has ended, and what it awaits; None for anything else."""
+    if isinstance(awaiting, types.CoroutineType):
+        return awaiting.cr_frame, awaiting.cr_await
+    if isinstance(awaiting, types.GeneratorType):
+        return awaiting.gi_frame, awaiting.gi_yieldfrom
+    if isinstance(awaiting, types.AsyncGeneratorType):
+        return awaiting.ag_frame, awaiting.ag_await
+    return None
+
+
 def _frames(coroutine: Any) -> list[types.FrameType]:
     """The chain of awaits, outermost first; empty when it has ended."""
     frames = []
-    while coroutine is not None:
-        if isinstance(coroutine, types.CoroutineType):
-            frame, coroutine = coroutine.cr_frame, coroutine.cr_await
-        elif isinstance(coroutine, types.GeneratorType):
-            frame, coroutine = coroutine.gi_frame, coroutine.gi_yieldfrom
-        elif isinstance(coroutine, types.AsyncGeneratorType):
-            frame, coroutine = coroutine.ag_frame, coroutine.ag_await
-        else:
-            break
+    while (step := step_of_await(coroutine)) is not None:
+        frame, coroutine = step
         if frame is not None:
             frames.append(frame)
     return frames

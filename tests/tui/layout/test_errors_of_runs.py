@@ -16,9 +16,9 @@ from openhcs.errors import RunError, WellError
 from openhcs.testing.driver import WorkbenchDriver, workbench
 from openhcs.tui.effects.followed_runs import FollowedRuns
 from openhcs.tui.utils.error_journal import ErrorEntry
+from tests.tui.layout.gate import RUN_S, Gate, closed_gate
 
 NUCLEI = shipped_pipelines()["nuclei"]
-RUN_S = 120.0
 
 
 def journalled(wb: WorkbenchDriver) -> list[ErrorEntry]:
@@ -27,38 +27,12 @@ def journalled(wb: WorkbenchDriver) -> list[ErrorEntry]:
     return list(wb.launcher.program.errors.journal.entries())
 
 
-class Gate:
-    """A pipeline whose wells wait until `open` is called, and then fail."""
-
-    def __init__(self, folder: Path) -> None:
-        module = f"failing_{folder.name}"
-        self.pipeline = folder / "doomed.yaml"
-        self.out = folder / "openhcs-results" / "demo" / "doomed"
-        self._signal = folder / "gate-is-open"
-        (folder / f"{module}.py").write_text(
-            "import time\nfrom pathlib import Path\nfrom openhcs.processing.types import Image\n"
-            '__all__ = ["doom"]\n'
-            'def doom(image: Image) -> Image:\n    """Wait for the gate, and fail."""\n'
-            f"    while not Path({str(self._signal)!r}).exists():\n        time.sleep(0.02)\n"
-            '    raise ArithmeticError("doomed")\n'
-        )
-        self.pipeline.write_text("name: doomed\nsteps:\n  - name: Doom\n    functions: doom\n")
-        settings = folder / "home" / "config" / "settings.yaml"
-        settings.parent.mkdir(parents=True)
-        settings.write_text(f"workers: 1\nfunction_modules: [{module}]\n")
-
-    def open(self) -> None:
-        self._signal.touch()
-
-
 @pytest.fixture
 def gate(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
+    """A pipeline whose wells wait until `open` is called, and then fail."""
     monkeypatch.syspath_prepend(home)
-    gate = Gate(home)
-    yield gate
-    gate.open()
-    if gate.out.exists():
-        Run.attach(gate.out).wait(RUN_S)
+    with closed_gate(home, "doomed", "doom", 'raise ArithmeticError("doomed")') as gate:
+        yield gate
 
 
 def test_followed_runs_are_remembered_across_processes(tmp_path: Path) -> None:

@@ -17,42 +17,17 @@ from openhcs.core.pipeline_file import shipped_pipelines
 from openhcs.core.progress import RunState, WellState
 from openhcs.errors import StoreError
 from openhcs.testing.driver import WorkbenchDriver, workbench
+from tests.tui.layout.gate import RUN_S, Gate, closed_gate
 
 NUCLEI = shipped_pipelines()["nuclei"]
-RUN_S = 120.0
-
-
-class Gate:
-    """A pipeline whose wells wait until `open` is called."""
-
-    def __init__(self, folder: Path) -> None:
-        self.module = f"lab_{folder.name}"
-        self.pipeline = folder / "held.yaml"
-        self.out = folder / "openhcs-results" / "demo" / "held"
-        self._signal = folder / "gate-is-open"
-        (folder / f"{self.module}.py").write_text(
-            "import time\nfrom pathlib import Path\nfrom openhcs.processing.types import Image\n"
-            '__all__ = ["hold"]\n'
-            'def hold(image: Image) -> Image:\n    """Wait for the gate."""\n'
-            f"    while not Path({str(self._signal)!r}).exists():\n        time.sleep(0.02)\n    return image\n"
-        )
-        self.pipeline.write_text("name: held\nsteps:\n  - name: Hold\n    functions: hold\n")
-        settings = folder / "home" / "config" / "settings.yaml"
-        settings.parent.mkdir(parents=True)
-        settings.write_text(f"workers: 1\nfunction_modules: [{self.module}]\n")
-
-    def open(self) -> None:
-        self._signal.touch()
 
 
 @pytest.fixture
 def gate(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
+    """A pipeline whose wells wait until `open` is called."""
     monkeypatch.syspath_prepend(home)
-    gate = Gate(home)
-    yield gate
-    gate.open()
-    if gate.out.exists():
-        Run.attach(gate.out).wait(RUN_S)
+    with closed_gate(home, "held", "hold", "return image") as gate:
+        yield gate
 
 
 def status(wb: WorkbenchDriver) -> Status:
