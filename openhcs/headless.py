@@ -24,6 +24,7 @@ from rich.table import Table
 from openhcs.core.model import Discrepancy
 from openhcs.core.orchestrator import Run
 from openhcs.core.progress import Failure, RunProgress, RunState, WellProgress, WellState
+from openhcs.core.wording import told_once
 from openhcs.tui.utils.safe_text import visible, visible_lines
 from openhcs.tui.widgets.progress import duration_text
 
@@ -213,8 +214,8 @@ def tell(message: str) -> None:
 
 def tell_discrepancies(discrepancies: Sequence[Discrepancy]) -> None:
     """Say what differs between the metadata and the images: notes, not errors."""
-    for discrepancy in discrepancies:
-        tell(f"note: {discrepancy}")
+    for line in told_once(discrepancies):
+        tell(f"note: {line}")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""How messages show a value that is wrong and suggest a name that is right. Anybody may import this."""
+"""How messages show a value that is wrong, suggest a name that is right, and name many wells. Anybody may import it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import difflib
 import reprlib
 from collections.abc import Iterable
 
-__all__ = ["did_you_mean", "is_text", "show_value"]
+from openhcs.core.model import Discrepancy, well_position
+
+__all__ = ["did_you_mean", "is_text", "name_wells", "show_value", "told_once"]
 
 _shortened = reprlib.Repr()
 _shortened.maxlevel = 2  # by default six levels of six items each are shown, which can be megabytes
@@ -30,3 +32,28 @@ def is_text(name: str) -> bool:
 def show_value(value: object) -> str:
     """A value as Python writes it, shortened."""
     return _shortened.repr(value)
+
+
+def name_wells(wells: Iterable[str]) -> str:
+    """The wells in row-major order, with runs along a row drawn together: `A01-A12, B03`."""
+    runs: list[list[str]] = []
+    for well in sorted(set(wells), key=well_position):
+        row, column = well_position(well)
+        if runs and well_position(runs[-1][-1]) == (row, column - 1):
+            runs[-1].append(well)
+        else:
+            runs.append([well])
+    return ", ".join(run[0] if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+
+
+def told_once(discrepancies: Iterable[Discrepancy]) -> list[str]:
+    """A line for each difference, with all wells that have it: `wells A01-A12, B03: 2 of 9 planes missing: site 3`."""
+    wells: dict[str, list[str]] = {}
+    for discrepancy in discrepancies:
+        of_message = wells.setdefault(discrepancy.message, [])
+        if discrepancy.well is not None:
+            of_message.append(discrepancy.well)
+    return [
+        f"{'well' if len(set(names)) == 1 else 'wells'} {name_wells(names)}: {message}" if names else message
+        for message, names in wells.items()
+    ]

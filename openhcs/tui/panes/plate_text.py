@@ -13,6 +13,7 @@ from prompt_toolkit.formatted_text import StyleAndTextTuples
 
 from openhcs.core.model import Status
 from openhcs.core.progress import RunProgress, WellProgress, WellState
+from openhcs.core.wording import told_once
 from openhcs.tui.run_text import count_of, end_words
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.widgets.drawn_text import cut, cut_middle, fit
@@ -208,7 +209,7 @@ def detail_text(row: PlateRow) -> Sequence[str]:
         lines += ["", "Problems", *(f"- {problem}" for problem in row.problems)]
     if facts is not None and facts.discrepancies:
         lines += ["", "Discrepancies between the metadata and the folder (the folder is believed)"]
-        lines += [f"- {discrepancy}" for discrepancy in facts.discrepancies]
+        lines += [f"- {line}" for line in told_once(facts.discrepancies)]
     return [visible(line) for line in lines]
 
 
