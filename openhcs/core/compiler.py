@@ -67,8 +67,10 @@ def compile_plate(
     steps, label_names, faults = check_steps(index, pipeline, modules)
     problems += faults
     positions: Mapping[str, Sequence[tuple[int, float, float]]] = defaultdict(list)
-    if not problems and (takers := _takers_of_positions(steps, modules)):
-        positions, problems = _positions_by_well(index, planes, chosen, takers)
+    takers = _takers_of_positions(steps, modules) if not problems else {}
+    if takers or (not problems and index.positions_um):
+        positions, lacking = _positions_by_well(index, planes, chosen)
+        problems = _lack_of_positions(positions, lacking, takers)
     if problems:
         raise PipelineError(
             f"pipeline {pipeline.name} on plate {index.name}: it cannot run; expected a pipeline that fits the plate.",
@@ -96,6 +98,9 @@ def compile_plate(
         modules=modules,
         time_points=tuple(range(1, 1 + max(key.t for well in planes.values() for key, _ in well))),
         t_s=tuple(sorted(index.t_s.items())),
+        z_planes=tuple(range(1, 1 + max(key.z for well in planes.values() for key, _ in well))),
+        z_um=tuple(sorted(index.z_um.items())),
+        y_is_up=index.y_is_up,
     )
     labels = _labels_by_well(index, label_names)
     return tuple(
@@ -181,12 +186,9 @@ def _takers_of_positions(steps: Iterable[Step], modules: tuple[str, ...]) -> Map
 
 
 def _positions_by_well(
-    index: PlateIndex,
-    planes: Mapping[str, Sequence[tuple[PlaneKey, str]]],
-    wells: Sequence[str],
-    takers: Mapping[str, str],
-) -> tuple[Mapping[str, Sequence[tuple[int, float, float]]], list[Problem]]:
-    """(site, x, y) in micrometres by well, y downwards in the image, and what is wrong where a site has none."""
+    index: PlateIndex, planes: Mapping[str, Sequence[tuple[PlaneKey, str]]], wells: Sequence[str]
+) -> tuple[Mapping[str, Sequence[tuple[int, float, float]]], Mapping[str, Sequence[int]]]:
+    """(site, x, y) in micrometres by well, y downwards in the image, and the sites that have none."""
     wanted = {key: file for well in wells for key, file in planes[well]}
     told = stage_positions(replace(index, planes=wanted))
     positions: dict[str, list[tuple[int, float, float]]] = defaultdict(list)
@@ -197,11 +199,22 @@ def _positions_by_well(
             positions[well].append((site, x, -y if index.y_is_up else y))
         else:
             lacking[well].append(site)
+    return positions, lacking
+
+
+def _lack_of_positions(
+    positions: Mapping[str, Sequence[tuple[int, float, float]]],
+    lacking: Mapping[str, Sequence[int]],
+    takers: Mapping[str, str],
+) -> list[Problem]:
+    """What is wrong where a step takes the position of a site that has none."""
+    if not takers:
+        return []
     step, function = next(iter(takers.items()))
     expected = "expected images or an index that tell them"
     if lacking and not positions:
-        return positions, [Problem(f"{function} needs stage positions, and the plate has none; {expected}", step=step)]
-    return positions, [
+        return [Problem(f"{function} needs stage positions, and the plate has none; {expected}", step=step)]
+    return [
         Problem(
             f"{function} needs stage positions, and site {', '.join(map(str, sites))} has none; {expected}",
             well=well,

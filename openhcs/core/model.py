@@ -199,9 +199,10 @@ class WellPlan:
     filled in and every mapping key of a pattern resolved to a component number. Planes that differ in one of
     `independent` (site, t, or both) never meet in a stack, so the worker takes such parts one after the other.
     `modules` are the users' own modules that the functions may come from.
-    `positions_um` are (site, x, y) of every site where a step takes stage positions, y downwards in the image.
+    `positions_um` are (site, x, y) of every site, y downwards in the image, where the index tells or a step takes them;
+    otherwise the plate's files may tell them, with y as `y_is_up` says.
     `time_points` are those of the whole plate, from 1 without gaps, so that the t axes of all wells mean the same;
-    `t_s` are their (t, seconds since the first) where known.
+    `t_s` are their (t, seconds since the first) where known. `z_planes` and `z_um` are the same for z, in micrometres.
     `labels` are the (name, key, file) of the plate's own label images that steps take; `origin` is the hash of the plan
     that made the planes, where a run did.
     `hash` is the hex digest of all of it plus the versions of the libraries: equal hash, equal results.
@@ -221,6 +222,9 @@ class WellPlan:
     positions_um: tuple[tuple[int, float, float], ...] = ()
     time_points: tuple[int, ...] = ()
     t_s: tuple[tuple[int, float], ...] = ()
+    z_planes: tuple[int, ...] = ()
+    z_um: tuple[tuple[int, float], ...] = ()
+    y_is_up: bool = False
     labels: tuple[tuple[str, PlaneKey, str], ...] = ()
     origin: str = ""
     hash: str = ""

@@ -180,6 +180,9 @@ class ResultsFolder:
             "root": plan.root,
             "recipe": recipe_of(plan),
             "planes": {str(key): file for key, file in plan.planes},
+            "labels": {f"{name}, {key}": file for name, key, file in plan.labels},
+            "z_um": {str(z): height for z, height in plan.z_um},
+            "t_s": {str(t): seconds for t, seconds in plan.t_s},
             **content,
         }
         file = self.provenance_file(plan.well)

@@ -29,8 +29,9 @@ import zarr
 from ngio.utils import NgioError
 
 from openhcs.core.formats.zarr_plane import place_in_array
+from openhcs.core.image_metadata import axis_steps, complete_attributes, shown_channels
 from openhcs.core.journal import Json
-from openhcs.core.model import COMBINED, Channel, Component, PlaneKey, WellPlan, well_position
+from openhcs.core.model import Component, PlaneKey, WellPlan, well_position
 from openhcs.core.results import Provenance, ResultsFolder, explained
 from openhcs.core.tables import Rows, write_well_table
 from openhcs.errors import StoreError
@@ -46,6 +47,9 @@ _LARGEST_PYRAMID_IN_MEMORY_BYTES = 256 << 20
 
 _T, _CHANNEL, _Z = Component.T, Component.CHANNEL, Component.Z
 _AXIS = {_T: "t", _CHANNEL: "c", _Z: "z"}
+
+Positions = Mapping[int, tuple[float, float]]
+"""Where the stage stood (x, y) for each site, micrometres, y downwards in the image."""
 
 Planes = Mapping[PlaneKey, npt.NDArray[Any]]
 """Planes `(Y, X)` by key, of one type."""
@@ -82,8 +86,9 @@ class WellStore:
     The images of a site are written when all its parts are there: parts beyond the first wait in files, not in memory.
     """
 
-    def __init__(self, plan: WellPlan, out: Path) -> None:
+    def __init__(self, plan: WellPlan, out: Path, positions_um: Positions | None = None) -> None:
         self._plan = plan
+        self._positions_um = positions_um or {}
         self._folder = ResultsFolder(out)
         self._aside = out
         self._parts: list[PartResult] = []
@@ -172,22 +177,32 @@ class WellStore:
 
     def _write_site(self, site: int, images: Planes, labels: Mapping[str, Planes]) -> None:
         plan = self._plan
-        every = {_T: plan.time_points} if set(_values(images, _T)) <= set(plan.time_points) else {}
+        every = {
+            axis: values
+            for axis, planned in ((_T, plan.time_points), (_Z, plan.z_planes))
+            if (values := _plate_wide(_values(images, axis), planned))
+        }
         deep = [
             axis
             for axis in (_T, _Z)
             if any(len(every.get(axis) or _values(planes, axis)) > 1 for planes in (images, *labels.values()))
         ]
         grid = _Grid.of(images, [axis for axis in (_T, _CHANNEL, _Z) if axis in (_CHANNEL, *deep)], every)
+        position = self._positions_um.get(site)
+        steps = axis_steps(plan, grid.values, position)
+        unknown = [axis for axis, step in steps.items() if step.unit is None]
+        group = self._well.add_image(str(site))
         container = ngio.create_empty_ome_zarr(
-            self._well.add_image(str(site)),
+            group,
             shape=grid.shape,
             axes_names=grid.axes_names,
-            pixelsize=1.0 if plan.pixel_size_um is None else plan.pixel_size_um,
-            time_spacing=_time_step_s(plan) or 1.0,
-            time_unit="second" if _time_step_s(plan) else None,
+            pixelsize=steps["x"].step,
+            z_spacing=steps["z"].step,
+            time_spacing=steps["t"].step,
+            # All or nothing: the place of a site nobody knows would otherwise be told as 0, 0.
+            translation=[steps[axis].start if axis in steps else 0.0 for axis in grid.axes_names] if position else None,
             levels=_levels(grid.size),
-            channels_meta=_channel_names(grid.values[_CHANNEL], plan.channels),
+            channels_meta=shown_channels(grid.values[_CHANNEL], plan.channels),
             name=f"{plan.plate} {plan.well} site {site}",
             ngff_version=_NGFF,
             chunks=grid.chunks,
@@ -200,6 +215,11 @@ class WellStore:
                 own = _Grid.of(planes, deep, grid.values)
                 label = container.derive_label(name, shape=own.shape, dtype="int32", ngff_version=_NGFF)
                 self._fill(label, planes, own, f"{name}, site {site}", f"{site}/labels/{name}/0")
+                if unknown:
+                    complete_attributes(zarr.open_group(self._aside / "well" / str(site) / "labels" / name), unknown)
+        complete_attributes(
+            zarr.open_group(self._aside / "well" / str(site)), unknown, grid.values[_CHANNEL], plan.channels
+        )
 
     def _fill(self, target: ngio.Image | ngio.Label, planes: Planes, grid: _Grid, what: str, array: str) -> None:
         """Write the planes, then the levels of the pyramid. Places without a plane stay zero and are noted.
@@ -295,27 +315,14 @@ def _of_site(planes: Planes, site: int) -> Planes:
     return {key: plane for key, plane in planes.items() if key.site == site}
 
 
-def _time_step_s(plan: WellPlan) -> float | None:
-    """Seconds from one time point to the next, in the mean; None where the plate does not tell."""
-    if len(plan.t_s) < 2:
-        return None
-    (first, start), (last, end) = plan.t_s[0], plan.t_s[-1]
-    return (end - start) / (last - first)
+def _plate_wide(own: tuple[int, ...], planned: tuple[int, ...]) -> tuple[int, ...]:
+    """The numbers along an axis that all wells share, as far as the planes there are of the plan's; else none."""
+    return planned if set(own) <= set(planned) else ()
 
 
 def _levels(size: tuple[int, int]) -> int:
     """How many levels of a pyramid make sense: each halves the sides, down to about 64 pixels."""
     return max(1, min(5, int(math.log2(max(1.0, min(size) / _SMALLEST_LEVEL_PX))) + 1))
-
-
-def _channel_names(numbers: Sequence[int], channels: Sequence[Channel]) -> list[str]:
-    """A name for each channel number; a name that occurs twice gets the number, since OME-Zarr wants them to differ."""
-    names = {channel.number: channel.name for channel in channels} | {COMBINED: "combined"}
-    often = Counter(names.get(number) for number in numbers)
-    return [
-        name if (name := names.get(number)) and often[name] == 1 else f"{name or 'channel'} {number}"
-        for number in numbers
-    ]
 
 
 def _files_of(provenance: Provenance | None) -> set[str]:

@@ -21,9 +21,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from openhcs.core.formats import PlateFormat, format_named
+from openhcs.core.formats import PlateFormat, format_named, stage_positions
 from openhcs.core.functions import Function, ParameterKind, find_function
-from openhcs.core.model import Component, FunctionCall, PlaneKey, Step, WellPlan
+from openhcs.core.model import Component, FunctionCall, PlaneKey, PlateIndex, Step, WellPlan
 from openhcs.core.pattern import Stack, group_stacks, label_key
 from openhcs.core.progress import Failure
 from openhcs.core.result_checks import (
@@ -70,7 +70,7 @@ def process_well(plan: WellPlan, out: Path, report: Report) -> WellResult:
     started = time.perf_counter()
     well = _Well(plan, report)
     try:
-        with WellStore(plan, out) as store:
+        with WellStore(plan, out, well.positions_um()) as store:
             for site in well.sites():
                 for part in site:
                     store.add_part(well.process_part(part))
@@ -116,6 +116,23 @@ class _Well:
     def sites(self) -> Sequence[Sequence[Mapping[PlaneKey, str]]]:
         """The parts of the well, together where they belong into the same images."""
         return self._parts
+
+    def positions_um(self) -> Mapping[int, tuple[float, float]]:
+        """Where the stage stood (x, y) for each site, y downwards in the image: the plan's, or as the files tell."""
+        if self.plan.positions_um:
+            return {site: (x, y) for site, x, y in self.plan.positions_um}
+        told = stage_positions(
+            PlateIndex(
+                root=self.plan.root,
+                name=self.plan.plate,
+                format=self.plan.format,
+                rows=0,
+                columns=0,
+                channels=self.plan.channels,
+                planes=dict(self.plan.planes),
+            )
+        )
+        return {site: (x, -y if self.plan.y_is_up else y) for (_, site), (x, y) in told.items()}
 
     def process_part(self, files: Mapping[PlaneKey, str]) -> PartResult:
         """Do all steps on one part; raises `WellError`."""

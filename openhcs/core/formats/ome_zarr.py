@@ -24,6 +24,7 @@ from openhcs.core.formats.inside import LeadsOutError, check_inside, plain_path
 from openhcs.core.formats.listing import holds_file, list_folder
 from openhcs.core.formats.ome_zarr_metadata import (
     ImageMetadata,
+    OmeroChannel,
     PlateMetadata,
     WellImage,
     read_array,
@@ -50,14 +51,20 @@ _LARGEST_PLATE = (32, 48)
 _MOST_PLANES = 1_000_000
 """In one image; a damaged shape must not ask for all the memory."""
 
-_MICROMETRES = {
+_UNITS = {
     "angstrom": 1e-4,
     "nanometer": 1e-3,
     "micrometer": 1.0,
     "millimeter": 1e3,
     "centimeter": 1e4,
     "meter": 1e6,
+    "millisecond": 1e-3,
+    "second": 1.0,
+    "minute": 60.0,
+    "hour": 3600.0,
+    "day": 86400.0,
 }
+"""In micrometres and seconds."""
 
 
 class OmeZarr:
@@ -99,7 +106,7 @@ class OmeZarr:
             format=self.name,
             rows=rows,
             columns=columns,
-            channels=tuple(Channel(number, name) for name, number in found.channels.items()),
+            channels=tuple(found.channels.values()),
             planes=dict(sorted(found.planes.items())),
             pixel_size_um=next(iter(found.pixel_sizes_um.values()), None),
             positions_um=found.positions_um,
@@ -107,6 +114,7 @@ class OmeZarr:
             z_um=found.z_um,
             labels={name: dict(sorted(planes.items())) for name, planes in sorted(found.labels.items())},
             origins={well: own.plan_hash for well, own in found.own.items() if own.plan_hash},
+            t_s=found.t_s,
         )
 
     def read_plane(self, path: Path) -> npt.NDArray[np.generic]:
@@ -160,13 +168,26 @@ class _Arrays(NamedTuple):
         for indices in itertools.product(*map(range, self.shape[:-2])):
             yield dict(zip(self.axes, indices, strict=False)), place_in_array(self.path, indices)
 
-    def micrometres(self, axis: str, values: Sequence[float]) -> float | None:
-        """The value for one axis in micrometres; None without that axis or a unit."""
+    def measured(self, axis: str, values: Sequence[float]) -> float | None:
+        """The value for one axis in micrometres or seconds; None without that axis or a unit."""
         if axis not in self.axes:
             return None
         number = self.axes.index(axis)
-        factor = _MICROMETRES.get(self.image.multiscales[0].axes[number].unit or "")
+        factor = _UNITS.get(self.image.multiscales[0].axes[number].unit or "")
         return None if factor is None else values[number] * factor
+
+    def places_on(self, axis: str, exact: Mapping[int, float]) -> dict[int, float]:
+        """Height or time of each plane on an axis of several, by its number from 1: `exact` ones, or by even steps."""
+        if axis not in self.axes or (count := self.shape[self.axes.index(axis)]) < 2:
+            return {}
+        if exact:
+            return {number: place for number, place in exact.items() if number <= count}
+        multiscale = self.image.multiscales[0]
+        step = self.measured(axis, multiscale.scale())
+        if step is None:
+            return {}
+        start = self.measured(axis, multiscale.translation() or [0.0] * len(self.axes)) or 0.0
+        return {number: start + (number - 1) * step for number in range(1, count + 1)}
 
 
 @dataclass(slots=True)
@@ -178,10 +199,11 @@ class _Gathering:
     own: dict[str, OwnWell] = field(default_factory=dict)
     planes: dict[PlaneKey, str] = field(default_factory=dict)
     labels: dict[str, dict[PlaneKey, str]] = field(default_factory=dict)
-    channels: dict[str, int] = field(default_factory=dict)
+    channels: dict[str, Channel] = field(default_factory=dict)
     pixel_sizes_um: dict[str, float] = field(default_factory=dict)
     positions_um: dict[tuple[str, int], tuple[float, float]] = field(default_factory=dict)
     z_um: dict[int, float] = field(default_factory=dict)
+    t_s: dict[int, float] = field(default_factory=dict)
     remarks: list[Discrepancy] = field(default_factory=list)
 
     def add_wells(self, metadata: PlateMetadata) -> None:
@@ -235,7 +257,7 @@ class _Gathering:
         unwritten = self.own[well].unwritten
         in_well = path.rpartition("/")[0] + "/"
         arrays = _read_arrays(self.root, path)
-        channels = [self._channel(name) for name in _channel_names(arrays)]
+        channels = [self._channel(*told) for told in _channels(arrays)]
         for at, plane in arrays.places():
             if plane.removeprefix(in_well) in unwritten:
                 self._remark(f"no plane in: {plane}; the run had no image for it", well)
@@ -258,23 +280,24 @@ class _Gathering:
                 key = PlaneKey(well, site, COMBINED, at.get("z", 0) + 1, at.get("t", 0) + 1)
                 self.labels.setdefault(name, {})[key] = plane
 
-    def _channel(self, name: str) -> int:
-        return self.channels.setdefault(name, len(self.channels) + 1)
+    def _channel(self, name: str, emission_nm: float | None, excitation_nm: float | None) -> int:
+        """The number of a channel, by its name."""
+        channel = Channel(len(self.channels) + 1, name, emission_nm, excitation_nm)
+        return self.channels.setdefault(name, channel).number
 
     def _measure(self, well: str, site: int, arrays: _Arrays) -> None:
         multiscale = arrays.image.multiscales[0]
-        size = arrays.micrometres("x", multiscale.scale())
-        if size is not None and size > 0 and self.own[well].has_pixel_size:
+        size = arrays.measured("x", multiscale.scale())
+        if size is not None and size > 0:
             self.pixel_sizes_um.setdefault(f"{well} site {site}", size)
-        step = arrays.micrometres("z", multiscale.scale())
-        if step is not None:
-            for z in range(arrays.shape[arrays.axes.index("z")]):
-                self.z_um.setdefault(z + 1, z * step)
         start = multiscale.translation()
         if start is not None:
-            x, y = arrays.micrometres("x", start), arrays.micrometres("y", start)
+            x, y = arrays.measured("x", start), arrays.measured("y", start)
             if x is not None and y is not None:
                 self.positions_um[well, site] = (x, y)
+        for axis, told, exact in (("z", self.z_um, self.own[well].z_um), ("t", self.t_s, self.own[well].t_s)):
+            for number, place in arrays.places_on(axis, exact).items():
+                told.setdefault(number, place)
 
     def _remark(self, message: str, well: str | None = None) -> None:
         self.remarks.append(Discrepancy(message, well))
@@ -299,14 +322,17 @@ def _read_arrays(root: Path, path: str) -> _Arrays:
     return _Arrays(array, axes, shape, image)
 
 
-def _channel_names(arrays: _Arrays) -> list[str]:
-    """A name for each channel of an image, all different."""
+def _channels(arrays: _Arrays) -> list[tuple[str, float | None, float | None]]:
+    """Name, emission and excitation in nanometres of each channel of an image; the names all different."""
     count = arrays.shape[arrays.axes.index("c")] if "c" in arrays.axes else 1
-    labels = [channel.label for channel in arrays.image.omero.channels]
-    if len(labels) != count:
-        labels = [None] * count
-    names = {number: label or f"c{number}" for number, label in enumerate(labels, start=1)}
-    return list(told_apart(names, "c").values())
+    told = arrays.image.omero.channels
+    if len(told) != count:
+        told = [OmeroChannel()] * count
+    names = {number: channel.label or f"c{number}" for number, channel in enumerate(told, start=1)}
+    return [
+        (name, channel.emission_nm, channel.excitation_nm)
+        for name, channel in zip(told_apart(names, "c").values(), told, strict=True)
+    ]
 
 
 def _site_numbers(paths: Sequence[str]) -> dict[str, int]:

@@ -21,6 +21,7 @@ __all__ = [
     "Axis",
     "ImageMetadata",
     "Multiscale",
+    "OmeroChannel",
     "PlateMetadata",
     "WellImage",
     "WellMetadata",
@@ -126,9 +127,11 @@ class Multiscale(_Metadata):
 
 
 class OmeroChannel(_Metadata):
-    """A channel as viewers show it."""
+    """A channel as viewers show it; the wavelengths are in nanometres."""
 
     label: str | None = None
+    emission_nm: float | None = Field(default=None, alias="emissionWave")
+    excitation_nm: float | None = Field(default=None, alias="excitationWave")
 
 
 class Omero(_Metadata):

@@ -8,7 +8,8 @@ which stands above the formats; `test_ome_zarr` holds the two together. Standard
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 __all__ = ["OwnWell", "is_own_plate", "read_own_well"]
@@ -18,13 +19,15 @@ __all__ = ["OwnWell", "is_own_plate", "read_own_well"]
 class OwnWell:
     """A well of our own. `unwritten` are planes by their paths in the well, such as `1/0[2,0]`, that hold nothing.
 
-    `plan_hash` is that of the plan it was made by.
+    `plan_hash` is that of the plan it was made by. `z_um` and `t_s` are the heights and times of the planes' numbers,
+    exact where those of the arrays are mean steps.
     """
 
     is_done: bool
     plan_hash: str = ""
-    has_pixel_size: bool = True
     unwritten: frozenset[str] = frozenset()
+    z_um: Mapping[int, float] = field(default_factory=dict)
+    t_s: Mapping[int, float] = field(default_factory=dict)
 
 
 def is_own_plate(plate: Path) -> bool:
@@ -38,13 +41,21 @@ def read_own_well(plate: Path, well: str) -> OwnWell:
     content = _read_object(plate.parent / "provenance" / f"{well}.json")
     if not content:
         return OwnWell(is_done=False)
-    recipe, unwritten = content.get("recipe"), content.get("unwritten")
+    unwritten = content.get("unwritten")
     return OwnWell(
         is_done=True,
         plan_hash=str(content.get("hash", "")),
-        has_pixel_size=not isinstance(recipe, dict) or recipe.get("pixel_size_um", 1) is not None,
         unwritten=frozenset(map(str, unwritten)) if isinstance(unwritten, list) else frozenset(),
+        z_um=_numbers(content.get("z_um")),
+        t_s=_numbers(content.get("t_s")),
     )
+
+
+def _numbers(value: object) -> dict[int, float]:
+    """Values by number, as far as they are such."""
+    if not isinstance(value, dict):
+        return {}
+    return {int(key): float(one) for key, one in value.items() if key.isdecimal() and isinstance(one, int | float)}
 
 
 def _read_object(path: Path) -> dict[str, object]:

@@ -106,11 +106,11 @@ def test_plates_of_other_programs_are_read(tmp_path: Path, version: str) -> None
     assert (pixels.shape, pixels.dtype, set(pixels.flat)) == ((32, 48), np.uint16, {6})
 
 
-def test_results_are_the_next_pipelines_plate(first_results: Path, tmp_path: Path) -> None:
+def test_results_are_the_next_pipelines_plate(first_results: Path, demo: Path, tmp_path: Path) -> None:
     """Images, pixel size and channels of a first pipeline are those of the plate that a second one takes."""
     index = index_plate(first_results)
     assert (index.name, index.rows, index.columns, index.pixel_size_um) == ("plate", 8, 12, 0.6838)
-    assert index.channels == (Channel(1, "DAPI"), Channel(2, "GFP"))
+    assert index.channels == index_plate(demo).channels
     assert {(key.site, key.z) for key in index.planes} == {(1, 1), (1, 2), (2, 1), (2, 2)}
     assert said(index) == []
     second = process(first_results, tmp_path / "out", Step("blur", (FunctionCall("gaussian_blur"),)))
