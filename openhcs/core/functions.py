@@ -31,6 +31,7 @@ from openhcs import processing
 from openhcs.core.model import ParameterValue
 from openhcs.core.wording import did_you_mean
 from openhcs.errors import PipelineError
+from openhcs.processing.declarations import UNDECLARED, Combines, WorkingMemory
 from openhcs.processing.types import Bounds, Role
 
 __all__ = [
@@ -131,7 +132,8 @@ class Function:
 
     `category` is the module's short name, such as `segmentation`. A function that takes the pixel size takes it as
     `pixel_size_um`; `needs_pixel_size` says that it cannot do without. One that takes stage positions takes them as
-    `positions`. `resizes` says that the image it returns has a size of its own: a mosaic.
+    `positions`. `resizes` says that the image it returns has a size of its own: a mosaic. `combines` says whether its
+    result is one plane for the whole stack; None where that is seen only when it is called.
     """
 
     name: str
@@ -146,6 +148,8 @@ class Function:
     needs_pixel_size: bool = False
     takes_positions: bool = False
     resizes: bool = False
+    combines: bool | None = None
+    working_memory: WorkingMemory = UNDECLARED
 
     @property
     def writes_output(self) -> bool:
@@ -210,6 +214,8 @@ def describe(function: Callable[..., Any]) -> Function:
         needs_pixel_size=pixel_size is not None and pixel_size.default is inspect.Parameter.empty,
         takes_positions=takes_positions,
         resizes=returns is Role.MOSAIC,
+        combines=_combines(function, hints["return"], returns),
+        working_memory=_extra(hints["return"], WorkingMemory) or UNDECLARED,
     )
 
 
@@ -261,6 +267,8 @@ _KINDS = {
     str: ParameterKind.TEXT,
 }
 
+
+_Extra = typing.TypeVar("_Extra")
 
 _log = logging.getLogger(__name__)
 
@@ -336,11 +344,23 @@ def _read(hint: _Hint) -> tuple[ParameterKind | None, Bounds | None, tuple[str, 
     return _KINDS.get(hint), None, (), False
 
 
+def _combines(function: Callable[..., Any], hint: _Hint, returns: Role) -> bool | None:
+    if returns is Role.MOSAIC or _extra(hint, Combines) is not None:
+        return True
+    # What a user's function declares as an image may be either; those of the catalogue are tested to keep the planes.
+    return False if returns is Role.TABLE or function.__module__ in processing.MODULES else None
+
+
 def _role(hint: _Hint) -> Role | None:
+    return _extra(hint, Role)
+
+
+def _extra(hint: _Hint, kind: type[_Extra]) -> _Extra | None:
+    """What stands beside the type in `Annotated`, of this kind."""
     origin: object = typing.get_origin(hint)
     if origin is not typing.Annotated:
         return None
-    return next((extra for extra in typing.get_args(hint) if isinstance(extra, Role)), None)
+    return next((extra for extra in typing.get_args(hint) if isinstance(extra, kind)), None)
 
 
 def _is_number(value: ParameterValue) -> typing.TypeGuard[int | float]:

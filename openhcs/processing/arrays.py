@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Plane", "PlaneLabels", "carry_non_finite", "label_planes", "noise_sd", "require_finite"]
+__all__ = ["Plane", "PlaneLabels", "carry_non_finite", "label_planes", "mosaic_size", "noise_sd", "require_finite"]
 
 Plane = npt.NDArray[np.float32]
 """One plane, (Y, X) float32."""
@@ -19,6 +19,12 @@ PlaneLabels = npt.NDArray[np.int32]
 def label_planes(segment: Callable[[Plane], PlaneLabels], image: npt.NDArray[np.float32]) -> npt.NDArray[np.int32]:
     """Apply `segment` to each plane of `image: (N, Y, X)`; labels count from 1 in every plane."""
     return np.stack([segment(plane) for plane in image]).astype(np.int32, copy=False)
+
+
+def mosaic_size(well_px: npt.NDArray[np.float64], size: tuple[int, int]) -> tuple[int, int]:
+    """Rows and columns of an image that holds planes of `size` (Y, X) at all places `well_px`: (M, 2), y and x."""
+    rows, columns = np.rint(np.ptp(well_px, axis=0)).astype(int)
+    return int(rows) + size[0], int(columns) + size[1]
 
 
 def noise_sd(values: npt.NDArray[np.float32]) -> float:

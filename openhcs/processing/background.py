@@ -12,6 +12,7 @@ import numpy as np
 import scipy as sp
 
 from openhcs.processing.arrays import carry_non_finite
+from openhcs.processing.declarations import WorkingMemory
 from openhcs.processing.types import Bounds, Image
 
 __all__ = ["flatten_field", "subtract_background_gaussian", "subtract_background_tophat", "subtract_constant"]
@@ -20,7 +21,9 @@ _DARKEST_FIELD = 0.05
 """Below this part of the mean illumination, a ratio would only amplify noise."""
 
 
-def subtract_background_gaussian(image: Image, *, sigma_px: Annotated[float, Bounds(1, 1000)] = 50) -> Image:
+def subtract_background_gaussian(
+    image: Image, *, sigma_px: Annotated[float, Bounds(1, 1000)] = 50
+) -> Annotated[Image, WorkingMemory(results=2)]:
     """Subtract a heavily blurred copy of each plane.
 
     Removes shading and haze that are much wider than the objects. The blur contains the objects too, so dense fields
@@ -44,7 +47,7 @@ def subtract_background_tophat(
     *,
     radius_px: Annotated[int, Bounds(1, 1000)] = 50,
     smoothing_px: Annotated[float, Bounds(0, 50)] = 2,
-) -> Image:
+) -> Annotated[Image, WorkingMemory(results=4.5)]:
     """Subtract the morphological opening of each plane: everything wider than the window (white top-hat).
 
     Close to the rolling ball of other programs, and much faster. Objects narrower than the window keep their full
@@ -70,7 +73,7 @@ def subtract_background_tophat(
     return carry_non_finite(np.asarray(image - background, dtype=np.float32), image)
 
 
-def subtract_constant(image: Image, *, value: float = 0) -> Image:
+def subtract_constant(image: Image, *, value: float = 0) -> Annotated[Image, WorkingMemory(results=1)]:
     """Subtract one number from every pixel, such as the offset of the camera.
 
     Source: arithmetic of `numpy`.
@@ -85,7 +88,9 @@ def subtract_constant(image: Image, *, value: float = 0) -> Image:
     return np.asarray(image - np.float32(value), dtype=np.float32)
 
 
-def flatten_field(image: Image, *, sigma_px: Annotated[float, Bounds(1, 1000)] = 50) -> Image:
+def flatten_field(
+    image: Image, *, sigma_px: Annotated[float, Bounds(1, 1000)] = 50
+) -> Annotated[Image, WorkingMemory(planes=2.5, results=1)]:
     """Divide every plane by the illumination that all planes of the stack share.
 
     The illumination is the median over the stack, smoothed, and scaled to a mean of 1. Stack many sites (variable

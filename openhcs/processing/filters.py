@@ -8,12 +8,15 @@ import numpy as np
 import scipy as sp
 
 from openhcs.processing.arrays import carry_non_finite
+from openhcs.processing.declarations import WorkingMemory
 from openhcs.processing.types import Bounds, Image
 
 __all__ = ["difference_of_gaussians", "gaussian_blur", "median_filter"]
 
 
-def gaussian_blur(image: Image, *, sigma_px: Annotated[float, Bounds(0, 1000)] = 1) -> Image:
+def gaussian_blur(
+    image: Image, *, sigma_px: Annotated[float, Bounds(0, 1000)] = 1
+) -> Annotated[Image, WorkingMemory(planes=1, results=1)]:
     """Blur each plane with a Gaussian.
 
     Source: `scipy.ndimage.gaussian_filter`; the plane goes on beyond its edge as its last pixel.
@@ -28,7 +31,9 @@ def gaussian_blur(image: Image, *, sigma_px: Annotated[float, Bounds(0, 1000)] =
     return np.asarray(sp.ndimage.gaussian_filter(image, (0, sigma_px, sigma_px), mode="nearest"), dtype=np.float32)
 
 
-def median_filter(image: Image, *, radius_px: Annotated[int, Bounds(1, 50)] = 1) -> Image:
+def median_filter(
+    image: Image, *, radius_px: Annotated[int, Bounds(1, 50)] = 1
+) -> Annotated[Image, WorkingMemory(planes=1, results=1.25)]:
     """Replace each pixel by the median of the square around it; removes hot pixels and keeps edges.
 
     Source: Huang, Yang and Tang, IEEE Trans. Acoust. 27:13 (1979); `scipy.ndimage.median_filter`.
@@ -49,7 +54,7 @@ def difference_of_gaussians(
     *,
     low_sigma_px: Annotated[float, Bounds(0, 1000)] = 1,
     high_sigma_px: Annotated[float, Bounds(0, 1000)] = 8,
-) -> Image:
+) -> Annotated[Image, WorkingMemory(planes=1, results=2)]:
     """Keep what lies between two scales: one blur minus a wider one.
 
     Source: Marr and Hildreth, Proc. R. Soc. B 207:187 (1980); as `skimage.filters.difference_of_gaussians`.

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 
+from openhcs.processing.declarations import WorkingMemory
 from openhcs.processing.types import Bounds, Image
 
 __all__ = ["adjust_gamma", "clip_intensity", "normalise_percentile"]
@@ -18,7 +19,7 @@ def normalise_percentile(
     high_percent: Annotated[float, Bounds(0, 100)] = 99.8,
     over: Literal["stack", "plane"] = "stack",
     clip: bool = True,
-) -> Image:
+) -> Annotated[Image, WorkingMemory(results=6)]:
     """Stretch intensities so that two percentiles become 0 and 1.
 
     The result has no unit: use it to find objects, and measure their intensities before it.
@@ -49,7 +50,9 @@ def normalise_percentile(
     return np.asarray(np.where(high == low, 0 * scaled, scaled), dtype=np.float32)
 
 
-def clip_intensity(image: Image, *, low: float | None = 0, high: float | None = None) -> Image:
+def clip_intensity(
+    image: Image, *, low: float | None = 0, high: float | None = None
+) -> Annotated[Image, WorkingMemory(results=1)]:
     """Replace what lies below `low` by `low`, and what lies above `high` by `high`.
 
     Source: `numpy.clip`.
@@ -70,7 +73,9 @@ def clip_intensity(image: Image, *, low: float | None = 0, high: float | None = 
     return np.asarray(np.clip(image, low, high), dtype=np.float32)
 
 
-def adjust_gamma(image: Image, *, gamma: Annotated[float, Bounds(0.05, 20)] = 0.5) -> Image:
+def adjust_gamma(
+    image: Image, *, gamma: Annotated[float, Bounds(0.05, 20)] = 0.5
+) -> Annotated[Image, WorkingMemory(results=2)]:
     """Raise every intensity to a power; below 1 lifts dim objects against bright ones.
 
     Source: Poynton, Digital Video and HD (2012), on power-law transfer; as `skimage.exposure.adjust_gamma`.

@@ -7,12 +7,15 @@ from typing import Annotated
 import numpy as np
 import skimage as ski
 
+from openhcs.processing.declarations import WorkingMemory
 from openhcs.processing.types import Bounds, Image, Labels
 
 __all__ = ["expand_labels", "filter_labels_by_area", "remove_border_labels"]
 
 
-def expand_labels(image: Image, *, labels: Labels, distance_px: Annotated[float, Bounds(0, 500)] = 5) -> Labels:
+def expand_labels(
+    image: Image, *, labels: Labels, distance_px: Annotated[float, Bounds(0, 500)] = 5
+) -> Annotated[Labels, WorkingMemory(planes=9, results=1.5)]:
     """Grow every object by a distance, as a stand-in for the cell around a nucleus.
 
     Source: `skimage.segmentation.expand_labels`; the idea of secondary objects by distance: Carpenter et al., Genome
@@ -30,7 +33,9 @@ def expand_labels(image: Image, *, labels: Labels, distance_px: Annotated[float,
     return np.stack(grown).astype(np.int32, copy=False)
 
 
-def remove_border_labels(image: Image, *, labels: Labels, margin_px: Annotated[int, Bounds(0, 500)] = 0) -> Labels:
+def remove_border_labels(
+    image: Image, *, labels: Labels, margin_px: Annotated[int, Bounds(0, 500)] = 0
+) -> Annotated[Labels, WorkingMemory(planes=5, results=2)]:
     """Remove objects that touch the edge of the image, whose area and shape are not known.
 
     Source: `skimage.segmentation.clear_border`.
@@ -53,7 +58,7 @@ def filter_labels_by_area(
     labels: Labels,
     minimum_px: Annotated[int, Bounds(0)] = 50,
     maximum_px: Annotated[int, Bounds(0)] | None = None,
-) -> Labels:
+) -> Annotated[Labels, WorkingMemory(planes=4, results=1)]:
     """Keep objects whose area lies within two limits.
 
     Source: `numpy.bincount`; as `skimage.morphology.remove_small_objects`, on labels.

@@ -5,12 +5,15 @@ A table has the same columns whatever it is made from: no object gives no row, a
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 import numpy.typing as npt
 import scipy as sp
 import skimage as ski
 
 from openhcs.processing.arrays import Plane, PlaneLabels
+from openhcs.processing.declarations import WorkingMemory
 from openhcs.processing.types import Image, Labels, PixelSizeUm, Table
 
 __all__ = ["count_objects", "measure_image", "measure_objects"]
@@ -32,7 +35,9 @@ _OBJECT_PROPERTIES = {
 """Column of `regionprops_table` to column of ours."""
 
 
-def measure_objects(image: Image, *, labels: Labels, pixel_size_um: PixelSizeUm = None) -> Table:
+def measure_objects(
+    image: Image, *, labels: Labels, pixel_size_um: PixelSizeUm = None
+) -> Annotated[Table, WorkingMemory(stacks=0.1, planes=2)]:
     """Measure size, place, shape and intensity of every object.
 
     Columns: plane, label, area_px, area_um2, centroid_y_px, centroid_x_px, eccentricity, solidity, and of the image's
@@ -59,7 +64,9 @@ def measure_objects(image: Image, *, labels: Labels, pixel_size_um: PixelSizeUm 
     return columns
 
 
-def count_objects(image: Image, *, labels: Labels, pixel_size_um: PixelSizeUm = None) -> Table:
+def count_objects(
+    image: Image, *, labels: Labels, pixel_size_um: PixelSizeUm = None
+) -> Annotated[Table, WorkingMemory(stacks=0.3, planes=2)]:
     """Count the objects of every plane; a plane without objects has a row that says 0.
 
     Columns: plane, count, covered_fraction, density_per_mm2.
@@ -85,7 +92,7 @@ def count_objects(image: Image, *, labels: Labels, pixel_size_um: PixelSizeUm = 
     }
 
 
-def measure_image(image: Image) -> Table:
+def measure_image(image: Image) -> Annotated[Table, WorkingMemory(stacks=2, planes=2)]:
     """Measure the intensities and the sharpness of every plane, as a check of its quality.
 
     Columns: plane, mean, sd, minimum, median, maximum, focus.

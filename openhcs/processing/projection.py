@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 import scipy as sp
 
+from openhcs.processing.declarations import Projection, WorkingMemory
 from openhcs.processing.types import Image
 
 __all__ = ["project_best_focus", "project_maximum", "project_mean", "project_sum"]
 
 
-def project_maximum(image: Image) -> Image:
+def project_maximum(image: Image) -> Annotated[Projection, WorkingMemory(results=1)]:
     """The brightest value of each pixel along the stack.
 
     Source: Wallis, Miller, Lerner and Kleerup, IEEE Trans. Med. Imaging 8:297 (1989).
@@ -24,7 +27,7 @@ def project_maximum(image: Image) -> Image:
     return np.asarray(image.max(axis=0), dtype=np.float32)
 
 
-def project_mean(image: Image) -> Image:
+def project_mean(image: Image) -> Annotated[Projection, WorkingMemory(results=3)]:
     """The mean of each pixel along the stack; less noise than any one plane.
 
     Source: `numpy.mean`, summed in 64 bits.
@@ -38,7 +41,7 @@ def project_mean(image: Image) -> Image:
     return np.asarray(image.mean(axis=0, dtype=np.float64), dtype=np.float32)
 
 
-def project_sum(image: Image) -> Image:
+def project_sum(image: Image) -> Annotated[Projection, WorkingMemory(results=3)]:
     """The sum of each pixel along the stack; keeps the total intensity of thick objects.
 
     Source: `numpy.sum`, summed in 64 bits.
@@ -52,7 +55,7 @@ def project_sum(image: Image) -> Image:
     return np.asarray(image.sum(axis=0, dtype=np.float64), dtype=np.float32)
 
 
-def project_best_focus(image: Image) -> Image:
+def project_best_focus(image: Image) -> Annotated[Projection, WorkingMemory(planes=3, results=1)]:
     """The one plane of the stack that is in focus: the one whose Laplacian has the largest variance.
 
     Source: Pech-Pacheco, Cristobal, Chamorro-Martinez and Fernandez-Valdivia, ICPR 3:314 (2000); compared with other
@@ -65,4 +68,4 @@ def project_best_focus(image: Image) -> Image:
         (Y, X), the unit of the image; the first of equally sharp planes.
     """
     focus = [float(sp.ndimage.laplace(plane).var(dtype=np.float64)) for plane in image]
-    return np.asarray(image[int(np.argmax(focus))], dtype=np.float32)
+    return np.array(image[int(np.argmax(focus))], dtype=np.float32)  # a copy: a view would keep the whole stack

@@ -14,6 +14,7 @@ import scipy as sp
 import skimage as ski
 
 from openhcs.processing.arrays import Plane, PlaneLabels, label_planes, noise_sd, require_finite
+from openhcs.processing.declarations import WorkingMemory
 from openhcs.processing.types import Bounds, Image, Labels
 
 __all__ = ["segment_spots_log", "segment_threshold_local", "segment_threshold_watershed"]
@@ -32,7 +33,7 @@ def segment_threshold_watershed(
     minimum_contrast: Annotated[float, Bounds(0, 100)] = 4,
     minimum_area_px: Annotated[int, Bounds(1)] = 40,
     seed_distance_px: Annotated[int, Bounds(1, 500)] = 5,
-) -> Labels:
+) -> Annotated[Labels, WorkingMemory(planes=12, results=1)]:
     """Find round bright objects such as nuclei: Otsu's threshold, then touching ones cut apart at their waists.
 
     Each plane is smoothed and thresholded, small holes filled and small pieces dropped. The peaks of the distance to
@@ -78,7 +79,7 @@ def segment_threshold_local(
     minimum_contrast: Annotated[float, Bounds(0, 100)] = 4,
     minimum_area_px: Annotated[int, Bounds(1)] = 40,
     seed_distance_px: Annotated[int, Bounds(1, 500)] = 5,
-) -> Labels:
+) -> Annotated[Labels, WorkingMemory(planes=12, results=1)]:
     """Find round bright objects on an uneven background: each pixel is compared with its own neighbourhood.
 
     A pixel belongs to an object where the smoothed plane exceeds the mean of its neighbourhood, weighted by a Gaussian,
@@ -116,7 +117,7 @@ def segment_spots_log(
     *,
     spot_sigma_px: Annotated[float, Bounds(0.5, 50)] = 1.5,
     minimum_contrast: Annotated[float, Bounds(0, 1000)] = 6,
-) -> Labels:
+) -> Annotated[Labels, WorkingMemory(planes=7, results=1.5)]:
     """Find bright spots of one size, such as foci or vesicles, by the Laplacian of Gaussian.
 
     The filter answers most strongly to spots of radius `spot_sigma_px` times the square root of 2. Every local maximum

@@ -13,7 +13,8 @@ from typing import Annotated, Literal
 import numpy as np
 import numpy.typing as npt
 
-from openhcs.processing.arrays import Plane
+from openhcs.processing.arrays import Plane, mosaic_size
+from openhcs.processing.declarations import WorkingMemory
 from openhcs.processing.overlaps import Pair, measure_pairs, solve_positions
 from openhcs.processing.types import Bounds, Image, Mosaic, PixelSizeUm, SitePositions, StagePositions, Table
 
@@ -37,7 +38,7 @@ def align_sites(
     max_shift_px: Annotated[float, Bounds(1, 500)] = 30,
     minimum_correlation: Annotated[float, Bounds(0.05, 1)] = 0.4,
     tolerance_px: Annotated[float, Bounds(0.5, 50)] = 3,
-) -> Table:
+) -> Annotated[Table, WorkingMemory(stacks=0.1, planes=3, mib=2)]:
     """Find where the sites of a well truly lie, from what their overlaps show.
 
     Every two neighbours are compared by phase correlation in their overlap; all pairs together give the positions, by
@@ -102,7 +103,7 @@ def stitch_sites(
     pixel_size_um: PixelSizeUm,
     alignment: Table | None = None,
     blend: Literal["linear", "none"] = "linear",
-) -> Mosaic:
+) -> Annotated[Mosaic, WorkingMemory(planes=3, results=2.3)]:
     """Put the sites of a well together as one image.
 
     Sites are moved by whole pixels, so that counts stay as they were taken. The mosaic's size follows from the stage
@@ -131,7 +132,7 @@ def stitch_sites(
     places = _in_pixels(positions.planes_um, pixel_size_um)
     well = _in_pixels(positions.well_um, pixel_size_um)
     height, width = image.shape[1:]
-    rows, columns = np.rint(np.ptp(well, axis=0)).astype(int) + np.array([height, width])
+    rows, columns = mosaic_size(well, (height, width))
     if len(well) * height * width < _LEAST_COVERED * rows * columns:
         raise ValueError(
             f"mosaic of {rows} x {columns} pixels: the {len(well)} sites of the well cover under "
