@@ -9,7 +9,7 @@ none of dask, ngio, polars and skimage.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from openhcs.core.compiler import compile_plate
@@ -17,7 +17,9 @@ from openhcs.core.config import available_cores
 from openhcs.core.formats import index_plate
 from openhcs.core.model import Pipeline, PlateIndex, Status, WellPlan
 from openhcs.core.progress import RunState
+from openhcs.core.rerun import only_sites, unfinished_wells
 from openhcs.core.run import Run, start_run
+from openhcs.core.selection import sites_text
 from openhcs.errors import RunError
 
 __all__ = ["Orchestrator", "Run", "default_results_folder"]
@@ -40,6 +42,7 @@ class Orchestrator:
         self._index: PlateIndex | None = None
         self._plans: tuple[WellPlan, ...] = ()
         self._pipeline = ""
+        self._sites: tuple[int, ...] = ()
         self._run: Run | None = None
 
     @property
@@ -85,10 +88,16 @@ class Orchestrator:
         self._index = index_plate(self.folder)
         return self._index
 
-    def compile(self, pipeline: Pipeline, wells: Sequence[str] | None = None) -> tuple[WellPlan, ...]:
+    def compile(
+        self, pipeline: Pipeline, wells: Sequence[str] | None = None, sites: Collection[int] = ()
+    ) -> tuple[WellPlan, ...]:
         """Plan every well, or those named.
 
+        Args:
+            sites: plan these sites only, as if the plate had no others; none named means all.
+
         Raises:
+            InputError: the plate has no such site.
             PipelineError: everything that is wrong, told at once.
             RunError: the plate is not initialised, or running.
         """
@@ -96,17 +105,34 @@ class Orchestrator:
         if self._index is None:
             raise RunError(f"compile: {self.folder} is not initialised; expected an initialised plate. Initialise it.")
         self._plans, self._run = (), None
-        self._plans = compile_plate(self._index, pipeline, wells, self._modules)
-        self._pipeline = pipeline.name
+        index = only_sites(self._index, sites) if sites else self._index
+        self._plans = compile_plate(index, pipeline, wells, self._modules)
+        self._pipeline, self._sites = pipeline.name, tuple(sorted(sites))
         return self._plans
 
-    def run(self, out: Path, workers: int | None = None, memory_limit_bytes: int | None = None) -> Run:
+    def unfinished(self, out: Path) -> tuple[str, ...]:
+        """The planned wells that failed or were cancelled when they were tried last with results in `out`.
+
+        Raises:
+            RunError: no run has been there, one is going on, or the last one was of another version of the pipeline.
+            StoreError: what an earlier run left cannot be read.
+        """
+        return unfinished_wells(out, self._plans)
+
+    def run(
+        self,
+        out: Path,
+        workers: int | None = None,
+        memory_limit_bytes: int | None = None,
+        wells: Collection[str] | None = None,
+    ) -> Run:
         """Start processing the planned wells and return at once. Wells with results under the same plan are reused.
 
         Args:
             out: the results folder; missing, empty, or with earlier results of this plate.
             workers: wells processed at the same time; None takes one for each core.
             memory_limit_bytes: for each worker; None shares the machine's memory.
+            wells: process these only; None processes all that are planned.
 
         Raises:
             RunError: the plate is not compiled, or running, or another run is alive in `out`.
@@ -115,7 +141,10 @@ class Orchestrator:
         self._expect_no_run("run")
         if not self._plans:
             raise RunError(f"run: {self.folder} is not compiled; expected a compiled plate. Compile a pipeline first.")
-        self._run = start_run(out, self._plans, self._pipeline, workers or available_cores(), memory_limit_bytes)
+        plans = self._plans if wells is None else tuple(plan for plan in self._plans if plan.well in wells)
+        if not plans:
+            raise RunError(f"run: no well of {self.folder} was chosen; expected at least one that is planned.")
+        self._run = start_run(out, plans, self._pipeline, workers or available_cores(), memory_limit_bytes, self._sites)
         return self._run
 
     def _expect_no_run(self, wish: str) -> None:
@@ -123,9 +152,13 @@ class Orchestrator:
             raise RunError(f"{wish}: {self.folder} is running; expected a plate at rest. Cancel the run, or wait.")
 
 
-def default_results_folder(plate: str, pipeline: str, base: Path) -> Path:
-    """Where results go unless the user says otherwise: a folder for the plate, and in it one for the pipeline."""
-    return base / _folder_name(plate) / _folder_name(pipeline)
+def default_results_folder(plate: str, pipeline: str, base: Path, sites: Collection[int] = ()) -> Path:
+    """Where results go unless the user says otherwise: a folder for the plate, and in it one for the pipeline.
+
+    Results of some sites have a folder of their own: they are no part of those of all sites, and must not replace them.
+    """
+    part = f"_sites_{sites_text(sites)}" if sites else ""
+    return base / _folder_name(plate) / _folder_name(f"{pipeline}{part}")
 
 
 def _folder_name(name: str) -> str:

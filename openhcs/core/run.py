@@ -23,6 +23,7 @@ from openhcs.core.progress import RunProgress, RunState
 from openhcs.core.results import ResultsFolder, explained
 from openhcs.core.run_errors import RunFailure, ToldFailures, failures_of
 from openhcs.core.run_folder import RunFolder, RunRequest
+from openhcs.core.selection import sites_text
 from openhcs.errors import RunError, StoreError
 
 __all__ = ["Run", "start_run"]
@@ -157,20 +158,30 @@ class Run:
         return f"vanished.{full} {log}"
 
 
-def start_run(out: Path, plans: Sequence[WellPlan], pipeline: str, workers: int, memory_limit_bytes: int | None) -> Run:
+def start_run(
+    out: Path,
+    plans: Sequence[WellPlan],
+    pipeline: str,
+    workers: int,
+    memory_limit_bytes: int | None,
+    sites: tuple[int, ...] = (),
+) -> Run:
     """Start the runner process of a new run and return at once.
 
     Raises:
-        StoreError: the results folder is another plate's, not ours, or cannot be written.
+        StoreError: the results folder is another plate's, of other sites, not ours, or cannot be written.
         RunError: a run is alive in that folder, or the process cannot be started.
     """
     out = out.absolute()
     plate, root = plans[0].plate, Path(plans[0].root)
     results = ResultsFolder(out)
     results.claim(plate, root)
-    wanted = RunRequest(plate=plate, pipeline=pipeline, out=out, workers=workers, memory_limit_bytes=memory_limit_bytes)
+    wanted = RunRequest(
+        plate=plate, pipeline=pipeline, out=out, workers=workers, memory_limit_bytes=memory_limit_bytes, sites=sites
+    )
     with explained(out), results.lock():
         _expect_no_run(results)
+        _expect_sites(results, sites)
         folder = RunFolder.create(results, wanted, plans)
         alive = folder.lock()
         try:
@@ -196,6 +207,23 @@ def _expect_no_run(results: ResultsFolder) -> None:
                 f"results folder: {results.path} has a run going on; expected none. Attach to it, or cancel it."
             )
         time.sleep(_LOOK_AGAIN_S)
+
+
+def _expect_sites(results: ResultsFolder, sites: tuple[int, ...]) -> None:
+    """Raise `StoreError` where the last run was of other sites: what is there must not be replaced by a part of it."""
+    earlier = RunFolder.newest(results)
+    if earlier is None:
+        return
+    found = earlier.request().sites
+    if found != sites:
+        raise StoreError(
+            f"results folder: {results.path} holds results of {_named(found)}; expected {_named(sites)}, since one "
+            "would replace the other. Choose another results folder."
+        )
+
+
+def _named(sites: tuple[int, ...]) -> str:
+    return f"sites {sites_text(sites)}" if sites else "all sites"
 
 
 def _start_runner(folder: RunFolder, alive: int) -> subprocess.Popen[bytes]:

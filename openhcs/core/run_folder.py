@@ -9,7 +9,8 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,6 +41,7 @@ class RunRequest(BaseModel):
     out: Path
     workers: PositiveInt
     memory_limit_bytes: PositiveInt | None = None
+    sites: tuple[PositiveInt, ...] = ()  # all, if none is named
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +68,13 @@ class RunFolder:
     @classmethod
     def newest(cls, results: ResultsFolder) -> RunFolder | None:
         """The folder of the run that was started last in a results folder."""
-        names = sorted(path.parent.name for path in results.runs.glob("*/run.json"))
-        return cls(results.runs / names[-1]) if names else None
+        return next(iter(cls.newest_first(results)), None)
+
+    @classmethod
+    def newest_first(cls, results: ResultsFolder) -> tuple[RunFolder, ...]:
+        """The folders of all runs in a results folder, the one that was started last before the others."""
+        names = sorted((path.parent.name for path in results.runs.glob("*/run.json")), reverse=True)
+        return tuple(cls(results.runs / name) for name in names)
 
     @property
     def journal(self) -> Path:
@@ -89,12 +96,23 @@ class RunFolder:
         """Which of its failures have been told to a user, see `run_errors`."""
         return self.path / "told"
 
+    def request(self) -> RunRequest:
+        """The request without its plans; raises `StoreError`."""
+        with self._expected():
+            return RunRequest.model_validate_json((self.path / "run.json").read_bytes())
+
     def read_request(self) -> tuple[RunRequest, tuple[WellPlan, ...]]:
         """The request and its plans; raises `StoreError`."""
+        with self._expected():
+            return self.request(), plans_from_json((self.path / "plans.json").read_bytes())
+
+    @contextmanager
+    def _expected(self) -> Iterator[None]:
         try:
-            request = RunRequest.model_validate_json((self.path / "run.json").read_bytes())
-            return request, plans_from_json((self.path / "plans.json").read_bytes())
+            yield
         except (OSError, ValidationError) as error:
+            if isinstance(error, StoreError):
+                raise
             raise StoreError(f"run request: {self.path} ({error}); expected run.json and plans.json.") from error
 
     def lock(self) -> int:
