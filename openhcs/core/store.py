@@ -31,7 +31,8 @@ from ngio.utils import NgioError
 from openhcs.core.formats.zarr_plane import place_in_array
 from openhcs.core.image_metadata import axis_steps, complete_attributes, shown_channels
 from openhcs.core.journal import Json
-from openhcs.core.model import Component, PlaneKey, WellPlan, well_position
+from openhcs.core.model import Component, PlaneKey, WellPlan
+from openhcs.core.plate_wells import list_well, well_path
 from openhcs.core.results import Provenance, ResultsFolder, explained
 from openhcs.core.tables import Rows, write_well_table
 from openhcs.errors import StoreError
@@ -164,15 +165,13 @@ class WellStore:
 
     def _place_well(self) -> Path:
         """Move the well into the plate and have the plate list it; return where it is."""
-        row = self._plan.well.rstrip("0123456789")
-        column = well_position(self._plan.well)[1] + 1
-        plate = ngio.open_ome_zarr_plate(self._folder.plate, mode="r+")
-        place: Path = self._folder.plate / plate.meta.add_well(row, column).get_well_path(row, column)
-        zarr.open_group(place.parent, mode="a", zarr_format=3)
+        place = self._folder.plate / well_path(self._plan.well)
+        if not (place.parent / "zarr.json").exists():
+            zarr.open_group(place.parent, mode="a", zarr_format=3)
         if place.exists():
             place.replace(self._aside / "earlier")
         (self._aside / "well").replace(place)
-        plate.add_well(row, column)
+        list_well(self._folder.plate, self._plan.well)
         return place
 
     def _write_site(self, site: int, images: Planes, labels: Mapping[str, Planes]) -> None:
