@@ -7,7 +7,7 @@ are entered, so results or anything else kept in a plate's folder are not taken 
 
 Which file is which plane comes from its name and folder alone (`imagexpress_names`); the .HTD file (`htd`) gives the
 plate's grid, the channels' names and the plan; the MetaSeries tag (`metaseries`) of one file a channel gives pixel size
-and wavelength.
+and wavelength, those of one file a time point and a z step the times and heights.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -32,9 +33,16 @@ from openhcs.core.formats.imagexpress_names import (
 )
 from openhcs.core.formats.listing import walk_folder
 from openhcs.core.formats.metaseries import MetaSeriesTag, read_stage_positions, read_tag
-from openhcs.core.formats.plate_facts import differing_pixel_sizes, longest_series, plate_grid, since_first, told_apart
+from openhcs.core.formats.plate_facts import (
+    above_first,
+    differing_pixel_sizes,
+    longest_series,
+    plate_grid,
+    since_first,
+    told_apart,
+)
 from openhcs.core.formats.tiff import read_tiff_plane
-from openhcs.core.model import COMBINED, Channel, Discrepancy, PlaneKey, PlateIndex
+from openhcs.core.model import COMBINED, Channel, Component, Discrepancy, PlaneKey, PlateIndex
 from openhcs.errors import PlaneError, PlateError
 
 if TYPE_CHECKING:
@@ -124,6 +132,7 @@ class ImageXpress:
             planes=planes,
             pixel_size_um=next((tag.pixel_size_um for tag in tags.values() if tag.pixel_size_um), None),
             discrepancies=tuple(remarks),
+            z_um=_heights(root, planes),
             t_s=_times(root, planes),
         )
 
@@ -277,13 +286,34 @@ def _tags(root: Path, planes: Mapping[PlaneKey, str]) -> tuple[dict[int, MetaSer
 def _times(root: Path, planes: Mapping[PlaneKey, str]) -> dict[int, float]:
     """The seconds of each time point, from the tags of the place that has most of them: a file for each t."""
     times: dict[int, float | None] = {}
-    for t, key in longest_series(planes).items():
-        try:
-            taken = read_tag(root / planes[key]).taken
-        except PlaneError:  # the file fails by name when it is processed
-            continue
-        times[t] = None if taken is None else (taken - datetime.min).total_seconds()  # a local clock without a zone
+    for t, tag in _read_series(root, planes, longest_series(planes)).items():
+        # A local clock without a zone.
+        times[t] = None if tag.taken is None else (tag.taken - datetime.min).total_seconds()
     return since_first(times)
+
+
+def _heights(root: Path, planes: Mapping[PlaneKey, str]) -> dict[int, float]:
+    """The micrometres of each z above the first, from the tags of one stack: a file for each z.
+
+    Channels with a single plane, which is copied into every step, tell one height for all: the next one is asked.
+    """
+    for channel in sorted({key.channel for key in planes}):
+        stack = longest_series((key for key in planes if key.channel == channel), Component.Z)
+        heights = {z: tag.z_um for z, tag in _read_series(root, planes, stack).items()}
+        if found := above_first(heights):
+            return found
+    return {}
+
+
+def _read_series(
+    root: Path, planes: Mapping[PlaneKey, str], series: Mapping[int, PlaneKey]
+) -> dict[int, MetaSeriesTag]:
+    """The tags of the planes of a series, as far as they can be read."""
+    tags: dict[int, MetaSeriesTag] = {}
+    for number, key in series.items():
+        with suppress(PlaneError):  # the file fails by name when it is processed
+            tags[number] = read_tag(root / planes[key])
+    return tags
 
 
 def _channels(tags: Mapping[int, MetaSeriesTag], plan: AcquisitionPlan) -> tuple[Channel, ...]:

@@ -5,11 +5,20 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from operator import attrgetter
 
 from openhcs.core.formats.discrepancies import name_some
-from openhcs.core.model import Discrepancy, PlaneKey, well_position
+from openhcs.core.model import COMBINED, Component, Discrepancy, PlaneKey, well_position
 
-__all__ = ["STANDARD_PLATES", "differing_pixel_sizes", "longest_series", "plate_grid", "since_first", "told_apart"]
+__all__ = [
+    "STANDARD_PLATES",
+    "above_first",
+    "differing_pixel_sizes",
+    "longest_series",
+    "plate_grid",
+    "since_first",
+    "told_apart",
+]
 
 STANDARD_PLATES = ((2, 3), (3, 4), (4, 6), (6, 8), (8, 12), (16, 24), (32, 48))
 """Rows and columns of the plates that are made, from 6 wells to 1,536."""
@@ -29,22 +38,34 @@ def told_apart(names: Mapping[int, str], prefix: str) -> dict[int, str]:
     return {number: f"{name} ({prefix}{number})" if name in shared else name for number, name in names.items()}
 
 
-def longest_series(planes: Iterable[PlaneKey]) -> dict[int, PlaneKey]:
-    """By t, the planes of the first place (well, site, channel, z) that has most time points; empty for one t only."""
-    if len({key.t for key in planes}) < 2:
+def longest_series(planes: Iterable[PlaneKey], axis: Component = Component.T) -> dict[int, PlaneKey]:
+    """By number on an axis, the planes of the first place (all but the axis) that has most; empty if all have one."""
+    keys = [key for key in planes if key.component(axis) != COMBINED]
+    if len({key.component(axis) for key in keys}) < 2:
         return {}
-    series: dict[tuple[str, int, int, int], dict[int, PlaneKey]] = {}
-    for key in planes:
-        series.setdefault((key.well, key.site, key.channel, key.z), {})[key.t] = key
+    place_of = attrgetter("well", *(other.value for other in Component if other is not axis))
+    series: dict[object, dict[int, PlaneKey]] = {}
+    for key in keys:
+        series.setdefault(place_of(key), {})[key.component(axis)] = key
     return max(series.values(), key=len)
 
 
 def since_first(times_s: Mapping[int, float | None]) -> dict[int, float]:
     """Seconds from the first time point known to each, by t; nothing where times do not grow with t."""
-    known = [(t, seconds) for t, seconds in sorted(times_s.items()) if seconds is not None]
-    if any(later <= earlier for (_, earlier), (_, later) in itertools.pairwise(known)) or len(known) < 2:
-        return {}
-    return {t: round(seconds - known[0][1], 3) for t, seconds in known}
+    known = _since_first(times_s)
+    return known if all(later > earlier for earlier, later in itertools.pairwise(known.values())) else {}
+
+
+def above_first(heights_um: Mapping[int, float | None]) -> dict[int, float]:
+    """Micrometres from the first plane known to each, by z; nothing where they neither rise nor fall all the way."""
+    known = _since_first(heights_um)
+    steps = [later - earlier for earlier, later in itertools.pairwise(known.values())]
+    return known if all(step > 0 for step in steps) or all(step < 0 for step in steps) else {}
+
+
+def _since_first(values: Mapping[int, float | None]) -> dict[int, float]:
+    known = [(number, value) for number, value in sorted(values.items()) if value is not None]
+    return {number: round(value - known[0][1], 3) for number, value in known} if len(known) > 1 else {}
 
 
 def differing_pixel_sizes(what: str, sizes_um: Mapping[str, float]) -> Iterator[Discrepancy]:
