@@ -14,7 +14,8 @@ be guessed. Deliberately absent: whether the functions exist (`functions`, `comp
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from openhcs.core.model import COMBINED, Component, FunctionCall, ParameterValue, Pattern, PlaneKey, Step
@@ -32,6 +33,7 @@ __all__ = [
     "normalise_pattern",
     "plain_chain",
     "plain_pattern",
+    "split_parts",
 ]
 
 PlainCall = str | dict[str, dict[str, ParameterValue] | None]
@@ -75,6 +77,23 @@ def group_stacks(keys: Iterable[PlaneKey], step: Step) -> tuple[Stack, ...]:
         if calls is not None:
             stacks.append(Stack(tuple(members), calls, combined))
     return tuple(stacks)
+
+
+def split_parts(
+    planes: Iterable[tuple[PlaneKey, str]], independent: Sequence[Component]
+) -> list[list[dict[PlaneKey, str]]]:
+    """A well's planes with their files, by site and then by time point, as far as these are independent."""
+
+    def by(component: Component) -> Callable[[tuple[PlaneKey, str]], int]:
+        return lambda plane: plane[0].component(component) if component in independent else 0
+
+    def groups(
+        planes: Iterable[tuple[PlaneKey, str]], component: Component
+    ) -> Iterator[Sequence[tuple[PlaneKey, str]]]:
+        for _, group in itertools.groupby(sorted(planes, key=by(component)), by(component)):
+            yield tuple(group)
+
+    return [[dict(part) for part in groups(site, Component.T)] for site in groups(planes, Component.SITE)]
 
 
 def label_key(key: PlaneKey) -> PlaneKey:

@@ -9,12 +9,11 @@ Deliberately absent: which process this runs in (`cluster`), where results go (`
 
 from __future__ import annotations
 
-import itertools
 import time
 import traceback
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,8 +22,8 @@ import numpy.typing as npt
 
 from openhcs.core.formats import PlateFormat, format_named, stage_positions
 from openhcs.core.functions import Function, ParameterKind, find_function
-from openhcs.core.model import Component, FunctionCall, PlaneKey, PlateIndex, Step, WellPlan
-from openhcs.core.pattern import Stack, group_stacks, label_key
+from openhcs.core.model import FunctionCall, PlaneKey, PlateIndex, Step, WellPlan
+from openhcs.core.pattern import Stack, group_stacks, label_key, split_parts
 from openhcs.core.progress import Failure
 from openhcs.core.result_checks import (
     FloatArray,
@@ -111,7 +110,7 @@ class _Well:
         self.tables: dict[str, list[Rows]] = {}
         self._report = report
         self._begun = 0
-        self._parts = _split(plan)
+        self._parts = split_parts(plan.planes, plan.independent)
 
     def sites(self) -> Sequence[Sequence[Mapping[PlaneKey, str]]]:
         """The parts of the well, together where they belong into the same images."""
@@ -297,21 +296,6 @@ class _Part:
             return self._format.read_plane(Path(self._plan.root) / file)
         except PlaneError as error:
             raise WellError(str(error), well=self._plan.well, step=step, plane=str(key), file=file) from error
-
-
-def _split(plan: WellPlan) -> list[list[dict[PlaneKey, str]]]:
-    """The planes of a plan, by site and then by time point, as far as these are independent."""
-
-    def by(component: Component) -> Callable[[tuple[PlaneKey, str]], int]:
-        return lambda plane: plane[0].component(component) if component in plan.independent else 0
-
-    def groups(
-        planes: Sequence[tuple[PlaneKey, str]], component: Component
-    ) -> Iterator[Sequence[tuple[PlaneKey, str]]]:
-        for _, group in itertools.groupby(sorted(planes, key=by(component)), by(component)):
-            yield tuple(group)
-
-    return [[dict(part) for part in groups(site, Component.T)] for site in groups(plan.planes, Component.SITE)]
 
 
 def _stacked(planes: Iterable[FloatArray], keys: Sequence[PlaneKey], step: str) -> FloatArray:
