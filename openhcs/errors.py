@@ -6,7 +6,9 @@
     │   ├── PipelineError           a pipeline file or step is wrong                 (ValueError)
     │   └── SettingsError           a setting is wrong                               (ValueError)
     ├── PlaneError                  an image file is missing, truncated or odd       (OSError)
+    │   └── PlateLostError          the plate's whole folder is gone or unreadable   (OSError)
     ├── StoreError                  results could not be written or read             (OSError)
+    │   └── DiskFullError           there is no room left for results                (OSError)
     ├── WellError                   a well failed: well, step, plane and cause named (RuntimeError)
     ├── RunError                    the runner process failed or vanished            (RuntimeError)
     └── TerminalError               this terminal cannot show the workbench          (RuntimeError)
@@ -23,11 +25,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 __all__ = [
+    "DiskFullError",
     "InputError",
     "OpenHCSError",
     "PipelineError",
     "PlaneError",
     "PlateError",
+    "PlateLostError",
     "Problem",
     "RunError",
     "SettingsError",
@@ -83,8 +87,16 @@ class PlaneError(OpenHCSError, OSError):
     """One image file cannot be read as the plane the index promised."""
 
 
+class PlateLostError(PlaneError):
+    """The plate's own folder is gone or cannot be read: no other image of it can be either."""
+
+
 class StoreError(OpenHCSError, OSError):
     """Results could not be written or read back."""
+
+
+class DiskFullError(StoreError):
+    """The disk or the quota is full: nothing else can be written there either."""
 
 
 class WellError(OpenHCSError, RuntimeError):

@@ -15,6 +15,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -28,7 +29,7 @@ from openhcs.core.journal import Json
 from openhcs.core.model import WellPlan, well_position
 from openhcs.core.whole_file import write_text
 from openhcs.core.wording import is_text
-from openhcs.errors import StoreError
+from openhcs.errors import DiskFullError, StoreError
 
 __all__ = ["Provenance", "ResultsFolder", "explained", "is_done", "recipe_of"]
 
@@ -39,15 +40,19 @@ Provenance = Mapping[str, Json]
 """What `provenance/<well>.json` holds; `store` writes it."""
 
 _NEXT_STEPS = {
-    errno.ENOSPC: "The disk is full: free some space and run again; finished wells are kept.",
-    errno.EDQUOT: "Your disk quota is used up: free some space and run again; finished wells are kept.",
     errno.EACCES: "Choose a results folder that you may write to.",
     errno.EPERM: "Choose a results folder that you may write to.",
     errno.EROFS: "The file system is read-only: choose a results folder elsewhere.",
     errno.ENOTDIR: "A file is where a folder is needed: choose another results folder.",
     errno.EEXIST: "A file is where a folder is needed: choose another results folder.",
     errno.ENAMETOOLONG: "Choose a results folder with a shorter path.",
+    errno.EFBIG: "Neither the disk nor this session takes larger files: choose a results folder elsewhere.",
+    **dict.fromkeys(
+        (errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.EHOSTDOWN, errno.ENODEV, errno.ENXIO, errno.ETIMEDOUT),
+        "The disk or the network drive does not answer: see that it is there, and run again; finished wells are kept.",
+    ),
 }
+_FULL = {errno.ENOSPC: "The disk is full", errno.EDQUOT: "Your disk quota is used up"}
 
 
 @cache
@@ -64,10 +69,27 @@ def explained(path: Path) -> Iterator[None]:
         raise
     except OSError as error:
         where = error.filename or path
+        failed = f"results cannot be written: {where} ({error.strerror or error}); expected"
+        if full := _FULL.get(error.errno or 0):
+            raise DiskFullError(
+                f"{failed} room for them. {full}, with {_free_text(path)} free at {path}: free some space and run "
+                "again; finished wells are kept."
+            ) from error
         step = _NEXT_STEPS.get(error.errno or 0, "Check the results folder and run again; finished wells are kept.")
-        raise StoreError(
-            f"results cannot be written: {where} ({error.strerror or error}); expected to write there. {step}"
-        ) from error
+        raise StoreError(f"{failed} to write there. {step}") from error
+
+
+def _free_text(path: Path) -> str:
+    """The room that is left where `path` lies or would lie."""
+    for place in (path, *path.parents):
+        try:
+            space = os.statvfs(place)
+        except OSError:
+            continue
+        if space.f_files and not space.f_favail:
+            return "no more files"
+        return f"{space.f_bavail * space.f_frsize / 2**20:.1f} MiB"
+    return "an unknown amount"
 
 
 @dataclass(frozen=True, slots=True)
