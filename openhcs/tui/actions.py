@@ -14,13 +14,15 @@ from typing import TypeAlias
 from openhcs.core.model import Pipeline, PlaneSource, Step
 from openhcs.core.progress import RunProgress
 from openhcs.errors import Problem
-from openhcs.tui.workbench import Activity, PlateFacts, Severity
+from openhcs.tui.workbench import Activity, Measure, PlateFacts, Severity, WellValues
 
 __all__ = [
     "Action",
     "ActivityChanged",
     "ClockTicked",
+    "MeasureChosen",
     "MessageShown",
+    "PaneZoomed",
     "PipelineLoaded",
     "PipelineRedone",
     "PipelineRenamed",
@@ -42,7 +44,10 @@ __all__ = [
     "StepReplaced",
     "StepSelected",
     "StepToggled",
+    "ValuesRead",
     "WellSelected",
+    "WellsMarked",
+    "WellsShownAsMap",
 ]
 
 
@@ -92,6 +97,43 @@ class WellSelected:
     """The well of the selected plate the cursor is to be on."""
 
     index: int
+
+
+@dataclass(frozen=True, slots=True)
+class WellsMarked:
+    """Wells of a plate to be marked, or to have their marks taken away."""
+
+    folder: Path
+    wells: frozenset[str]
+    on: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class WellsShownAsMap:
+    """Whether the wells are to be shown where they lie on the plate, or as a list."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PaneZoomed:
+    """Whether the pane with the focus is to have the whole screen."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureChosen:
+    """What the map is to be coloured by; None is the state of each well."""
+
+    measure: Measure | None
+
+
+@dataclass(frozen=True, slots=True)
+class ValuesRead:
+    """What has been read of a measure."""
+
+    values: WellValues
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +276,11 @@ Action: TypeAlias = (
     | PlateRestored
     | PlateSelected
     | WellSelected
+    | WellsMarked
+    | WellsShownAsMap
+    | PaneZoomed
+    | MeasureChosen
+    | ValuesRead
     | ActivityChanged
     | PlateInitialised
     | PlateCompiled

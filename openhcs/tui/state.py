@@ -46,6 +46,16 @@ def reduce(workbench: Workbench, action: Action) -> Workbench:
             return workbench if plate == workbench.plate else replace(workbench, plate=plate, well=0)
         case actions.WellSelected(index):
             return replace(workbench, well=_clamp(index, _well_count(workbench.selected)))
+        case actions.WellsMarked():
+            return _mark_wells(workbench, action)
+        case actions.WellsShownAsMap(on):
+            return replace(workbench, wells_as_map=on)
+        case actions.PaneZoomed(on):
+            return replace(workbench, zoomed=on)
+        case actions.MeasureChosen(measure):
+            return replace(workbench, measure=measure)
+        case actions.ValuesRead(values):
+            return replace(workbench, values=values)
         case actions.ActivityChanged(folder, activity):
             return _change_plate(workbench, folder, lambda row: replace(row, activity=activity))
         case actions.PlateInitialised():
@@ -139,6 +149,14 @@ def _change_plate(workbench: Workbench, folder: Any, change: Callable[[PlateRow]
     return replace(workbench, plates=plates)
 
 
+def _mark_wells(workbench: Workbench, action: actions.WellsMarked) -> Workbench:
+    def marked(row: PlateRow) -> PlateRow:
+        wells = action.wells & {well.well for well in row.wells}
+        return replace(row, marked=row.marked | wells if action.on else row.marked - wells)
+
+    return _change_plate(workbench, action.folder, marked)
+
+
 def _add_plates(workbench: Workbench, action: actions.PlatesAdded) -> Workbench:
     known = {row.folder for row in workbench.plates}
     new = [folder for folder in dict.fromkeys(action.folders) if folder not in known]
@@ -201,7 +219,13 @@ def _initialised(workbench: Workbench, action: actions.PlateInitialised) -> Work
         workbench,
         action.folder,
         lambda row: replace(
-            row, status=Status.INITIALISED, activity=None, facts=action.facts, compiled=None, problems=()
+            row,
+            status=Status.INITIALISED,
+            activity=None,
+            facts=action.facts,
+            compiled=None,
+            problems=(),
+            marked=row.marked & frozenset(action.facts.wells),
         ),
     )
 

@@ -7,6 +7,7 @@ Anybody in the workbench may import this; it imports the engine's values only.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -18,10 +19,12 @@ from openhcs.errors import Problem
 __all__ = [
     "Activity",
     "EditedPipeline",
+    "Measure",
     "PlateFacts",
     "PlateRow",
     "Severity",
     "StatusMessage",
+    "WellValues",
     "Workbench",
 ]
 
@@ -105,7 +108,7 @@ class PlateRow:
     """One plate of the workbench: where it is in its life and what is known about it.
 
     `compiled` is the pipeline its plans were last made from; the row is COMPILED only while that is the pipeline
-    being edited. `problems` are those of the last failure.
+    being edited. `problems` are those of the last failure. `marked` are the wells the user chose for what is to come.
     """
 
     folder: Path
@@ -115,6 +118,7 @@ class PlateRow:
     compiled: Pipeline | None = None
     problems: tuple[Problem, ...] = ()
     progress: RunProgress | None = None
+    marked: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -128,15 +132,32 @@ class PlateRow:
 
     @property
     def wells(self) -> tuple[WellProgress, ...]:
-        """How each well stands in the last run; before there was one, all wait."""
-        if self.progress is not None:
-            return tuple(self.progress.wells.values())
-        return tuple(WellProgress(well) for well in self.facts.wells) if self.facts is not None else ()
+        """How each well stands in the last run; wells that it did not take, or all before there was one, wait."""
+        ran = self.progress.wells if self.progress is not None else {}
+        known = self.facts.wells if self.facts is not None else tuple(ran)
+        return tuple(ran.get(well) or WellProgress(well) for well in dict.fromkeys((*known, *ran)))
 
     @property
     def busy(self) -> bool:
         """Whether something is being done to this plate."""
         return self.activity is not None or self.status is Status.RUNNING
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A number that wells have: the mean of a column of `table`, or without one the objects of a label image."""
+
+    name: str
+    table: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WellValues:
+    """What has been read of a measure for one plate, by well; wells that have no number are left out."""
+
+    folder: Path
+    measure: Measure
+    by_well: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +186,9 @@ class EditedPipeline:
 class Workbench:
     """One moment of the workbench. `plate` and `well` are cursor positions, 0 where the list is empty.
 
+    The wells are a list or, with `wells_as_map`, where they lie on the plate, coloured by `measure` or, without one, by
+    their state. While `zoomed`, the pane with the focus has the whole screen.
+
     `now_s` is the time (seconds since the epoch) by which running times are drawn; it moves while something runs.
     """
 
@@ -175,6 +199,10 @@ class Workbench:
     editing: EditedPipeline = field(default_factory=EditedPipeline)
     message: StatusMessage = field(default_factory=StatusMessage)
     now_s: float = 0.0
+    wells_as_map: bool = False
+    zoomed: bool = False
+    measure: Measure | None = None
+    values: WellValues | None = None
 
     @property
     def selected(self) -> PlateRow | None:

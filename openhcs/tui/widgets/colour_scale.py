@@ -1,0 +1,123 @@
+"""Numbers as colours and as shapes: an even palette from low to high, five shapes for where there is no colour.
+
+Pure functions of numbers; anybody under openhcs.tui may import this.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.output import ColorDepth
+
+from openhcs.tui.widgets.drawn_text import cut
+
+__all__ = ["NO_VALUE", "Palette", "Scale", "legend_fragments", "palette_for"]
+
+_VIRIDIS: Final = (
+    (0x44, 0x01, 0x54), (0x48, 0x28, 0x78), (0x3E, 0x49, 0x89), (0x31, 0x68, 0x8E), (0x26, 0x82, 0x8E),
+    (0x1F, 0x9E, 0x89), (0x35, 0xB7, 0x79), (0x6E, 0xCE, 0x58), (0xB5, 0xDE, 0x2B), (0xFD, 0xE7, 0x25),
+)  # fmt: skip
+"""Ten colours of viridis, by S. van der Walt and N. Smith: equal steps look equal, to colour-blind eyes as well."""
+
+_SIXTEEN: Final = ("ansiblue", "ansicyan", "ansigreen", "ansiyellow", "ansibrightyellow")
+_SHAPES: Final = ("·", "░", "▒", "▓", "█")
+_STEPS: Final = 24
+_LEGEND_CELLS: Final = 15
+
+NO_VALUE: Final = "?"
+"""The shape of what has no number."""
+
+
+class Palette(Enum):
+    """What the terminal can show of a scale."""
+
+    SHAPES = 0
+    SIXTEEN = 1
+    MANY = 2
+
+
+def palette_for(depth: ColorDepth) -> Palette:
+    """What a terminal of that colour depth can show."""
+    match depth:
+        case ColorDepth.DEPTH_1_BIT:
+            return Palette.SHAPES
+        case ColorDepth.DEPTH_4_BIT:
+            return Palette.SIXTEEN
+        case _:
+            return Palette.MANY
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """A range of numbers, `low` to `high`."""
+
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> Scale | None:
+        """The range of the finite ones of `values`; None where there are none."""
+        finite = [value for value in values if math.isfinite(value)]
+        return cls(min(finite), max(finite)) if finite else None
+
+    def fraction(self, value: float) -> float:
+        """Where `value` stands between the ends, from 0 to 1; 1 where all are the same."""
+        if self.high <= self.low:
+            return 1.0
+        return min(1.0, max(0.0, (value - self.low) / (self.high - self.low)))
+
+    def shape(self, value: float | None) -> str:
+        """One of five shapes, the fuller the higher."""
+        if value is None or not math.isfinite(value):
+            return NO_VALUE
+        return _SHAPES[min(len(_SHAPES) - 1, int(self.fraction(value) * len(_SHAPES)))]
+
+    def colour(self, value: float | None, palette: Palette) -> str | None:
+        """A colour by prompt_toolkit's name; None where there is no number, or no colour."""
+        if value is None or not math.isfinite(value):
+            return None
+        return _colour_at(self.fraction(value), palette)
+
+
+def _colour_at(fraction: float, palette: Palette) -> str | None:
+    match palette:
+        case Palette.SHAPES:
+            return None
+        case Palette.SIXTEEN:
+            return _SIXTEEN[min(len(_SIXTEEN) - 1, int(fraction * len(_SIXTEEN)))]
+        case Palette.MANY:
+            # In steps that the eye takes for smooth, so that a screen of wells has few styles.
+            place = round(fraction * (_STEPS - 1)) / (_STEPS - 1) * (len(_VIRIDIS) - 1)
+            first = min(int(place), len(_VIRIDIS) - 2)
+            share = place - first
+            parts = zip(_VIRIDIS[first], _VIRIDIS[first + 1], strict=True)
+            return "#" + "".join(f"{round(low + (high - low) * share):02x}" for low, high in parts)
+
+
+def legend_fragments(name: str, scale: Scale | None, palette: Palette, width: int) -> StyleAndTextTuples:
+    """One line: what is shown, the lowest number, the scale, the highest number."""
+    if scale is None:
+        return [("class:muted", cut(f"{name}: no numbers yet", width))]
+    low, high = number_text(scale.low), number_text(scale.high)
+    cells = min(_LEGEND_CELLS, max(0, width - len(low) - len(high) - 6))
+    if cells < len(_SHAPES):
+        return [("", cut(f"{name}: {low} to {high}", width))]
+    # Each end stands on its side of the scale; the name gets what is left.
+    title = cut(name, max(0, width - len(low) - len(high) - cells - 4))
+    fragments: StyleAndTextTuples = [("", f"{title}  "), ("class:muted", f"{low} ")]
+    for cell in range(cells):
+        fraction = cell / (cells - 1)
+        colour = _colour_at(fraction, palette)
+        shape = _SHAPES[min(len(_SHAPES) - 1, int(fraction * len(_SHAPES)))]
+        fragments.append((f"fg:{colour}", "█") if colour else ("", shape))
+    return [*fragments, ("class:muted", f" {high}")]
+
+
+def number_text(value: float) -> str:
+    """A number as short as it can be read: `12`, `0.034`, `1.2e+06`."""
+    return str(int(value)) if value == int(value) and abs(value) < 1e6 else f"{value:.3g}"
