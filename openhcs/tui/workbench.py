@@ -153,10 +153,11 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class WellValues:
-    """What has been read of a measure for one plate, by well; wells that have no number are left out."""
+    """What has been read of a measure for one run of a plate, by well; wells that have no number are left out."""
 
     folder: Path
     measure: Measure
+    started_s: float | None
     by_well: Mapping[str, float]
 
 

@@ -17,7 +17,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from openhcs.core.model import Status
+from openhcs.core.model import PlateIndex, Status
 from openhcs.core.progress import RunProgress
 from openhcs.errors import OpenHCSError, PipelineError, Problem, RunError, StoreError
 from openhcs.tui import actions
@@ -97,6 +97,11 @@ class PlateEffects:
     async def tell_what_was_left(self) -> None:
         """Tell what went wrong in runs since an earlier workbench that followed them was left."""
         await self._errors.tell_what_was_left()
+
+    def index_of(self, folder: Path) -> PlateIndex | None:
+        """Every plane of the plate in `folder`, once it is initialised."""
+        orchestrator = self._orchestrators.get(folder)
+        return orchestrator.index if orchestrator is not None else None
 
     # -- jobs ----------------------------------------------------------------------------------------------------
 
