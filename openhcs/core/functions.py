@@ -32,13 +32,16 @@ from openhcs.core.model import ParameterValue
 from openhcs.core.wording import did_you_mean
 from openhcs.errors import PipelineError
 from openhcs.processing.declarations import UNDECLARED, Combines, WorkingMemory
-from openhcs.processing.types import Bounds, Role
+from openhcs.processing.types import Bounds, FromPlate, Role
 
 __all__ = [
     "REQUIRED",
+    "SAMPLE_BY_SITE",
+    "SAMPLE_PLANES",
     "Function",
     "Parameter",
     "ParameterKind",
+    "PlateEstimate",
     "Required",
     "catalogue",
     "describe",
@@ -126,6 +129,37 @@ class Parameter:
         return (low is None or low <= value) and (high is None or value <= high)
 
 
+SAMPLE_PLANES: Final = Parameter(
+    "sample_planes",
+    ParameterKind.INT,
+    64,
+    Bounds(1, 1000),
+    help="how many planes of a channel, spread over the wells, sites, z and t of the plate, the estimate is made from; "
+    "all of them where the plate has fewer.",
+)
+SAMPLE_BY_SITE: Final = Parameter(
+    "sample_by_site",
+    ParameterKind.BOOL,
+    False,
+    help="make an estimate for each site, from planes of that site in all wells: where the wells' walls or the "
+    "meniscus shade the sites differently. The number of planes is then that of each site.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PlateEstimate:
+    """What a function wants to know of the whole plate: its argument of that name is what `callable` makes of a sample.
+
+    `parameters` are the names of those that go to `callable`, some of which the function itself may take as well.
+    `not_own` are the names of the function's parameters that are not arguments of the function itself.
+    """
+
+    argument: str
+    callable: Callable[..., Any]
+    parameters: frozenset[str]
+    not_own: frozenset[str]
+
+
 @dataclass(frozen=True, slots=True)
 class Function:
     """A processing function and what its signature says.
@@ -133,7 +167,8 @@ class Function:
     `category` is the module's short name, such as `segmentation`. A function that takes the pixel size takes it as
     `pixel_size_um`; `needs_pixel_size` says that it cannot do without. One that takes stage positions takes them as
     `positions`. `resizes` says that the image it returns has a size of its own: a mosaic. `combines` says whether its
-    result is one plane for the whole stack; None where that is seen only when it is called.
+    result is one plane for the whole stack; None where that is seen only when it is called. `estimate` is what it takes
+    from the whole plate, whose parameters are among the function's.
     """
 
     name: str
@@ -150,6 +185,7 @@ class Function:
     resizes: bool = False
     combines: bool | None = None
     working_memory: WorkingMemory = UNDECLARED
+    estimate: PlateEstimate | None = None
 
     @property
     def writes_output(self) -> bool:
@@ -186,12 +222,15 @@ def describe(function: Callable[..., Any]) -> Function:
 
     text = inspect.getdoc(function) or ""
     docstring = docstring_parser.parse(text)
-    helps = {entry.arg_name: " ".join((entry.description or "").split()) for entry in docstring.params}
+    helps = _helps(docstring)
     parameters = []
+    estimators: dict[str, Callable[..., Any]] = {}
     pixel_size = None
     takes_positions = False
     for argument in arguments[1:]:
-        if _role(hints[argument.name]) is Role.PIXEL_SIZE_UM:
+        if (from_plate := _extra(hints[argument.name], FromPlate)) is not None:
+            estimators[argument.name] = from_plate.estimate
+        elif _role(hints[argument.name]) is Role.PIXEL_SIZE_UM:
             if argument.name != "pixel_size_um":
                 raise TypeError(f"{name}: pixel size as {argument.name}; expected the name pixel_size_um")
             pixel_size = argument
@@ -201,6 +240,12 @@ def describe(function: Callable[..., Any]) -> Function:
             takes_positions = True
         else:
             parameters.append(_parameter(name, argument, hints[argument.name], helps.get(argument.name, "")))
+    estimate = None
+    if len(estimators) > 1:
+        raise TypeError(f"{name}: {' and '.join(estimators)} from the plate; expected one such parameter")
+    for at, estimator in estimators.items():
+        estimate, more = _estimate(name, at, estimator, parameters)
+        parameters += more
     return Function(
         name=function.__name__,
         module=function.__module__,
@@ -216,6 +261,7 @@ def describe(function: Callable[..., Any]) -> Function:
         resizes=returns is Role.MOSAIC,
         combines=_combines(function, hints["return"], returns),
         working_memory=_extra(hints["return"], WorkingMemory) or UNDECLARED,
+        estimate=estimate,
     )
 
 
@@ -302,12 +348,52 @@ def _takes_image(function: Callable[..., Any]) -> bool:
     return first is not None and _role(typing.get_type_hints(function, include_extras=True).get(first)) is Role.IMAGE
 
 
+def _helps(docstring: docstring_parser.Docstring) -> Mapping[str, str]:
+    return {entry.arg_name: " ".join((entry.description or "").split()) for entry in docstring.params}
+
+
+def _estimate(
+    owner: str, argument: str, estimator: Callable[..., Any], own: Sequence[Parameter]
+) -> tuple[PlateEstimate, list[Parameter]]:
+    """What `argument` of `owner` is filled with, and the parameters that come with it, beside the function's `own`."""
+    name = f"{owner}: {argument}, estimated by {estimator.__name__}"
+    hints = typing.get_type_hints(estimator, include_extras=True)
+    first, *rest = inspect.signature(estimator).parameters.values()
+    if _role(hints.get(first.name)) is not Role.PLATE_SAMPLE:
+        raise TypeError(f"{name}: no planes as first parameter; expected `sample: PlateSample`")
+    helps = _helps(docstring_parser.parse(inspect.getdoc(estimator) or ""))
+    known = {parameter.name: parameter for parameter in own}
+    more = []
+    for one in rest:
+        parameter = _parameter(name, one, hints.get(one.name), helps.get(one.name, ""))
+        if parameter.kind in (ParameterKind.LABELS, ParameterKind.TABLE):
+            raise TypeError(
+                f"{name}: parameter {one.name} of an earlier step; expected none, since steps are of a well"
+            )
+        if one.name not in known:
+            more.append(parameter)
+        elif replace(known[one.name], help=parameter.help) != parameter:
+            raise TypeError(f"{name}: parameter {one.name} differs from the function's own; expected the same")
+    if taken := {SAMPLE_PLANES.name, SAMPLE_BY_SITE.name} & {*known, *(parameter.name for parameter in more)}:
+        raise TypeError(f"{name}: parameter {min(taken)}; expected another name, since the engine adds this one")
+    more += [SAMPLE_PLANES, SAMPLE_BY_SITE]
+    return (
+        PlateEstimate(
+            argument,
+            estimator,
+            frozenset(one.name for one in rest),
+            frozenset(parameter.name for parameter in more),
+        ),
+        more,
+    )
+
+
 def _parameter(owner: str, argument: inspect.Parameter, hint: _Hint, help_text: str) -> Parameter:
     kind, bounds, choices, optional = _read(hint)
     if kind is None:
         raise TypeError(
             f"{owner}: parameter {argument.name} of type {hint}; expected bool, int, float, str, a Literal of texts, "
-            "Labels, Table, StagePositions or PixelSizeUm"
+            "Labels, Table, StagePositions, PixelSizeUm or FromPlate"
         )
     if argument.kind is not argument.KEYWORD_ONLY and kind is not ParameterKind.LABELS:
         raise TypeError(f"{owner}: parameter {argument.name} by position; expected keyword-only, after a `*`")

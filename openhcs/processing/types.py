@@ -23,6 +23,15 @@ A processing function is pure and takes and returns arrays:
 - A `PixelSizeUm` parameter is named `pixel_size_um`, is filled with the plate's pixel size in micrometres and is not
   the user's to set. With the default None the function does without where the size is unknown; with no default the
   function needs it.
+- A parameter annotated with `FromPlate(estimate)` is filled with what `estimate` makes of planes from all over the
+  plate: a sequence, one estimate for each plane of the stack, that of the plane's channel.
+
+      def fit_light(sample: PlateSample, *, degree: int = 4) -> Light
+      def divide_by_light(image: Image, *, light: Annotated[Sequence[Light], FromPlate(fit_light)]) -> Image
+
+  The parameters of `estimate` are the user's to set like the function's own; those that both have get one value. The
+  engine adds two: `sample_planes`, how many planes to take, and `sample_by_site`, whether sites are told apart. It
+  chooses the planes, reads them as they are stored, and keeps the estimate for the wells that follow: make it small.
 
 Every other parameter is the user's: keyword-only and of type bool, int, float, str or a `Literal` of texts, a number
 within bounds where it has some (`Annotated[float, Bounds(0, 1)]`), any of them `| None`. Without a default the user
@@ -31,20 +40,22 @@ must set it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 __all__ = [
     "Bounds",
+    "FromPlate",
     "Image",
     "Labels",
     "Mosaic",
     "PixelSizeUm",
+    "PlateSample",
     "Role",
     "SitePositions",
     "StagePositions",
@@ -61,6 +72,7 @@ class Role(Enum):
     PIXEL_SIZE_UM = auto()
     MOSAIC = auto()
     STAGE_POSITIONS = auto()
+    PLATE_SAMPLE = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +81,17 @@ class Bounds:
 
     low: float | None = None
     high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FromPlate:
+    """Fills a parameter with what `estimate` makes of planes of the plate.
+
+    `estimate` is a pure function of the module's top level: a `PlateSample` first, then parameters of the user's. It
+    may go over the sample more than once; each time the files are read anew.
+    """
+
+    estimate: Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,3 +114,4 @@ Table: TypeAlias = Annotated[Mapping[str, npt.NDArray[np.generic]], Role.TABLE]
 PixelSizeUm: TypeAlias = Annotated[float | None, Role.PIXEL_SIZE_UM]
 Mosaic: TypeAlias = Annotated[npt.NDArray[np.float32], Role.MOSAIC]
 StagePositions: TypeAlias = Annotated[SitePositions, Role.STAGE_POSITIONS]
+PlateSample: TypeAlias = Annotated[Iterable[npt.NDArray[np.float32]], Role.PLATE_SAMPLE]
