@@ -29,6 +29,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from openhcs import __version__
+from openhcs.cluster_command import cluster
 from openhcs.errors import InputError, OpenHCSError, PipelineError
 from openhcs.tui.utils.safe_text import visible_lines
 
@@ -85,6 +86,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(cluster, name="cluster")
 
 PlateArgument = Annotated[Path, typer.Argument(metavar="PLATE", help="The plate's folder, as the microscope wrote it.")]
 PipelineOption = Annotated[

@@ -14,21 +14,23 @@ from pathlib import Path
 __all__ = ["write_text"]
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, *, private: bool = False) -> None:
     """Put a UTF-8 file with `text` at `path` as one: whoever reads it, now or after a crash, finds the old or the new.
 
-    A file that is replaced keeps its permissions, and a link goes on leading to where it led. Raises `OSError`, with
-    nothing changed.
+    A file that is replaced keeps its permissions, unless it is to be `private`: then only its owner may read it, from
+    its first byte on. A link goes on leading to where it led. Raises `OSError`, with nothing changed.
     """
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f".openhcs-{secrets.token_hex(8)}.tmp")
     try:
-        with temporary.open("x", encoding="utf-8") as file:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o666)
+        with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 - a path has no way to open a descriptor
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        with contextlib.suppress(FileNotFoundError):
-            shutil.copymode(target, temporary)
+        if not private:
+            with contextlib.suppress(FileNotFoundError):
+                shutil.copymode(target, temporary)
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)

@@ -66,3 +66,12 @@ def test_what_fails_leaves_the_old(tmp_path: Path, text: str) -> None:
         write_text(file, text)
     assert list(tmp_path.iterdir()) == [file]
     assert file.is_dir() or file.read_text() == "old"
+
+
+def test_a_private_file_is_its_owners(tmp_path: Path) -> None:
+    """Nobody else may read it, whatever the permissions of the file it replaces."""
+    file = tmp_path / "key.pem"
+    for _ in range(2):
+        write_text(file, "secret", private=True)
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        file.chmod(0o644)

@@ -1,0 +1,233 @@
+"""The command `openhcs cluster`: a scheduler with workers that runs use by `openhcs run --scheduler FILE`.
+
+Stays in the foreground; Ctrl-C, SIGTERM and a closed terminal end the cluster with its jobs. What the options mean to
+slurm and to Dask is in `core.slurm_queue` and `core.cluster_jobs`; both are imported when a cluster starts (0.5 s).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import shlex
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from openhcs.errors import InputError
+from openhcs.tui.utils.safe_text import visible_lines
+
+if TYPE_CHECKING:
+    from openhcs.core.cluster_file import ClusterFiles
+    from openhcs.core.cluster_jobs import StandingCluster, Wanted, WorkerCounts
+
+__all__ = ["cluster"]
+
+INTERRUPTED = 128 + signal.SIGINT
+PLACEHOLDER = "tls://SCHEDULER:PORT"
+LOOPBACK = "127.0.0.1"
+NAME = re.compile(r"[A-Za-z][\w.-]*")
+
+cluster = typer.Typer(
+    no_args_is_help=True, help="Start workers on many machines, or on this one, for openhcs run --scheduler."
+)
+
+NameOption = Annotated[
+    str, typer.Option("--name", help="Of the cluster; its jobs are named so, and its files unless --file says else.")
+]
+FileOption = Annotated[
+    Path | None,
+    typer.Option("--file", metavar="FILE.json", help="The scheduler file to write; by default NAME.json, here."),
+]
+MemoryOption = Annotated[str, typer.Option("--memory", help="Memory of each worker; a well that takes more fails.")]
+
+
+@cluster.command()
+def slurm(
+    workers: Annotated[int | None, typer.Option(min=1, help="Workers to keep; each takes one well at a time.")] = None,
+    adapt: Annotated[
+        tuple[int, int] | None,
+        typer.Option(metavar="MIN MAX", help="In place of --workers: MAX while a run is connected, MIN otherwise."),
+    ] = None,
+    per_job: Annotated[int, typer.Option(min=1, help="Workers in one job: more where whole nodes are given.")] = 1,
+    cores: Annotated[int, typer.Option(min=1, help="Cores of each worker.")] = 1,
+    memory: MemoryOption = "4 GB",
+    walltime: Annotated[
+        str | None, typer.Option(help="How long a job may take, as in 04:00:00; it is replaced then.")
+    ] = None,
+    partition: Annotated[str | None, typer.Option("--partition", "--queue", help="The partition to submit to.")] = None,
+    account: Annotated[str | None, typer.Option(help="The account that pays.")] = None,
+    job_extra: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DIRECTIVE", help="One more option for sbatch, as in --job-extra=--gres=gpu:1. Repeatable."
+        ),
+    ] = None,
+    setup: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LINE", help="A line of shell before the workers, as in 'module load cuda'. Repeatable."),
+    ] = None,
+    interface: Annotated[
+        str | None, typer.Option(help="The network interface between this machine and the nodes, as in ib0.")
+    ] = None,
+    worker_interface: Annotated[
+        str | None, typer.Option(help="The same on the nodes, where it has another name there.")
+    ] = None,
+    name: NameOption = "openhcs-cluster",
+    file: FileOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print a job's script, and submit nothing.")] = False,
+) -> int:
+    """Start a scheduler here, and workers as slurm jobs; Ctrl-C ends them.
+
+    What is not given is as the site's dask-jobqueue configuration has it, and slurm itself.
+    """
+    _need_extra()
+    from openhcs.core.cluster_jobs import StandingCluster
+    from openhcs.core.job_queue import WorkerJob
+    from openhcs.core.slurm_queue import SlurmOptions, SlurmQueue
+
+    wanted, files = _wanted(workers, adapt), _files(name, file)
+    job = WorkerJob(
+        name=name,
+        workers=per_job,
+        cores=cores,
+        memory_bytes=_bytes(memory),
+        interface=worker_interface or interface,
+        setup=tuple(setup or ()),
+    )
+    queue = SlurmQueue(job, SlurmOptions(partition, account, walltime, tuple(job_extra or ())), files)
+    if dry_run:
+        files.check()
+        typer.echo(queue.script(0, PLACEHOLDER), nl=False)
+        return 0
+    return _stand(StandingCluster(queue, job, files, wanted, Lines(files), interface=interface), files)
+
+
+@cluster.command()
+def local(
+    workers: Annotated[int, typer.Option(min=1, help="Workers to keep; each takes one well at a time.")] = 2,
+    memory: MemoryOption = "4 GB",
+    name: NameOption = "openhcs-cluster",
+    file: FileOption = None,
+) -> int:
+    """Start a scheduler and workers on this machine, for runs one after another or to try things; Ctrl-C ends them."""
+    _need_extra()
+    from openhcs.core.cluster_jobs import StandingCluster
+    from openhcs.core.job_queue import WorkerJob
+    from openhcs.core.local_queue import LocalQueue
+
+    files = _files(name, file)
+    job = WorkerJob(name=name, memory_bytes=_bytes(memory), host=LOOPBACK)
+    queue = LocalQueue(job, files)
+    wanted = _wanted(workers, None)
+    return _stand(StandingCluster(queue, job, files, wanted, Lines(files), host=LOOPBACK), files)
+
+
+class Lines:
+    """Tells how a cluster fares, a line for each change, on standard error."""
+
+    def __init__(self, files: ClusterFiles) -> None:
+        self._files = files
+
+    def opened(self, address: str) -> None:
+        self.happened(f"The scheduler listens at {address}; only who can read {self._files.key} is let in.")
+        use = shlex.join(
+            ["openhcs", "run", "PLATE", "--pipeline", "PIPELINE", "--scheduler", str(self._files.scheduler)]
+        )
+        self.happened(f"To use it: {use}")
+        self.happened("Ctrl-C ends the cluster and its jobs.")
+
+    def stands(self, counts: WorkerCounts) -> None:
+        parts = [f"{counts.wanted} wanted", f"{counts.ready} ready"]
+        if counts.starting:
+            parts.append(f"{counts.starting} starting")
+        if counts.pending:
+            parts.append(f"{counts.pending} pending" + (f" ({counts.reason})" if counts.reason else ""))
+        self.happened("workers: " + ", ".join(parts))
+
+    def happened(self, what: str) -> None:
+        typer.echo(f"{time.strftime('%H:%M:%S')} {visible_lines(what)}", err=True)
+
+
+def _stand(standing: StandingCluster, files: ClusterFiles) -> int:
+    """Keep a cluster until a signal ends it; the exit code."""
+    _log_to_file(files)
+    try:
+        return asyncio.run(_until_signalled(standing))
+    except asyncio.CancelledError:
+        return INTERRUPTED
+
+
+async def _until_signalled(standing: StandingCluster) -> int:
+    stop = asyncio.Event()
+    life = asyncio.create_task(standing.run(stop), name="cluster")
+
+    def note() -> None:
+        if stop.is_set():
+            life.cancel()  # the second time: without waiting for slurm
+            return
+        typer.echo("Ending the cluster; again to leave at once.", err=True)
+        stop.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup wants the terminal's end to be nothing
+            loop.add_signal_handler(number, note)
+    await life
+    typer.echo("The cluster has ended.", err=True)
+    return 0
+
+
+def _wanted(workers: int | None, adapt: tuple[int, int] | None) -> Wanted:
+    from openhcs.core.cluster_jobs import Wanted
+
+    if (workers is None) == (adapt is None):
+        raise InputError("cluster: expected either --workers N or --adapt MIN MAX. Give one of them.")
+    least, most = adapt or (workers or 0, workers or 0)
+    if not 0 <= least <= most or most < 1:
+        raise InputError(f"--adapt: {least} {most}; expected MIN of at least 0, and a MAX not below it.")
+    return Wanted(least, most)
+
+
+def _files(name: str, file: Path | None) -> ClusterFiles:
+    from openhcs.core.cluster_file import ClusterFiles
+
+    if not NAME.fullmatch(name):
+        raise InputError(f"--name: {name!r}; expected a letter, then letters, digits, dots, - and _ only.")
+    return ClusterFiles((file or Path(f"{name}.json")).absolute())
+
+
+def _bytes(memory: str) -> int:
+    from dask.utils import parse_bytes
+
+    with suppress(ValueError):
+        if (size := int(parse_bytes(memory))) >= 100 * 10**6:
+            return size
+    raise InputError(f"--memory: {memory!r}; expected a size of 100 MB or more, as in '4 GB' or 3GiB.")
+
+
+def _log_to_file(files: ClusterFiles) -> None:
+    """What Dask says goes beside the scheduler file, not among our lines."""
+    dask_says = logging.getLogger("distributed")
+    for handler in list(dask_says.handlers):
+        dask_says.removeHandler(handler)
+    handler = logging.FileHandler(files.logs / "scheduler.log", delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
+    dask_says.addHandler(handler)
+    dask_says.propagate = False
+
+
+def _need_extra() -> None:
+    try:
+        import dask_jobqueue  # noqa: F401
+    except ModuleNotFoundError as error:
+        if error.name != "dask_jobqueue":
+            raise
+        raise InputError(
+            "cluster: dask-jobqueue is not installed; expected the extra slurm. "
+            "Install it: pip install 'openhcs[slurm]'."
+        ) from error
