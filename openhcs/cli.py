@@ -9,6 +9,7 @@ completion and `version` need neither.
 | 1 | some wells failed, or `doctor` found something broken |
 | 2 | what was given cannot be used |
 | 74 | standard output cannot be written, on a full disk say |
+| 129 | the terminal was lost; the run goes on |
 | 130 | Ctrl-C |
 | 141 | the reader of our output went away |
 """
@@ -17,10 +18,8 @@ from __future__ import annotations
 
 import errno
 import os
-import re
-import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -30,7 +29,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from openhcs import __version__
 from openhcs.cluster_command import cluster
-from openhcs.errors import InputError, OpenHCSError, PipelineError
+from openhcs.errors import OpenHCSError, PipelineError
 from openhcs.tui.utils.safe_text import visible_lines
 
 __all__ = ["main"]
@@ -104,6 +103,9 @@ StrictOption = Annotated[
         "each task. --strict=full: asyncio's debug mode as well.",
     ),
 ]
+QuietOption = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Tell of failed wells and errors only; no progress, no table.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, nothing else.")]
 
 
@@ -138,6 +140,7 @@ def demo(
 
     Without a terminal, or with --headless, the plate is run instead, and the counts are printed beside the truth.
     """
+    from openhcs.core.config import load_settings
     from openhcs.core.demo_plate import make_demo_plate, read_demo_truth
     from openhcs.core.pipeline_file import shipped_pipelines
 
@@ -146,7 +149,9 @@ def demo(
     make_demo_plate(folder, seed=seed)
     pipeline = shipped_pipelines()[DEMO_PIPELINE]
     if headless or not (sys.stdin.isatty() and sys.stdout.isatty()):
-        return _run(folder, pipeline, truth=read_demo_truth(folder))
+        from openhcs.plate_run import Telling, run_plate
+
+        return run_plate(folder, pipeline, load_settings(), telling=Telling(truth=read_demo_truth(folder)))
     return _open_workbench([folder.absolute()], pipeline, strict)
 
 
@@ -154,40 +159,86 @@ def demo(
 def run(
     plate: PlateArgument,
     pipeline: PipelineOption,
-    wells: Annotated[str | None, typer.Option(help="Only these wells, as in A01,B02.")] = None,
+    wells: Annotated[
+        str | None,
+        typer.Option(help="Only these wells: A01,B02, rectangles A01-C03, rows C or A-C, columns 3 or 1-6."),
+    ] = None,
+    sites: Annotated[
+        str | None,
+        typer.Option(help="Only these sites, as in 1,3-5; such results go to a folder of their own."),
+    ] = None,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="Only wells that failed or were cancelled when they were tried last.")
+    ] = False,
+    at_most: Annotated[
+        int | None,
+        typer.Option("--try", metavar="N", min=1, help="Only N wells far apart on the plate; a full run reuses them."),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the results; by default one in openhcs-results.")] = None,
     workers: WorkersOption = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", "-d", help="Return once the run has begun; it goes on by itself.")
+    ] = False,
+    quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> int:
     """Run a pipeline over a plate.
 
-    Wells that already have results of the same plan in the results folder are not processed again. Ctrl-C cancels.
+    Wells that already have results of the same plan in the results folder are not processed again. Ctrl-C cancels the
+    run, a second one kills it; when the terminal is lost the run goes on.
     """
     from openhcs.core.config import load_settings
+    from openhcs.core.selection import parse_sites, parse_wells
+    from openhcs.plate_run import Choice, Telling, run_plate
 
-    file = _find_pipeline(pipeline, load_settings().pipelines_folder)
-    return _run(plate, file, wells=_well_names(wells), out=out, workers=workers, as_json=as_json)
+    settings = load_settings()
+    return run_plate(
+        plate,
+        _find_pipeline(pipeline, settings.pipelines_folder),
+        settings,
+        choice=Choice(
+            wells=() if wells is None else parse_wells(wells),
+            sites=() if sites is None else parse_sites(sites),
+            failed=failed,
+            at_most=at_most,
+        ),
+        out=out,
+        workers=workers,
+        telling=Telling(as_json=as_json, quiet=quiet, detach=detach),
+    )
 
 
 @app.command()
 def attach(
-    out: Annotated[Path, typer.Argument(metavar="RESULTS", help="The results folder of a run.")],
+    out: Annotated[
+        Path | None,
+        typer.Argument(metavar="[RESULTS]", help="The results folder of a run; by default the run that is going on."),
+    ] = None,
+    quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> int:
     """Follow a run that is going on, or see how one ended. Ctrl-C leaves the run going on."""
-    from openhcs import headless
-    from openhcs.core.orchestrator import Run
+    from openhcs.core.config import load_settings
+    from openhcs.plate_run import Telling, attach_run
 
-    attached = Run.attach(out)
-    with headless.Interrupts() as interrupts:
-        if not attached.poll().state.has_ended:
-            headless.tell(f"Following the run in {out}; Ctrl-C lets it go on.")
-        progress = headless.follow(attached, interrupts, cancel_on_interrupt=False)
-    if progress.state.has_ended:
-        headless.report(progress, as_json=as_json)
+    return attach_run(out, load_settings(), Telling(as_json=as_json, quiet=quiet))
+
+
+@app.command()
+def runs(
+    every: Annotated[bool, typer.Option("--all", help="Every run that is known, not only the newest.")] = False,
+    as_json: JsonOption = False,
+) -> int:
+    """List the runs that go on and those that ended: where, how far, and where their results are."""
+    from openhcs.core.config import load_settings
+    from openhcs.run_list import RUNS_SHOWN, list_runs, print_runs, runs_json
+
+    found = list_runs(load_settings().results_folder, None if every else RUNS_SHOWN)
+    if as_json:
+        typer.echo(runs_json(found))
     else:
-        headless.tell(f"The run goes on. To see it again: openhcs attach {shlex.quote(str(out))}")
-    return headless.exit_code(progress, interrupts)
+        print_runs(found)
+    return 0
 
 
 @app.command()
@@ -234,38 +285,6 @@ def options(
     """Run image-processing pipelines over high-content screening plates."""
 
 
-def _run(
-    plate: Path,
-    pipeline_file: Path,
-    *,
-    wells: Sequence[str] | None = None,
-    out: Path | None = None,
-    workers: int | None = None,
-    as_json: bool = False,
-    truth: Mapping[str, int] | None = None,
-) -> int:
-    """Take a plate through its life without the workbench; the exit code."""
-    from openhcs import headless
-    from openhcs.core.config import load_settings
-    from openhcs.core.orchestrator import Orchestrator, default_results_folder
-    from openhcs.core.pipeline_file import load_pipeline
-
-    settings = load_settings()
-    pipeline = load_pipeline(pipeline_file)
-    orchestrator = Orchestrator(plate, settings.function_modules)
-    index = orchestrator.initialise()
-    headless.tell_discrepancies(index.discrepancies)
-    plans = orchestrator.compile(pipeline, wells)
-    out = out or default_results_folder(index.name, pipeline.name, settings.results_folder)
-    size = f"{len(plans)} {'well' if len(plans) == 1 else 'wells'}"
-    with headless.Interrupts() as interrupts:
-        started = orchestrator.run(out, workers or settings.workers, settings.worker_memory_bytes)
-        headless.tell(f"{index.name}: {size} with pipeline {pipeline.name}; results in {out}")
-        progress = headless.follow(started, interrupts, cancel_on_interrupt=True)
-    headless.report(progress, index.discrepancies, truth, as_json=as_json)
-    return headless.exit_code(progress, interrupts)
-
-
 def _open_workbench(plates: Sequence[Path], pipeline: Path | None, strict: Strictness | None) -> NoReturn:
     """Show the workbench until the user leaves it; then leave the process, whatever threads are still at work."""
     # prompt_toolkit and the workbench take 0.2 s to import.
@@ -295,15 +314,3 @@ def _find_pipeline(name: str, saved: Path) -> Path:
         raise PipelineError(f"pipeline: {name}; expected a file, a pipeline saved in {saved}, or one of: {known}.")
     return shipped[name]
 
-
-def _well_names(text: str | None) -> tuple[str, ...] | None:
-    """The names in `A01,b2`, in the form that plates use: A01, B02."""
-    if text is None:
-        return None
-    names = []
-    for word in re.split(r"[,\s]+", text.strip(", ")):
-        match = re.fullmatch(r"([A-Za-z]{1,2})(\d{1,2})", word)
-        if match is None:
-            raise InputError(f"--wells: {word!r}; expected names such as A01,B02.")
-        names.append(f"{match[1].upper()}{int(match[2]):02d}")
-    return tuple(names)

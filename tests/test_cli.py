@@ -52,7 +52,7 @@ def openhcs_says(*arguments: str, code: int = 0) -> subprocess.CompletedProcess[
 def test_without_arguments_it_says_what_it_can_do() -> None:
     """Bare `openhcs` lists its commands."""
     shown = subprocess.run(OPENHCS, capture_output=True, text=True, check=False)
-    for command in ("tui", "demo", "run", "attach", "doctor", "version"):
+    for command in ("tui", "demo", "run", "attach", "runs", "doctor", "version"):
         assert f" {command} " in shown.stdout
 
 
@@ -70,7 +70,9 @@ def test_version_is_the_packages() -> None:
         (("run", "absent", "--pipeline", "nuclei"), "absent"),
         (("run", "absent", "--pipeline", "nuclie"), "one of: nuclei"),
         (("run", "absent", "--pipeline", "absent.yaml"), "absent.yaml"),
-        (("run", ".", "--pipeline", "nuclei", "--wells", "A01;B02"), "expected names such as A01,B02"),
+        (("run", ".", "--pipeline", "nuclei", "--wells", "A01;B02"), "expected wells (A01,B02)"),
+        (("run", ".", "--pipeline", "nuclei", "--sites", "0"), "expected numbers from 1"),
+        (("run", ".", "--pipeline", "nuclei", "--try", "0"), "--try"),
         (("run", ".", "--pipeline", "nuclei", "--workers", "0"), "--workers"),
         (("run", ".", "--pipeline", "nuclei"), "expected"),
         (("attach", "absent"), "absent"),
@@ -176,7 +178,7 @@ def test_a_run_leaves_results_and_one_json_document(plate: Path, tmp_path: Path)
     for well in document["wells"]:
         assert well["objects"]["nuclei"] == pytest.approx(truth[well["well"]], rel=0.05)
         assert well["failure"] is None
-    assert "B02 finished" in done.stderr
+    assert "two-wells: 2 wells with pipeline nuclei" in done.stderr
 
     attached = json.loads(openhcs_says("attach", str(out), "--json").stdout)
     assert attached["wells"] == document["wells"]
@@ -289,7 +291,7 @@ def test_a_terminal_gets_a_bar_and_a_table(plate: Path, tmp_path: Path) -> None:
         OPENHCS[0], [*OPENHCS[1:], *command], env=environment, dimensions=(24, 100), encoding="utf-8", timeout=120
     )
     child.logfile_read = shown = io.StringIO()
-    for text in ("running", "━", "2 of 2 wells finished", pexpect.EOF):
+    for text in ("0/2 wells", "█", "2 of 2 wells finished", pexpect.EOF):
         child.expect(text)
     child.close()
     assert child.exitstatus == 0

@@ -13,7 +13,8 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 from openhcs.core.control import request
@@ -67,6 +68,19 @@ class Run:
         return self._folder.log
 
     @property
+    def key(self) -> str:
+        """When the run was started, as its folder is called: sorts as runs do."""
+        return self._folder.path.name
+
+    @property
+    def plate_folder(self) -> Path | None:
+        """The plate's folder when the run was started; None if the run does not tell."""
+        try:
+            return self._folder.request().root
+        except StoreError:
+            return None
+
+    @property
     def progress(self) -> RunProgress:
         """The progress as of the last `poll`."""
         return self._progress
@@ -99,6 +113,19 @@ class Run:
             if progress.state.has_ended or (deadline is not None and time.monotonic() >= deadline):
                 return progress
             time.sleep(_LOOK_AGAIN_S)
+
+    def answers(self, timeout_s: float) -> bool:
+        """Whether the runner answers in time; one that is stopped, or whose machine is overloaded, does not."""
+        try:
+            request(self._folder.path, {"do": "status"}, timeout_s)
+        except RunError:
+            return False
+        return True
+
+    def note(self, text: str) -> None:
+        """Leave a line in the run's log; one that cannot be written is left out."""
+        with suppress(OSError), self.log.open("a", encoding="utf-8") as log:
+            log.write(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC: {text}\n")
 
     def untold_failures(self, limit: int) -> AbstractContextManager[tuple[RunFailure, ...]]:
         """At most `limit` failures, as of the last `poll`, that nobody has told, for the `with` block to tell."""
@@ -177,7 +204,8 @@ def start_run(
     results = ResultsFolder(out)
     results.claim(plate, root)
     wanted = RunRequest(
-        plate=plate, pipeline=pipeline, out=out, workers=workers, memory_limit_bytes=memory_limit_bytes, sites=sites
+        plate=plate, pipeline=pipeline, out=out, workers=workers, memory_limit_bytes=memory_limit_bytes, sites=sites,
+        root=root.absolute(),
     )
     with explained(out), results.lock():
         _expect_no_run(results)

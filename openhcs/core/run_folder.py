@@ -42,6 +42,7 @@ class RunRequest(BaseModel):
     workers: PositiveInt
     memory_limit_bytes: PositiveInt | None = None
     sites: tuple[PositiveInt, ...] = ()  # all, if none is named
+    root: Path | None = None  # the plate's folder
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,155 @@
+"""A plate's life without the workbench: what `openhcs run`, `demo` and `attach` do, from folder to exit code.
+
+Everything here goes through the engine's own door, `core.orchestrator`. Which wells: those named, of these the ones
+that failed, of these a few to try.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from openhcs.core.config import Settings
+from openhcs.core.known_runs import find_runs, known_runs
+from openhcs.core.orchestrator import Orchestrator, Run, default_results_folder
+from openhcs.core.pipeline_file import load_pipeline
+from openhcs.core.progress import RunState
+from openhcs.core.selection import WellRange, choose_wells, sites_text, spread_wells
+from openhcs.core.wording import name_wells
+from openhcs.errors import RunError
+from openhcs.headless import report, tell_discrepancies
+from openhcs.run_follow import Interrupts, exit_code, follow
+from openhcs.run_view import tell
+
+__all__ = ["Choice", "Telling", "attach_run", "run_plate"]
+
+STARTS_WITHIN_S: Final = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which part of a plate is run; without a word it is all of it."""
+
+    wells: Sequence[WellRange] = ()
+    sites: Sequence[int] = ()
+    failed: bool = False
+    at_most: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What is told of a run, and whether it is followed at all; `truth` are the counts that a demo plate has."""
+
+    as_json: bool = False
+    quiet: bool = False
+    detach: bool = False
+    truth: Mapping[str, int] | None = field(default=None)
+
+
+def run_plate(
+    plate: Path,
+    pipeline_file: Path,
+    settings: Settings,
+    *,
+    choice: Choice = Choice(),
+    out: Path | None = None,
+    workers: int | None = None,
+    telling: Telling = Telling(),
+) -> int:
+    """Take a plate through its life; the exit code."""
+    pipeline = load_pipeline(pipeline_file)
+    orchestrator = Orchestrator(plate, settings.function_modules)
+    index = orchestrator.initialise()
+    if not telling.quiet:
+        tell_discrepancies(index.discrepancies)
+    wells = choose_wells(choice.wells, index.wells) if choice.wells else index.wells
+    if choice.at_most is not None and not choice.failed:
+        wells = spread_wells(wells, choice.at_most)
+    plans = orchestrator.compile(pipeline, wells, choice.sites)
+    planned = tuple(plan.well for plan in plans)
+    if missing := set(wells) - set(planned):
+        tell(f"note: {name_wells(missing)}: no image of site {sites_text(choice.sites)}; not run")
+    out = out or default_results_folder(index.name, pipeline.name, settings.results_folder, choice.sites)
+    if choice.failed:
+        planned = orchestrator.unfinished(out)
+        if not planned:
+            tell(f"Nothing to run again: in {out} no well failed or was cancelled when it was tried last.")
+            if telling.as_json:
+                report(Run.attach(out).poll(), index.discrepancies, telling.truth, as_json=True)
+            return 0
+        if choice.at_most is not None:
+            planned = spread_wells(planned, choice.at_most)
+    with Interrupts() as interrupts:
+        started = orchestrator.run(out, workers or settings.workers, settings.worker_memory_bytes, wells=planned)
+        known_runs().add(out)
+        if not telling.quiet:
+            tell(f"{index.name}: {_size(planned, index.wells)} with pipeline {pipeline.name}; results in {out}")
+        if telling.detach:
+            return _detached(started, telling)
+        progress = follow(started, interrupts, is_ours=True, quiet=telling.quiet)
+    if not interrupts.hung_up and (telling.as_json or not telling.quiet):
+        report(progress, index.discrepancies, telling.truth, as_json=telling.as_json)
+    return exit_code(progress, interrupts)
+
+
+def attach_run(out: Path | None, settings: Settings, telling: Telling = Telling()) -> int:
+    """Follow the run in `out`, or the one that is going on, or see how the last one ended; the exit code.
+
+    Raises:
+        RunError: there is no run, or several go on and none was named.
+    """
+    run = Run.attach(out) if out is not None else _the_run(settings.results_folder)
+    known_runs().add(run.out)
+    with Interrupts() as interrupts:
+        if not run.poll().state.has_ended:
+            tell(f"Following the run in {run.out}; Ctrl-C lets it go on.")
+        elif out is None:
+            tell(f"No run is going on; this is the last one, in {run.out}.")
+        progress = follow(run, interrupts, is_ours=False, quiet=telling.quiet)
+    if progress.state.has_ended:
+        if telling.as_json or not telling.quiet:
+            report(progress, as_json=telling.as_json)
+    elif not interrupts.hung_up:
+        tell(f"The run goes on. {_how_to_follow(run)}")
+    return exit_code(progress, interrupts)
+
+
+def _detached(run: Run, telling: Telling) -> int:
+    """Wait until the run has begun, so that one that cannot is told; then leave it to itself."""
+    progress = run.poll()
+    for _ in range(round(STARTS_WITHIN_S / 0.1)):
+        if progress.state is not RunState.STARTING:
+            break
+        progress = run.wait(0.1)
+    if not progress.state.has_ended:
+        tell(f"The run goes on by itself. {_how_to_follow(run)}")
+    if telling.as_json or progress.state.has_ended:
+        report(progress, truth=telling.truth, as_json=telling.as_json)
+    return 1 if progress.state in (RunState.FAILED, RunState.CANCELLED) or progress.failed else 0
+
+
+def _the_run(results_folder: Path) -> Run:
+    """The one that goes on; without one, the last that ended."""
+    runs = find_runs(results_folder)
+    alive = [run for run in runs if not run.progress.state.has_ended]
+    if len(alive) > 1:
+        which = "\n".join(f"  openhcs attach {shlex.quote(str(run.out))}" for run in alive)
+        raise RunError(f"attach: {len(alive)} runs are going on; expected one. Name the one to follow:\n{which}")
+    if not runs:
+        raise RunError(
+            "attach: no run is known; expected one that you started, or one with results in "
+            f"{results_folder.absolute()}. Name its results folder."
+        )
+    return alive[0] if alive else runs[0]
+
+
+def _how_to_follow(run: Run) -> str:
+    return f"To see it: openhcs attach {shlex.quote(str(run.out))}"
+
+
+def _size(wells: Sequence[str], existing: Sequence[str]) -> str:
+    count = f"{len(wells)} {'well' if len(wells) == 1 else 'wells'}"
+    return count if len(wells) == len(existing) else f"{count} of {len(existing)} ({name_wells(wells)})"
