@@ -18,6 +18,7 @@ __all__ = [
     "SETTINGS_VARIABLE",
     "config_folder",
     "journals_folder",
+    "keys_file",
     "logs_folder",
     "pipelines_folder",
     "remembered_file",
@@ -63,6 +64,11 @@ def settings_file() -> Path:
     """The settings file: the one that `OPENHCS_SETTINGS` names, or `settings.yaml` in the config folder."""
     named = os.environ.get(SETTINGS_VARIABLE)
     return Path(named).expanduser() if named else config_folder() / "settings.yaml"
+
+
+def keys_file() -> Path:
+    """The file of the keys that the user has chosen for the workbench's actions."""
+    return config_folder() / "keys.yaml"
 
 
 def remembered_file() -> Path:

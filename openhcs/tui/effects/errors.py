@@ -39,7 +39,7 @@ class ErrorHistory:
         """Tell of errors that the last session entered in `file` and could not show."""
         self._left = await in_daemon_thread(lambda: read_unseen(file), "read the error journal")
         if self._left:
-            text = f"{count_of(len(self._left), 'error')} of the last session could not be shown; E shows them"
+            text = f"{count_of(len(self._left), 'error')} of the last session could not be shown: Help, Errors has them"
             self._state.dispatch(actions.MessageShown(text, Severity.WARNING))
 
     async def show(self) -> None:

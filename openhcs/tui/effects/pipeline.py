@@ -115,7 +115,7 @@ class PipelineEffects:
         """Begin an empty pipeline, asking first where that would lose a change."""
         if await self.may_lose_changes("Begin a new pipeline?"):
             self._state.dispatch(actions.PipelineLoaded(Pipeline(name="untitled"), None))
-            self._tell("New pipeline: a adds a step, l loads one")
+            self._tell("New pipeline, without steps yet")
 
     async def load(self) -> None:
         """Let the user choose a shipped, a recent or any other pipeline file, and edit it."""

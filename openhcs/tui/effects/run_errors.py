@@ -69,7 +69,8 @@ class RunErrors:
             name = run.progress.plate or out.name
             told = await self._tell(run, name, is_in_view=False)
             if told:
-                text = f"{visible(name)}: {count_of(told, 'error')} since the workbench was left; E shows them"
+                count = count_of(told, "error")
+                text = f"{visible(name)}: {count} since the workbench was left: Help, Errors has them"
                 self._state.dispatch(actions.MessageShown(text, Severity.WARNING))
 
     async def _tell(self, run: Run, name: str, *, is_in_view: bool) -> int:

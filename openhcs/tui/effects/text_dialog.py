@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
+from prompt_toolkit.application import get_app
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.layout.containers import HSplit
 from prompt_toolkit.layout.dimension import Dimension
@@ -42,7 +43,7 @@ async def show_text(
         Binding(("down", "j"), lambda: view.scroll(1), "Scroll", "Scroll one line down."),
         Binding(("up", "k"), lambda: view.scroll(-1), "Up", "Scroll one line up.", on_footer=False),
     )
-    view = LineView(lambda: lines, draw, prefer_rows=len(lines))
+    view = LineView(lambda: lines, draw, prefer_rows=get_app().output.get_size().rows)
     width = max([get_cwidth(line) for line in lines] + [get_cwidth(title) + 6, 40]) + 4
     body = HSplit([view], key_bindings=key_bindings(rows[:1], tasks=tasks, refuse=refuse))
     frame = PaneFrame(

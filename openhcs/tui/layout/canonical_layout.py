@@ -24,6 +24,7 @@ from prompt_toolkit.layout.containers import (
 from prompt_toolkit.layout.controls import FormattedTextControl
 
 from openhcs.tui import actions
+from openhcs.tui.editors.command_palette import Command, choose_command
 from openhcs.tui.effects.errors import ErrorHistory
 from openhcs.tui.effects.pipeline import PipelineEffects
 from openhcs.tui.effects.plates import PlateEffects
@@ -38,7 +39,8 @@ from openhcs.tui.panes.task_inspector import TaskInspector
 from openhcs.tui.ports import ErrorSink, TaskSpawner
 from openhcs.tui.state import AppState
 from openhcs.tui.utils.error_boundary import ErrorBoundary
-from openhcs.tui.widgets.bindings import Binding, Effect, key_bindings
+from openhcs.tui.widgets.bindings import Binding, Effect, key_bindings, key_of, run_binding
+from openhcs.tui.widgets.keymap import KeyFault, Keymap
 from openhcs.tui.workbench import Severity
 
 __all__ = ["MIN_COLUMNS", "MIN_ROWS", "CanonicalTUILayout"]
@@ -55,6 +57,7 @@ class CanonicalTUILayout:
     Args:
         errors: the errors to look back on.
         inspector: shows the tasks.
+        keymap: gives the rows the user's keys.
         on_quit: what `q` does.
         on_error: takes what a pane raises while it is drawn.
     """
@@ -72,21 +75,24 @@ class CanonicalTUILayout:
         on_error: ErrorSink,
         on_details: Callable[[BaseException], None],
         notice: Callable[[], str],
+        keymap: Keymap | None = None,
     ) -> None:
         self._state = state
         self._tasks = tasks
-        self.plate_manager = PlateManager(state, plates, tasks, self._refuse)
-        self.pipeline_editor = PipelineEditor(state, pipeline, tasks, self._refuse)
+        self.keymap = keymap if keymap is not None else Keymap()
+        self._run_last: list[str] = []
+        self.plate_manager = PlateManager(state, plates, tasks, self._refuse, self.keymap)
+        self.pipeline_editor = PipelineEditor(state, pipeline, tasks, self._refuse, self.keymap)
         self.places: tuple[Place, ...] = (
             self.plate_manager.plates,
             self.plate_manager.wells,
             self.pipeline_editor.steps,
         )
-        inspect = _inspector_row(inspector)
-        self.keys_above_all = key_bindings((inspect,), tasks=tasks, refuse=self._refuse)
-        self.rows = self._rows(on_quit, errors, inspect)
+        self.rows = self.keymap.rows("Everywhere", self._rows(on_quit, errors, inspector))
+        above_all = [row for row in self.rows if row.label == _INSPECTOR]
+        self.keys_above_all = key_bindings(above_all, tasks=tasks, refuse=self._refuse)
         self.menu_bar = MenuBar(self._menus(), tasks=tasks, refuse=self._refuse, right=lambda: "OpenHCS")
-        self._menu_rows = self._menu_bindings()
+        self._menu_rows = self.keymap.rows(_MENUS, self._menu_bindings())
         status = StatusBar(
             lambda: state.workbench,
             self._rows_here,
@@ -106,10 +112,17 @@ class CanonicalTUILayout:
             [self.menu_bar, panes, status],
             key_bindings=key_bindings(self._rows_everywhere(), tasks=tasks, refuse=self._refuse),
         )
-        self.root = FloatContainer(body, floats=[*self.menu_bar.floats, _too_small_notice()], style="class:screen")
+        self.root = FloatContainer(
+            body, floats=[*self.menu_bar.floats, _too_small_notice(key_of(self.rows, "Quit"))], style="class:screen"
+        )
 
     def __pt_container__(self) -> Container:
         return self.root
+
+    @property
+    def key_faults(self) -> Sequence[KeyFault]:
+        """What the keys file asks for and cannot have."""
+        return self.keymap.faults(self._rows_everywhere())
 
     @property
     def here(self) -> Place | None:
@@ -133,6 +146,23 @@ class CanonicalTUILayout:
             groups.append((place.name, own))
         await show_text("Help", help_lines(groups), app_state=self._state, tasks=self._tasks, draw=_draw_help)
 
+    async def show_palette(self) -> None:
+        """Let the user find an action by its name, those run last first, and run it."""
+        here = self.here.name if self.here else ""
+        commands = [
+            Command(name, place, row)
+            for place, actions in self.keymap.places.items()
+            if place != _MENUS
+            for name, row in actions.items()
+            if row.label != _PALETTE
+        ]
+        recent = {name: at for at, name in enumerate(self._run_last)}
+        commands.sort(key=lambda command: (recent.get(command.name, len(recent)), command.place != here))
+        chosen = await choose_command(commands, app_state=self._state, tasks=self._tasks)
+        if chosen is not None:
+            self._run_last = [chosen.name, *(name for name in self._run_last if name != chosen.name)]
+            run_binding(chosen.row, tasks=self._tasks, refuse=self._refuse)
+
     def _rows_here(self) -> tuple[Binding, ...]:
         """The keys of where the focus stands, and behind them those of the selected plate's jobs."""
         rows = self.here.rows if self.here else ()
@@ -150,9 +180,10 @@ class CanonicalTUILayout:
         selected = self.menu_bar.selected
         return selected.description if selected is not None else ""
 
-    def _rows(self, on_quit: Effect, errors: ErrorHistory, inspect: Binding) -> tuple[Binding, ...]:
+    def _rows(self, on_quit: Effect, errors: ErrorHistory, inspector: TaskInspector) -> tuple[Binding, ...]:
         return (
             Binding(("?", "f1"), self.show_help, "Help", "Show what every key does."),
+            Binding(("c-p",), self.show_palette, _PALETTE, "Find an action by its name, and run it."),
             Binding(("tab", "f6"), lambda: self.move_focus(1), "Next pane", "Go to the next pane.", on_footer=False),
             Binding(
                 ("s-tab",), lambda: self.move_focus(-1), "Previous pane", "Go to the previous pane.", on_footer=False
@@ -166,20 +197,33 @@ class CanonicalTUILayout:
                 errors.why_empty,
                 on_footer=False,
             ),
-            inspect,
+            Binding(
+                ("f12",),
+                inspector.show,
+                _INSPECTOR,
+                "Show every task, what it waits for, and what has blocked the screen.",
+                inspector.why_not,
+                on_footer=False,
+            ),
             Binding(("q", "c-q", "c-c"), on_quit, "Quit", "Leave the workbench; a run may go on without it."),
         )
 
     def _menus(self) -> tuple[Menu, ...]:
-        help_row, next_row, previous_row, _, errors_row, inspector_row, quit_row = self.rows
         plates, wells = self.plate_manager.plate_rows, self.plate_manager.well_rows
-        add, init, compile_, run, cancel, remove, restore, details, results = plates
+        files, steps = self.pipeline_editor.file_rows, self.pipeline_editor.step_rows
         return (
-            Menu("File", (*self.pipeline_editor.file_rows[:4], None, quit_row)),
-            Menu("Plate", (add, remove, restore, None, init, compile_, run, cancel, None, details, results)),
+            Menu("File", (*_named(files, "New", "Load", "Save", "Save as"), None, *_named(self.rows, "Quit"))),
+            Menu("Plate", _grouped(plates, ("Add", "Remove", "Put back"), ("Init", "Compile", "Run", "Cancel"))),
             Menu("Wells", wells),
-            Menu("Steps", (*self.pipeline_editor.step_rows, None, *self.pipeline_editor.file_rows[4:])),
-            Menu("Help", (help_row, errors_row, inspector_row, None, next_row, previous_row)),
+            Menu("Steps", (*steps, None, *_named(files, "Rename", "Planes"))),
+            Menu(
+                "Help",
+                (
+                    *_named(self.rows, "Help", _PALETTE, "Errors", _INSPECTOR),
+                    None,
+                    *_named(self.rows, "Next pane", "Previous pane"),
+                ),
+            ),
         )
 
     def _menu_bindings(self) -> tuple[Binding, ...]:
@@ -191,12 +235,27 @@ class CanonicalTUILayout:
         return tuple(row(index, menu) for index, menu in enumerate(self._menus()))
 
 
-def _inspector_row(inspector: TaskInspector) -> Binding:
-    description = "Show every task, what it waits for, and what has blocked the screen."
-    return Binding(("f12",), inspector.show, "Tasks", description, inspector.why_not, on_footer=False)
-
+_INSPECTOR: Final = "Tasks"
+_PALETTE: Final = "Commands"
+_MENUS: Final = "Menus"
 
 _LIST_MOVES: Final = frozenset({"Up", "Down", "Page up", "Page down", "First", "Last"})
+
+
+def _named(rows: Sequence[Binding], *labels: str) -> tuple[Binding, ...]:
+    """The rows with these labels, in their order."""
+    by_label = {row.label: row for row in rows}
+    return tuple(by_label[label] for label in labels)
+
+
+def _grouped(rows: Sequence[Binding], *groups: tuple[str, ...]) -> tuple[Binding | None, ...]:
+    """The rows in groups by label, with lines between; the rows of no group come last."""
+    named = {label for labels in groups for label in labels}
+    rest = tuple(row for row in rows if row.label not in named)
+    menu: list[Binding | None] = []
+    for group in (*(_named(rows, *labels) for labels in groups), rest):
+        menu += [None, *group] if menu and group else group
+    return tuple(menu)
 
 
 def _draw_help(number: int, line: str) -> StyleAndTextTuples:
@@ -206,7 +265,7 @@ def _draw_help(number: int, line: str) -> StyleAndTextTuples:
     return [("class:key", f"  {key}"), ("", gap + text)]
 
 
-def _too_small_notice() -> Float:
+def _too_small_notice(leave: str) -> Float:
     """Covers everything while the terminal is too small, says so, and leaves focus and keys as they are."""
 
     def text() -> StyleAndTextTuples:
@@ -214,7 +273,7 @@ def _too_small_notice() -> Float:
         return [
             ("class:title", "This terminal is too small.\n"),
             ("", f"It has {size.columns} x {size.rows} characters;\nthe workbench needs {MIN_COLUMNS} x {MIN_ROWS}.\n"),
-            ("class:muted", "Enlarge it, or press q to quit."),
+            ("class:muted", f"Enlarge it, or press {leave} to quit."),
         ]
 
     def is_too_small() -> bool:

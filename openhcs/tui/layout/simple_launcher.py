@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -21,6 +22,8 @@ from openhcs.tui.effects.errors import ErrorHistory
 from openhcs.tui.effects.pipeline import PipelineEffects
 from openhcs.tui.effects.plates import PlateEffects
 from openhcs.tui.effects.preferences import Preferences
+from openhcs.tui.effects.text_dialog import show_text
+from openhcs.tui.keys_file import keys_text, read_keys_file
 from openhcs.tui.layout.canonical_layout import CanonicalTUILayout
 from openhcs.tui.panes.task_inspector import TaskInspector
 from openhcs.tui.state import AppState
@@ -30,6 +33,7 @@ from openhcs.tui.utils.error_journal import ErrorJournal
 from openhcs.tui.utils.program import Program
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.utils.terminal_guard import TerminalGuard
+from openhcs.tui.widgets.keymap import Keymap
 from openhcs.tui.widgets.style import STYLE
 from openhcs.tui.workbench import Severity
 
@@ -40,12 +44,22 @@ __all__ = ["SimpleOpenHCSTUILauncher", "main", "strict_workbench"]
 
 _BREAKER_NOTICES: Final = {
     BreakerState.CLOSED: "",
-    BreakerState.OPEN: "error dialogs off, E shows errors",
+    BreakerState.OPEN: "error dialogs off, see Errors",
     BreakerState.HALF_OPEN: "error dialogs on trial",
 }
 """What the status bar says of the breaker, which opens when an error dialog could not be shown."""
 
 HEADLESS: Final = "Use `openhcs run PLATE --pipeline FILE` there, which needs no screen."
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What the workbench is made of, joined."""
+
+    layout: CanonicalTUILayout
+    plates: PlateEffects
+    pipeline: PipelineEffects
+    errors: ErrorHistory
 
 
 class SimpleOpenHCSTUILauncher:
@@ -76,6 +90,41 @@ class SimpleOpenHCSTUILauncher:
     async def run_async(self, guard: TerminalGuard | None = None) -> int:
         """Run on the running loop, with prompt_toolkit's current input and output; the exit code."""
         tasks = self.program.tasks
+        chosen, faults = read_keys_file(paths.keys_file())
+        parts = self._build(Keymap(chosen))
+        faults += parts.layout.key_faults
+
+        async def open_what_was_given() -> None:
+            if self.program.errors.journal.path is not None:
+                await parts.errors.offer_what_was_left(self.program.errors.journal.path)
+            if self._pipeline is not None:
+                await parts.pipeline.load_file(self._pipeline)
+            if self._plates:
+                await parts.plates.add_folders(self._plates)
+            await parts.plates.tell_what_was_left()
+            if faults:
+                lines = [str(paths.keys_file()), *(f"- {visible(str(fault))}" for fault in faults)]
+                await show_text("Keys that cannot be used", lines, app_state=self.state, tasks=tasks)
+
+        return await self.program.run_async(
+            parts.layout,
+            focus=parts.layout.places[0].window,
+            start=open_what_was_given,
+            guard=guard,
+            key_bindings=parts.layout.keys_above_all,
+            style=Style.from_dict(STYLE),
+        )
+
+    def keys(self) -> str:
+        """The keys file that says which keys all actions have, with the user's own keys."""
+        chosen, _ = read_keys_file(paths.keys_file())
+        keymap = Keymap(chosen)
+        self._build(keymap)
+        return keys_text(keymap.places, paths.keys_file())
+
+    def _build(self, keymap: Keymap) -> _Parts:
+        """Make the parts and join them."""
+        tasks = self.program.tasks
         preferences = Preferences()
         plates = PlateEffects(self.state, tasks, preferences)
         pipeline = PipelineEffects(self.state, tasks, preferences)
@@ -85,15 +134,6 @@ class SimpleOpenHCSTUILauncher:
             # The question that changes nothing comes first: going back must not find the runs cancelled.
             if await pipeline.may_lose_changes("Quit?") and await plates.may_leave():
                 self.program.exit()
-
-        async def open_what_was_given() -> None:
-            if self.program.errors.journal.path is not None:
-                await errors.offer_what_was_left(self.program.errors.journal.path)
-            if self._pipeline is not None:
-                await pipeline.load_file(self._pipeline)
-            if self._plates:
-                await plates.add_folders(self._plates)
-            await plates.tell_what_was_left()
 
         layout = CanonicalTUILayout(
             self.state,
@@ -106,15 +146,9 @@ class SimpleOpenHCSTUILauncher:
             on_error=self.program.errors.handle_error_sync,
             on_details=self.program.show_details,
             notice=lambda: _BREAKER_NOTICES[self.program.errors.breaker.state],
+            keymap=keymap,
         )
-        return await self.program.run_async(
-            layout,
-            focus=layout.places[0].window,
-            start=open_what_was_given,
-            guard=guard,
-            key_bindings=layout.keys_above_all,
-            style=Style.from_dict(STYLE),
-        )
+        return _Parts(layout, plates, pipeline, errors)
 
     def _show_status(self, text: str) -> None:
         self.state.dispatch(actions.MessageShown(visible(text), Severity.ERROR))

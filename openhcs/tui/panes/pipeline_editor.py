@@ -21,8 +21,9 @@ from openhcs.tui.panes.place import Place
 from openhcs.tui.ports import TaskSpawner
 from openhcs.tui.state import AppState
 from openhcs.tui.utils.safe_text import visible
-from openhcs.tui.widgets.bindings import Binding
+from openhcs.tui.widgets.bindings import Binding, key_of
 from openhcs.tui.widgets.drawn_text import drawn_window
+from openhcs.tui.widgets.keymap import Keymap
 from openhcs.tui.widgets.pane_frame import PaneFrame
 from openhcs.tui.widgets.selectable_list import SelectableList
 from openhcs.tui.workbench import EditedPipeline, Severity
@@ -34,19 +35,24 @@ class PipelineEditor:
     """Steps and their details; `steps` is its place for the focus."""
 
     def __init__(
-        self, state: AppState, effects: PipelineEffects, tasks: TaskSpawner, refuse: Callable[[str], None]
+        self,
+        state: AppState,
+        effects: PipelineEffects,
+        tasks: TaskSpawner,
+        refuse: Callable[[str], None],
+        keymap: Keymap,
     ) -> None:
         self._state = state
         self._effects = effects
-        self.step_rows = self._step_bindings()
-        self.file_rows = self._file_bindings()
+        self.step_rows = keymap.rows("Pipeline", self._step_bindings())
+        self.file_rows = keymap.rows("Pipeline", self._file_bindings())
         step_list = SelectableList[tuple[int, Step]](
             lambda: tuple(enumerate(self._editing.pipeline.steps)),
             self._draw_step,
             index=lambda: self._editing.step,
             on_select=lambda index: state.dispatch(actions.StepSelected(index)),
             on_activate=lambda _: effects.edit_selected(),
-            empty=_no_steps,
+            empty=lambda: _no_steps(key_of(self.step_rows, "Add"), key_of(self.file_rows, "Load")),
             bindings=(*self.step_rows, *self.file_rows),
             tasks=tasks,
             refuse=refuse,
@@ -118,21 +124,21 @@ class PipelineEditor:
                 ("K", "s-up"),
                 self._on_step(lambda index: actions.StepMoved(index, -1)),
                 "Move up",
-                "Move the step up (also Shift-Up).",
+                "Move the step up.",
                 lambda: self._why_no_step() or (None if self._editing.step else "It is the first step already"),
             ),
             Binding(
                 ("J", "s-down"),
                 self._on_step(lambda index: actions.StepMoved(index, 1)),
                 "Move down",
-                "Move the step down (also Shift-Down).",
+                "Move the step down.",
                 self._why_not_down,
             ),
             Binding(
                 ("d", "delete"),
                 self._on_step(actions.StepDeleted),
                 "Delete",
-                "Delete the step; u brings it back.",
+                "Delete the step; Undo brings it back.",
                 self._why_no_step,
             ),
             Binding(
@@ -193,18 +199,20 @@ class PipelineEditor:
         self._state.dispatch(actions.MessageShown(f"The pipeline starts from {source}.", Severity.INFO))
 
     def _why_no_step(self) -> str | None:
-        return None if self._editing.selected else "The pipeline has no steps: a adds one"
+        return (
+            None if self._editing.selected else f"The pipeline has no steps: {key_of(self.step_rows, 'Add')} adds one"
+        )
 
     def _why_not_down(self) -> str | None:
         last = self._editing.step == len(self._editing.pipeline.steps) - 1
         return self._why_no_step() or ("It is the last step already" if last else None)
 
 
-def _no_steps() -> StyleAndTextTuples:
+def _no_steps(add: str, load: str) -> StyleAndTextTuples:
     return [
         ("class:muted", " No steps yet.\n\n "),
-        ("class:key", "a"),
+        ("class:key", add),
         ("class:muted", " adds a step\n "),
-        ("class:key", "l"),
+        ("class:key", load),
         ("class:muted", " loads a pipeline"),
     ]

@@ -23,8 +23,9 @@ from openhcs.tui.panes.place import Place
 from openhcs.tui.ports import TaskSpawner
 from openhcs.tui.state import AppState
 from openhcs.tui.utils.safe_text import visible
-from openhcs.tui.widgets.bindings import Binding
+from openhcs.tui.widgets.bindings import Binding, key_of
 from openhcs.tui.widgets.drawn_text import drawn_window
+from openhcs.tui.widgets.keymap import Keymap
 from openhcs.tui.widgets.pane_frame import PaneFrame
 from openhcs.tui.widgets.selectable_list import SelectableList
 from openhcs.tui.workbench import PlateRow
@@ -42,14 +43,19 @@ class PlateManager:
     """
 
     def __init__(
-        self, state: AppState, effects: PlateEffects, tasks: TaskSpawner, refuse: Callable[[str], None]
+        self,
+        state: AppState,
+        effects: PlateEffects,
+        tasks: TaskSpawner,
+        refuse: Callable[[str], None],
+        keymap: Keymap,
     ) -> None:
         self._state = state
         self._effects = effects
         self._tasks = tasks
         self._wells: tuple[object, tuple[WellProgress, ...]] = (None, ())
-        self.plate_rows = self._plate_bindings()
-        self.well_rows = self._well_bindings()
+        self.plate_rows = keymap.rows("Plates", self._plate_bindings())
+        self.well_rows = keymap.rows("Wells", self._well_bindings())
         self.job_rows = tuple(row for row in self.plate_rows if row.label in _JOBS)
         plate_list = SelectableList[PlateRow](
             lambda: state.workbench.plates,
@@ -57,7 +63,7 @@ class PlateManager:
             index=lambda: state.workbench.plate,
             on_select=lambda index: state.dispatch(actions.PlateSelected(index)),
             on_activate=self._show_details,
-            empty=_no_plates,
+            empty=lambda: _no_plates(key_of(self.plate_rows, "Add")),
             bindings=self.plate_rows,
             tasks=tasks,
             refuse=refuse,
@@ -69,7 +75,7 @@ class PlateManager:
             index=lambda: state.workbench.well,
             on_select=lambda index: state.dispatch(actions.WellSelected(index)),
             on_activate=self._show_well,
-            empty=lambda: _no_wells() if self._row else [],
+            empty=lambda: _no_wells(key_of(self.plate_rows, "Init")) if self._row else [],
             bindings=self.well_rows,
             tasks=tasks,
             refuse=refuse,
@@ -227,19 +233,22 @@ class PlateManager:
         return run
 
     def _why_no_plate(self) -> str | None:
-        return None if self._row else "There is no plate yet: a adds one"
+        return None if self._row else f"There is no plate yet: {key_of(self.plate_rows, 'Add')} adds one"
 
     def _why_not_start(self) -> str | None:
         row = self._row
         if row is None:
             return self._why_no_plate()
         if row.busy:
-            return f"{visible(row.name)} is {row.activity.value if row.activity else 'running'}: x cancels that"
+            return f"{self._what_goes_on(row)}: {key_of(self.plate_rows, 'Cancel')} cancels that"
         return None
+
+    def _what_goes_on(self, row: PlateRow) -> str:
+        return f"{visible(row.name)} is {row.activity.value if row.activity else 'running'}"
 
     def _why_not_compile(self) -> str | None:
         if not self._state.workbench.editing.pipeline.steps:
-            return "The pipeline has no steps: add one, or load a pipeline (Tab, then a or l)"
+            return "The pipeline has no steps: add one to it, or load a pipeline"
         return self._why_not_start()
 
     def _why_not_cancel(self) -> str | None:
@@ -249,7 +258,7 @@ class PlateManager:
     def _why_not_remove(self) -> str | None:
         row = self._row
         if row is not None and row.busy:
-            return f"{visible(row.name)} is {row.activity.value if row.activity else 'running'}: x cancels that first"
+            return f"{self._what_goes_on(row)}: {key_of(self.plate_rows, 'Cancel')} cancels that first"
         return self._why_no_plate()
 
     def _why_not_cancel_well(self) -> str | None:
@@ -283,13 +292,17 @@ class PlateManager:
             self._state.dispatch(actions.WellSelected(next((i for i in failed if i > here), failed[0])))
 
 
-def _no_plates() -> StyleAndTextTuples:
+def _no_plates(add: str) -> StyleAndTextTuples:
     return [
         ("class:muted", " No plates yet.\n\n "),
-        ("class:key", "a"),
+        ("class:key", add),
         ("class:muted", " adds the folder of a plate as the\n microscope wrote it. It is only read."),
     ]
 
 
-def _no_wells() -> StyleAndTextTuples:
-    return [("class:muted", "No wells known yet.\n"), ("class:key", "i"), ("class:muted", " initialises the plate.")]
+def _no_wells(initialise: str) -> StyleAndTextTuples:
+    return [
+        ("class:muted", "No wells known yet.\n"),
+        ("class:key", initialise),
+        ("class:muted", " initialises the plate."),
+    ]

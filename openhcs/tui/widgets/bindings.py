@@ -24,7 +24,7 @@ from openhcs.tui.utils.application import GuardedApplication
 if TYPE_CHECKING:
     from prompt_toolkit.key_binding.key_bindings import NotImplementedOrNone
 
-__all__ = ["Binding", "Effect", "footer_fragments", "key_bindings", "key_name", "run_binding", "start_effect"]
+__all__ = ["Binding", "Effect", "footer_fragments", "key_bindings", "key_name", "key_of", "run_binding", "start_effect"]
 
 Effect = Callable[[], Coroutine[Any, Any, Any] | None]
 
@@ -125,6 +125,11 @@ def footer_fragments(
         ]
         used += cells
     return fragments
+
+
+def key_of(rows: Sequence[Binding], label: str) -> str:
+    """The key that people are told for the row with this label."""
+    return next(key_name(row.keys[0]) for row in rows if row.label == label)
 
 
 _NAMES: Final = {

@@ -492,7 +492,7 @@ async def test_the_status_bar_tells_that_error_dialogs_are_off() -> None:
         errors = wb.launcher.program.errors
         errors.breaker.fail()
         wb.launcher.program.invalidate()
-        await wb.wait_for("error dialogs off, E shows errors")
+        await wb.wait_for("error dialogs off, see Errors")
         errors.reset_circuit_breaker()
         wb.launcher.program.invalidate()
         await wb.wait_gone("error dialogs off")
@@ -529,3 +529,70 @@ async def test_errors_the_last_session_could_not_show_are_offered(home: Path) ->
         await wb.wait_for("1 error of the last session")
         await wb.press("E")
         await wb.wait_for("lost with the terminal")
+
+
+# -- actions by name, and keys of one's own ------------------------------------------------------------------------
+
+
+async def test_the_palette_runs_an_action_of_another_pane() -> None:
+    """Ctrl-P, a few letters and Enter do what the action's own key does in its pane; run again, it comes first."""
+    async with workbench(pipeline=NUCLEI) as wb:
+        await wb.press("c-p")
+        await wb.wait_for("Commands")
+        await wb.type("dupl")
+        await wb.wait_for("> Duplicate")
+        await wb.press("enter")
+        await wb.wait_gone("Action:")
+        assert steps(wb) == [STEPS[0], f"{STEPS[0]} 2", *STEPS[1:]]
+        await wb.press("c-p")
+        await wb.wait_for("> Duplicate")
+        await wb.press("escape")
+        await wb.wait_gone("Action:")
+
+
+async def test_the_palette_says_why_an_action_is_refused_now() -> None:
+    """What cannot be done stays in the list with the reason, and Enter on it leaves the palette open."""
+    async with workbench() as wb:
+        await wb.press("c-p")
+        await wb.type("undo")
+        await wb.wait_for("not now: There is nothing to undo")
+        await wb.press("enter")
+        await wb.wait_for("! There is nothing to undo")
+        assert "Action:" in wb.text
+        await wb.press("escape")
+
+
+async def test_keys_of_ones_own_are_what_works_and_what_is_shown(home: Path) -> None:
+    """A key from the keys file does the action and its old key nothing; footer and hints show the new one."""
+    (home / "home" / "config").mkdir(parents=True)
+    (home / "home" / "config" / "keys.yaml").write_text("plates.add: Ctrl-N\n")
+    async with workbench() as wb:
+        assert "Ctrl-N Add" in wb.screen()[-2]
+        assert "Ctrl-N adds the folder" in wb.text
+        await wb.press("a")
+        assert "Choose plate folders" not in wb.text
+        await wb.press("c-n")
+        await wb.wait_for("Choose plate folders")
+        await wb.press("escape")
+
+
+async def test_keys_that_cannot_be_used_are_told_at_the_start(home: Path) -> None:
+    """The workbench opens with the keys it can use, and says which lines of the file it cannot."""
+    (home / "home" / "config").mkdir(parents=True)
+    (home / "home" / "config" / "keys.yaml").write_text("plates.add: N\nplates.ran: R\nplates.run: Hyper\n")
+    async with workbench() as wb:
+        await wb.wait_for("Keys that cannot be used")
+        assert "line 2: plates.ran is no action" in wb.text
+        assert "line 3: plates.run: 'Hyper' is no key" in wb.text
+        await wb.press("escape")
+        await wb.wait_gone("Keys that cannot be used")
+        assert "N Add" in wb.screen()[-2]
+
+
+def test_the_actions_are_printed_with_their_keys() -> None:
+    """`openhcs keys` prints every action once, with its key and what it does."""
+    text = SimpleOpenHCSTUILauncher().keys()
+    assert 'plates.add: ["a"]' in text
+    assert "everywhere.commands: [Ctrl-P]" in text
+    names = [line.partition(":")[0] for line in text.splitlines() if ": [" in line]
+    assert len(names) == len(set(names))

@@ -1,0 +1,47 @@
+"""Looking actions up by name."""
+
+from __future__ import annotations
+
+from openhcs.tui.editors.command_palette import Command, search_commands
+from openhcs.tui.widgets.bindings import Binding
+
+
+def command(label: str, description: str = "", place: str = "Plates") -> Command:
+    return Command(label.lower(), place, Binding(("x",), lambda: None, label, description))
+
+
+COMMANDS = [
+    command("Put back", "Put the plate removed last back on the list."),
+    command("Undo", "Take the last change back.", "Pipeline"),
+    command("Run", "Run the pipeline on every well."),
+    command("Run failed", "Run the wells that failed."),
+    command("Try", "Run two wells only."),
+]
+
+
+def found(text: str) -> list[str]:
+    return [command.row.label for command in search_commands(COMMANDS, text)]
+
+
+def test_nothing_typed_finds_everything_in_its_order() -> None:
+    """Before anything is typed the palette is the list of all actions."""
+    assert found("  ") == [command.row.label for command in COMMANDS]
+
+
+def test_labels_come_before_descriptions() -> None:
+    """What is called so comes first, then what holds the letters, then what is only described so."""
+    assert found("run") == ["Run", "Run failed", "Try"]
+    assert found("back")[0] == "Put back"
+
+
+def test_letters_may_be_left_out() -> None:
+    """The letters of a label in their order are enough."""
+    assert found("rfl") == ["Run failed"]
+    assert found("pb") == ["Put back"]
+
+
+def test_every_word_must_be_somewhere() -> None:
+    """Words are looked for in label, place and description, in any order."""
+    assert found("wells try") == ["Try"]
+    assert found("pipeline change") == ["Undo"]
+    assert found("nothing like this") == []
