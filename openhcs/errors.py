@@ -6,6 +6,7 @@
     │   ├── PipelineError           a pipeline file or step is wrong                 (ValueError)
     │   └── SettingsError           a setting is wrong                               (ValueError)
     ├── PlaneError                  an image file is missing, truncated or odd       (OSError)
+    ├── SampleError                 too few images of the plate can be read          (OSError)
     │   └── PlateLostError          the plate's whole folder is gone or unreadable   (OSError)
     ├── StoreError                  results could not be written or read             (OSError)
     │   └── DiskFullError           there is no room left for results                (OSError)
@@ -34,6 +35,7 @@ __all__ = [
     "PlateLostError",
     "Problem",
     "RunError",
+    "SampleError",
     "SettingsError",
     "StoreError",
     "TerminalError",
@@ -89,6 +91,10 @@ class PlaneError(OpenHCSError, OSError):
 
 class PlateLostError(PlaneError):
     """The plate's own folder is gone or cannot be read: no other image of it can be either."""
+
+
+class SampleError(OpenHCSError, OSError):
+    """Too few of the planes that something about the whole plate is learnt from can be used."""
 
 
 class StoreError(OpenHCSError, OSError):

@@ -14,7 +14,7 @@ import importlib.util
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from openhcs.core.model import (
     Component,
     Pipeline,
     PlaneKey,
+    PlaneSample,
     PlaneSource,
     PlateIndex,
     Step,
@@ -34,10 +35,11 @@ from openhcs.core.model import (
     well_position,
 )
 from openhcs.core.pipeline_rules import check_steps
+from openhcs.core.plate_sample import choose_samples
 from openhcs.core.wording import did_you_mean
 from openhcs.errors import PipelineError, Problem, StoreError
 
-__all__ = ["compile_plate", "plans_from_json", "plans_to_json"]
+__all__ = ["compile_plate", "plans_from_json", "plans_to_json", "source_digest"]
 
 _LIBRARIES = ("openhcs", "numpy", "scipy", "scikit-image")
 """Distributions whose versions can change a result."""
@@ -79,7 +81,7 @@ def compile_plate(
     versions = {
         **_library_versions(),
         **format_versions(index.format),
-        **{module: _source_digest(module) for module in modules},
+        **{module: source_digest(module) for module in modules},
     }
     independent = tuple(
         component for component in _INDEPENDENT if all(component not in step.variable_components for step in steps)
@@ -101,6 +103,7 @@ def compile_plate(
         z_planes=tuple(range(1, 1 + max(key.z for well in planes.values() for key, _ in well))),
         z_um=tuple(sorted(index.z_um.items())),
         y_is_up=index.y_is_up,
+        samples=choose_samples(steps, planes, modules),
     )
     labels = _labels_by_well(index, label_names)
     return tuple(
@@ -119,8 +122,14 @@ def compile_plate(
 
 
 def plans_to_json(plans: Iterable[WellPlan]) -> bytes:
-    """Plans as the text that the runner process reads."""
-    return _plans_adapter().dump_json(tuple(plans))
+    """Plans as the text that the runner process reads; samples that plans share are written once."""
+    groups: dict[tuple[str, ...], tuple[int, tuple[PlaneSample, ...]]] = {}
+    content = []
+    for plan in plans:
+        digests = tuple(sample.digest for sample in plan.samples)
+        number, _ = groups.setdefault(digests, (len(groups), plan.samples))
+        content.append((number, replace(plan, samples=())))
+    return _plans_adapter().dump_json(_Plans(tuple(samples for _, samples in groups.values()), tuple(content)))
 
 
 def plans_from_json(text: bytes | str) -> tuple[WellPlan, ...]:
@@ -130,14 +139,25 @@ def plans_from_json(text: bytes | str) -> tuple[WellPlan, ...]:
         StoreError: the text holds no plans.
     """
     try:
-        return _plans_adapter().validate_json(text)
+        content = _plans_adapter().validate_json(text)
+        return tuple(replace(plan, samples=content.samples[number]) for number, plan in content.plans)
     except ValidationError as error:
         raise StoreError(f"well plans: {error.error_count()} faults in the JSON; expected plans.") from error
+    except IndexError as error:
+        raise StoreError("well plans: a sample that plans need is missing in the JSON; expected plans.") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Plans:
+    """Plans without their samples, each with the number of those, which would be most of the text if each had them."""
+
+    samples: tuple[tuple[PlaneSample, ...], ...]
+    plans: tuple[tuple[int, WellPlan], ...]
 
 
 @cache
-def _plans_adapter() -> TypeAdapter[tuple[WellPlan, ...]]:
-    return TypeAdapter(tuple[WellPlan, ...])  # built once: 10 ms
+def _plans_adapter() -> TypeAdapter[_Plans]:
+    return TypeAdapter(_Plans)  # built once: 10 ms
 
 
 def _choose_wells(index: PlateIndex, wells: Sequence[str] | None) -> tuple[tuple[str, ...], list[Problem]]:
@@ -235,7 +255,8 @@ def _labels_by_well(index: PlateIndex, names: Iterable[str]) -> Mapping[str, Seq
 
 def _with_hash(plan: WellPlan) -> WellPlan:
     """The plan with the digest of all of it but the root: a plate that moved keeps its results."""
-    content = _plan_adapter().dump_python(plan, mode="json", exclude={"root", "hash"})
+    content = _plan_adapter().dump_python(plan, mode="json", exclude={"root", "hash", "samples"})
+    content["samples"] = [sample.digest for sample in plan.samples]
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return replace(plan, hash=hashlib.sha256(text.encode()).hexdigest())
 
@@ -250,7 +271,7 @@ def _library_versions() -> Mapping[str, str]:
     return {name: importlib.metadata.version(name) for name in _LIBRARIES}  # cached: 20 ms
 
 
-def _source_digest(module: str) -> str:
+def source_digest(module: str) -> str:
     """What stands for the version of a module of the user's, which seldom has one: a digest of its source."""
     spec = importlib.util.find_spec(module)
     source = Path(spec.origin).read_bytes() if spec is not None and spec.has_location and spec.origin else b""

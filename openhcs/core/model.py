@@ -22,6 +22,7 @@ __all__ = [
     "Pattern",
     "Pipeline",
     "PlaneKey",
+    "PlaneSample",
     "PlaneSource",
     "PlateIndex",
     "Status",
@@ -192,6 +193,20 @@ class Pipeline:
 
 
 @dataclass(frozen=True, slots=True)
+class PlaneSample:
+    """Planes of one channel from all over the plate, of one `site` or (`COMBINED`) of all, to learn something from.
+
+    `asked` is how many the user wanted. `digest` stands for the planes: for their keys and files, not for the pixels.
+    """
+
+    channel: int
+    site: int
+    asked: int
+    planes: tuple[tuple[PlaneKey, str], ...]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class WellPlan:
     """Everything a worker needs to process one well, and nothing else.
 
@@ -205,6 +220,7 @@ class WellPlan:
     `t_s` are their (t, seconds since the first) where known. `z_planes` and `z_um` are the same for z, in micrometres.
     `labels` are the (name, key, file) of the plate's own label images that steps take; `origin` is the hash of the plan
     that made the planes, where a run did.
+    `samples` are what functions learn about the whole plate from; all plans of a plate have the same.
     `hash` is the hex digest of all of it plus the versions of the libraries: equal hash, equal results.
     """
 
@@ -227,6 +243,7 @@ class WellPlan:
     y_is_up: bool = False
     labels: tuple[tuple[str, PlaneKey, str], ...] = ()
     origin: str = ""
+    samples: tuple[PlaneSample, ...] = ()
     hash: str = ""
 
 

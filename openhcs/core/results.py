@@ -4,6 +4,7 @@
     plate.zarr/             processed images and label images, an OME-Zarr plate
     tables/<table>/<well>.parquet, <table>.parquet, <table>.csv
     provenance/<well>.json  the plan, versions, times, warnings: written last, so its presence says that a well is done
+    samples/<digest>.json   the planes that something about the whole plate was learnt from; provenance names them
     runs/<start>/           each run's request, journal and log
     .tmp/                   wells being written
 
@@ -26,7 +27,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from openhcs.core.journal import Json
-from openhcs.core.model import WellPlan, well_position
+from openhcs.core.model import PlaneSample, WellPlan, well_position
 from openhcs.core.whole_file import write_text
 from openhcs.core.wording import is_text
 from openhcs.errors import DiskFullError, StoreError
@@ -205,11 +206,27 @@ class ResultsFolder:
             "labels": {f"{name}, {key}": file for name, key, file in plan.labels},
             "z_um": {str(z): height for z, height in plan.z_um},
             "t_s": {str(t): seconds for t, seconds in plan.t_s},
+            **({"samples": [self._write_sample(sample) for sample in plan.samples]} if plan.samples else {}),
             **content,
         }
         file = self.provenance_file(plan.well)
         file.parent.mkdir(parents=True, exist_ok=True)
         write_text(file, json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
+
+    def _write_sample(self, sample: PlaneSample) -> Json:
+        """What a well's provenance says of a sample, whose planes are listed once for all wells. Raises `OSError`."""
+        file = self.path / "samples" / f"{sample.digest}.json"
+        if not file.exists():
+            file.parent.mkdir(exist_ok=True)
+            planes = {str(key): name for key, name in sample.planes}
+            write_text(file, json.dumps(planes, indent=1, ensure_ascii=False) + "\n")
+        return {
+            "channel": sample.channel,
+            "site": sample.site,
+            "asked": sample.asked,
+            "planes": len(sample.planes),
+            "file": str(file.relative_to(self.path)),
+        }
 
     def done_wells(self, recipe: Json | None = None) -> tuple[str, ...]:
         """The wells that have results, in row-major order: all, or those made by one recipe.
