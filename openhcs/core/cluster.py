@@ -1,187 +1,82 @@
-"""The worker processes of a run: an embedded Dask cluster that gives each worker one well at a time.
+"""The worker processes of a run, whosever they are: what `run_loop` asks of them.
 
-All that is known about Dask is here and in `tasks`. Each worker has a slot, and a slot has at most one well: a worker
-that dies takes down the one well it had and no other, and killing a worker cancels exactly that well. Workers are
-forked from the fork server that `runner` starts; a killed worker is back within 0.1 s.
+There are two kinds, `embedded_cluster` of our own processes and `foreign_cluster` of those of a Dask scheduler that
+somebody else started. Workers come and go in both. One has one well at a time, so one that dies takes down that well
+and no other, and killing one cancels exactly that well.
 
-Dask is imported with this module (0.4 s): only the runner may import it.
+Knows nothing of Dask, whose import takes 0.4 s.
 """
 
 from __future__ import annotations
 
-import asyncio
-import os
-import signal
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-
-import dask
-from distributed import Client, LocalCluster
-from distributed.process import AsyncProcess
-from distributed.scheduler import KilledWorker
-from distributed.system import MEMORY_LIMIT
+from typing import Protocol
 
 from openhcs.core.model import WellPlan
-from openhcs.core.progress import Failure
-from openhcs.core.tasks import STEPS_TOPIC, WellDone, prepare_results, run_well
-from openhcs.errors import RunError
+from openhcs.core.progress import Failure, WellDone
 
-__all__ = ["StepReport", "WellCluster", "WorkerDied", "start_cluster"]
-
-StepReport = Callable[[str, int, int, str], None]
-"""Is told well, step (from 1), steps and the step's name when a step begins."""
-
-_SHARE_OF_MEMORY = 0.9
-_WORKER_RETURNS_WITHIN_S = 60.0
-_LOOK_AGAIN_S = 0.02
-_LOST_AFTER_S = 1.0
-_EXIT_CODE_WITHIN_S = 0.5
-_UNKNOWN_EXIT = 255  # Dask's word for an exit code that somebody else has taken
-_CRASHES = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL})
-
-_CONFIG = {
-    "distributed.worker.multiprocessing-method": "forkserver",
-    # A worker's death is its well's failure: another try would most likely run out of memory as well.
-    "distributed.scheduler.allowed-failures": 0,
-    "distributed.scheduler.work-stealing": False,
-    "distributed.scheduler.active-memory-manager.start": False,
-    # A well may keep the interpreter busy for minutes in one call; that is no reason to give its worker up.
-    "distributed.scheduler.worker-ttl": None,
-    "distributed.admin.tick.limit": "1h",
-    # Dask holds none of our data, so spilling frees nothing, and a paused worker would never go on.
-    "distributed.worker.memory.target": False,
-    "distributed.worker.memory.spill": False,
-    "distributed.worker.memory.pause": False,
-    "distributed.worker.memory.terminate": 0.95,
-    "distributed.worker.profile.enabled": False,
-}
+__all__ = ["ClusterEvents", "WellCluster", "Worker", "WorkerDied"]
 
 
 class WorkerDied(Exception):
-    """The worker process that had a well is gone."""
-
-
-@asynccontextmanager
-async def start_cluster(
-    workers: int, memory_limit_bytes: int | None, scratch: Path, report: StepReport
-) -> AsyncIterator[WellCluster]:
-    """Start worker processes, and end them with the block.
+    """The worker process that had a well is gone.
 
     Args:
-        memory_limit_bytes: for each worker; None shares most of the machine's memory among them. A worker that goes
-            beyond is killed.
-        scratch: a folder for Dask's own files.
-        report: called in the event loop.
+        by_itself: whether it left or crashed while nobody had killed it, which is what the function it was in did.
     """
-    limit = memory_limit_bytes or int(MEMORY_LIMIT * _SHARE_OF_MEMORY / workers)
-    dask.config.set({**_CONFIG, "temporary-directory": str(scratch)})
-    async with (
-        LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            processes=True,
-            memory_limit=limit,
-            host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",
-            scheduler_kwargs={"dashboard": False},
-            asynchronous=True,
-        ) as cluster,
-        Client(cluster, asynchronous=True) as client,
-    ):
-        client.subscribe_topic(STEPS_TOPIC, lambda event: report(*event[1]))
-        yield WellCluster(cluster, client, limit)
+
+    def __init__(self, message: str, *, by_itself: bool = False) -> None:
+        super().__init__(message)
+        self.by_itself = by_itself
 
 
-class WellCluster:
-    """Worker processes by slot, 0 to `workers` - 1."""
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """One worker process; another one, also in its place, is another worker."""
 
-    def __init__(self, cluster: LocalCluster, client: Client, memory_limit_bytes: int) -> None:
-        self._cluster = cluster
-        self._client = client
-        self._memory_limit_bytes = memory_limit_bytes
-        self._killed: dict[int, int] = {}
+    address: str
+    host: str
+    pid: int
 
-    async def prepare_results(self, out: Path, plate: str) -> Failure | None:
-        """Make the OME-Zarr plate in the results folder; return why not, if so."""
-        failure: Failure | None = await self._client.submit(prepare_results, out, plate, pure=False)
-        return failure
 
-    async def wait_ready(self, slot: int) -> None:
-        """Wait until the slot's worker can take a well.
+class ClusterEvents(Protocol):
+    """Who is told of what happens in a cluster; called in the event loop."""
 
-        Raises:
-            RunError: a worker that died does not come back.
-        """
-        for _ in range(round(_WORKER_RETURNS_WITHIN_S / _LOOK_AGAIN_S)):
-            if self._is_ready(slot):
-                return
-            await asyncio.sleep(_LOOK_AGAIN_S)
-        raise RunError(
-            f"worker {slot}: it did not start within {_WORKER_RETURNS_WITHIN_S:g} s; expected a worker process. "
-            "See the run's log."
-        )
+    def step_began(self, well: str, step: int, steps: int, name: str) -> None:
+        """A worker begins a step (from 1) of a well, or the well itself (0)."""
 
-    async def run_well(self, slot: int, plan: WellPlan, out: Path) -> WellDone | Failure:
-        """Process a well on the slot's worker, which must be ready.
+    def workers_changed(self) -> None:
+        """A worker came or went."""
+
+    def warn(self, message: str) -> None:
+        """There is something the user should know."""
+
+
+class WellCluster(Protocol):
+    """Workers that take one well each."""
+
+    @property
+    def workers(self) -> Sequence[Worker]:
+        """Those that can have a well now, whether or not they have one."""
+
+    @property
+    def trouble(self) -> str:
+        """Why none of the workers that are there can be used; empty while some can, or there is none."""
+
+    async def prepare_results(self, worker: Worker, out: Path, plate: str) -> Failure | None:
+        """Make the OME-Zarr plate in the results folder; return why not, if so. Raises `WorkerDied`."""
+
+    async def run_well(self, worker: Worker, plan: WellPlan, out: Path) -> WellDone | Failure:
+        """Process a well on a worker.
 
         Raises:
-            WorkerDied: the process was killed, by us or by the system.
+            WorkerDied: the process is gone, killed by us or by the system, and nothing of it is left.
         """
-        nanny, pid = self._cluster.workers[slot], self.pid(slot)
-        address, process = nanny.worker_address, nanny.process.process
-        future = self._client.submit(
-            run_well, plan, out, key=f"{plan.well}-{plan.hash[:12]}", workers=[address], retries=0, pure=False
-        )
-        outcome = asyncio.ensure_future(future.result())
-        ended = asyncio.ensure_future(process.join())
-        try:
-            while not outcome.done():
-                await asyncio.wait({outcome}, timeout=_LOST_AFTER_S)
-                # A task that reaches the scheduler after its worker died would wait for ever.
-                if not outcome.done() and address not in self._cluster.scheduler.workers:
-                    raise WorkerDied(await self._death(pid, process, ended))
-            result: WellDone | Failure = outcome.result()
-        except KilledWorker as error:
-            raise WorkerDied(await self._death(pid, process, ended)) from error
-        finally:
-            ended.cancel()  # noqa: HCS101 - it only waits
-            outcome.cancel()  # noqa: HCS101 - it only waits
-            future.release()
-        return result
 
-    def pid(self, slot: int) -> int:
-        """The process of a slot's worker, 0 if there is none at the moment."""
-        return self._cluster.workers[slot].pid or 0
+    def kill(self, worker: Worker) -> None:
+        """End a worker and what it has started, within 2 s; `run_well` then raises."""
 
-    def kill(self, slot: int) -> None:
-        """End the slot's worker at once; a new one takes its place."""
-        pid = self.pid(slot)
-        if pid:
-            self._killed[slot] = pid
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-
-    def _is_ready(self, slot: int) -> bool:
-        # A worker we killed counts as dead at once, though the scheduler may not have noticed.
-        address = self._cluster.workers[slot].worker_address
-        return self.pid(slot) not in (0, self._killed.get(slot)) and address in self._cluster.scheduler.workers
-
-    async def _death(self, pid: int, process: AsyncProcess, ended: asyncio.Future[None]) -> str:
-        """How a worker's process ended, and what to do about it."""
-        await asyncio.wait({ended}, timeout=_EXIT_CODE_WITHIN_S)  # the scheduler may be the first to know
-        code = process.exitcode
-        if code is not None and 0 <= code != _UNKNOWN_EXIT:
-            return (
-                f"the worker process {pid} ended itself with exit code {code}; expected functions that return or "
-                "raise. Look for exit calls in the step's functions."
-            )
-        if code is not None and -code in _CRASHES:
-            return (
-                f"the worker process {pid} crashed ({signal.Signals(-code).name}): a library of the step's functions "
-                "is at fault, or its input. The run's log says where."
-            )
-        return (
-            f"the worker process {pid} was killed: it was probably out of memory (a worker may use "
-            f"{self._memory_limit_bytes / 2**30:.1f} GiB). Use fewer workers, or give each more memory."
-        )
+    def memory_bytes(self, worker: Worker) -> int:
+        """The memory a worker's process has; 0 if that is not known."""

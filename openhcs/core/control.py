@@ -10,34 +10,22 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import socket
-import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from openhcs.core.journal import Json
-from openhcs.core.whole_file import write_text
+from openhcs.core.whole_file import deny_others, write_text
 from openhcs.errors import RunError
 
-__all__ = ["CONTROL_FILE", "Request", "private_folder", "request", "serve_control"]
+__all__ = ["CONTROL_FILE", "Request", "request", "serve_control"]
 
 CONTROL_FILE = "control.json"
 
 Request = Mapping[str, Json]
 
-_LONGEST_SOCKET_PATH = 100
 _LONGEST_REQUEST = 1 << 16
-
-
-def private_folder() -> Path:
-    """A new folder that only this user can enter, with a path short enough for sockets."""
-    folder = Path(tempfile.mkdtemp(prefix="openhcs-"))
-    if len(str(folder)) > _LONGEST_SOCKET_PATH - len("/control"):
-        folder.rmdir()
-        folder = Path(tempfile.mkdtemp(prefix="openhcs-", dir="/tmp"))
-    return folder
 
 
 @asynccontextmanager
@@ -48,7 +36,7 @@ async def serve_control(
 
     Args:
         run_folder: gets the file that tells others where the socket is.
-        private: the folder for the socket, from `private_folder`.
+        private: the folder for the socket, see `private_folder`.
         answer: called in the event loop for each request; an error it raises is the answer.
     """
 
@@ -64,13 +52,14 @@ async def serve_control(
 
     path = private / "control"
     server = await asyncio.start_unix_server(serve_one, path, limit=_LONGEST_REQUEST)
+    path.chmod(0o600)
     write_text(run_folder / CONTROL_FILE, json.dumps({"socket": str(path)}))
+    deny_others(run_folder / CONTROL_FILE)
     try:
         yield
     finally:
         server.close()
         (run_folder / CONTROL_FILE).unlink(missing_ok=True)
-        shutil.rmtree(private, ignore_errors=True)
 
 
 def request(run_folder: Path, what: Request, timeout_s: float = 5.0) -> Mapping[str, Json]:

@@ -4,7 +4,8 @@ One process writes it (`JournalWriter`, in the runner); any number follow it whi
 it afterwards (`replay`). What the events add up to is `progress`.
 
 A line counts once its newline is there: a crash can tear the last line only, and a torn line is left out. A damaged
-line before that is an error, because leaving it out would tell a different story of the run.
+line before that is an error, because leaving it out would tell a different story of the run. An event of a kind that
+is not known here is left out: later versions may have more to tell.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeAlias
 
+from openhcs.core.whole_file import deny_others
 from openhcs.errors import StoreError
 
 __all__ = ["Event", "EventKind", "JournalFollower", "JournalWriter", "Json", "replay"]
@@ -32,9 +34,12 @@ class EventKind(StrEnum):
     WELL_STARTED = "well_started"
     STEP_STARTED = "step_started"  # step (from 1), steps, name
     WELL_FINISHED = "well_finished"  # objects
+    WELL_RETRIED = "well_retried"  # message (why), tries (so far); it is pending again
     WELL_REUSED = "well_reused"  # objects
     WELL_FAILED = "well_failed"  # message, kind, step, plane, file, traceback
     WELL_CANCELLED = "well_cancelled"
+    RUN_WAITING = "run_waiting"  # message (for what; empty when that is over)
+    RUN_WARNED = "run_warned"  # message
     RUN_FINISHED = "run_finished"  # message
     RUN_CANCELLED = "run_cancelled"  # message
     RUN_FAILED = "run_failed"  # message, traceback
@@ -43,6 +48,9 @@ class EventKind(StrEnum):
     def is_milestone(self) -> bool:
         """Whether a well or the run begins or ends with it: such an event is worth waiting for the disk."""
         return self not in (EventKind.WELL_STARTED, EventKind.STEP_STARTED)
+
+
+_KINDS = frozenset(EventKind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,7 @@ class JournalWriter:
         self._path = path
         try:
             self._file = path.open("xb", buffering=0)
+            deny_others(path)
         except OSError as error:
             raise _cannot_write(path, error) from error
 
@@ -125,7 +134,9 @@ class JournalFollower:
             ) from error
         events = []
         for line in new[: new.rfind(b"\n") + 1].splitlines(keepends=True):
-            events.append(_decode(line, self._path, self._lines + 1))
+            event = _decode(line, self._path, self._lines + 1)
+            if event is not None:
+                events.append(event)
             self._offset += len(line)
             self._lines += 1
         return tuple(events)
@@ -141,7 +152,8 @@ def _encode(event: Event) -> bytes:
     return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
-def _decode(line: bytes, path: Path, number: int) -> Event:
+def _decode(line: bytes, path: Path, number: int) -> Event | None:
+    """The event of a line; None for one of a kind that only a later version of the program knows."""
     try:
         match json.loads(line):
             case {
@@ -150,8 +162,8 @@ def _decode(line: bytes, path: Path, number: int) -> Event:
                 "well": str() | None as well,
                 "data": dict() as data,
             }:
-                return Event(float(time_s), EventKind(kind), well, data)
-    except ValueError:  # no JSON, no UTF-8, or no kind of event
+                return Event(float(time_s), EventKind(kind), well, data) if kind in _KINDS else None
+    except ValueError:  # no JSON, or no UTF-8
         pass
     raise StoreError(f"run journal: {path}, line {number} is damaged; expected an event. Run the plate again.")
 

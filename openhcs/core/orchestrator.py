@@ -14,6 +14,7 @@ from pathlib import Path
 
 from openhcs.core.compiler import compile_plate
 from openhcs.core.config import available_cores
+from openhcs.core.execution import Execution
 from openhcs.core.formats import index_plate
 from openhcs.core.model import Pipeline, PlateIndex, Status, WellPlan
 from openhcs.core.progress import RunState
@@ -94,7 +95,8 @@ class Orchestrator:
         """Plan every well, or those named.
 
         Args:
-            sites: plan these sites only, as if the plate had no others; none named means all.
+            sites: plan these sites only, as if the plate had no others, but for what is learnt from the whole plate;
+                none named means all.
 
         Raises:
             InputError: the plate has no such site.
@@ -106,7 +108,7 @@ class Orchestrator:
             raise RunError(f"compile: {self.folder} is not initialised; expected an initialised plate. Initialise it.")
         self._plans, self._run = (), None
         index = only_sites(self._index, sites) if sites else self._index
-        self._plans = compile_plate(index, pipeline, wells, self._modules)
+        self._plans = compile_plate(index, pipeline, wells, self._modules, whole=self._index)
         self._pipeline, self._sites = pipeline.name, tuple(sorted(sites))
         return self._plans
 
@@ -125,14 +127,16 @@ class Orchestrator:
         workers: int | None = None,
         memory_limit_bytes: int | None = None,
         wells: Collection[str] | None = None,
+        execution: Execution | None = None,
     ) -> Run:
         """Start processing the planned wells and return at once. Wells with results under the same plan are reused.
 
         Args:
             out: the results folder; missing, empty, or with earlier results of this plate.
-            workers: wells processed at the same time; None takes one for each core.
-            memory_limit_bytes: for each worker; None shares the machine's memory.
+            workers: wells processed at the same time; None takes one for each core, or each worker of a scheduler.
+            memory_limit_bytes: for each worker of our own; None shares the machine's memory.
             wells: process these only; None processes all that are planned.
+            execution: on whose workers, and how patiently; None takes our own.
 
         Raises:
             RunError: the plate is not compiled, or running, or another run is alive in `out`.
@@ -144,7 +148,10 @@ class Orchestrator:
         plans = self._plans if wells is None else tuple(plan for plan in self._plans if plan.well in wells)
         if not plans:
             raise RunError(f"run: no well of {self.folder} was chosen; expected at least one that is planned.")
-        self._run = start_run(out, plans, self._pipeline, workers or available_cores(), memory_limit_bytes, self._sites)
+        execution = execution or Execution()
+        if workers is None and execution.scheduler is None:
+            workers = available_cores()
+        self._run = start_run(out, plans, self._pipeline, workers, memory_limit_bytes, execution, self._sites)
         return self._run
 
     def _expect_no_run(self, wish: str) -> None:

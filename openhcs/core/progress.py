@@ -14,7 +14,7 @@ from functools import cached_property
 
 from openhcs.core.journal import Event, EventKind, Json
 
-__all__ = ["Failure", "RunProgress", "RunState", "WellProgress", "WellState"]
+__all__ = ["Failure", "RunProgress", "RunState", "WellDone", "WellProgress", "WellState"]
 
 
 class RunState(Enum):
@@ -49,8 +49,19 @@ class WellState(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class WellDone:
+    """A well whose results are in place, and how many objects it has by label image."""
+
+    objects: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a well failed. `kind` is the name of the error's type; places are None where they do not apply."""
+    """Why a well failed.
+
+    `kind` is the name of the error's type; places are None where they do not apply; `may_pass` says that another try
+    may succeed, see `retries`.
+    """
 
     message: str
     kind: str = ""
@@ -58,11 +69,15 @@ class Failure:
     plane: str | None = None
     file: str | None = None
     traceback: str = ""
+    may_pass: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class WellProgress:
-    """One well: `step` of `steps` is the one being done, from 1; `objects` counts objects by label image."""
+    """One well: `step` of `steps` is the one being done, from 1; `objects` counts objects by label image.
+
+    `tries` counts how often it was begun, and `retried` says why, if it was begun again.
+    """
 
     well: str
     state: WellState = WellState.PENDING
@@ -73,6 +88,8 @@ class WellProgress:
     seconds: float | None = None
     objects: Mapping[str, int] = field(default_factory=dict)
     failure: Failure | None = None
+    tries: int = 0
+    retried: str = ""
 
     @property
     def fraction(self) -> float:
@@ -84,7 +101,10 @@ class WellProgress:
 
 @dataclass(frozen=True)
 class RunProgress:
-    """One run at one moment. Times are the system clock, seconds since 1970; `wells` keeps the plate's order."""
+    """One run at one moment. Times are the system clock, seconds since 1970; `wells` keeps the plate's order.
+
+    `waiting` says what the run waits for, if nothing can go on; `warnings` what the user should know of its workers.
+    """
 
     state: RunState = RunState.STARTING
     plate: str = ""
@@ -95,6 +115,8 @@ class RunProgress:
     wells: Mapping[str, WellProgress] = field(default_factory=dict)
     message: str = ""
     traceback: str = ""
+    waiting: str = ""
+    warnings: tuple[str, ...] = ()
 
     def apply(self, event: Event) -> RunProgress:
         """The progress after `event`."""
@@ -110,6 +132,10 @@ class RunProgress:
                     started_s=event.time_s,
                     wells={str(name): WellProgress(str(name)) for name in names} if isinstance(names, list) else {},
                 )
+            case EventKind.RUN_WAITING:
+                return replace(self, waiting=_text(event.data, "message"))
+            case EventKind.RUN_WARNED:
+                return replace(self, warnings=(*self.warnings, _text(event.data, "message")))
             case EventKind.RUN_FINISHED:
                 return self._ended(RunState.FINISHED, event)
             case EventKind.RUN_CANCELLED:
@@ -177,6 +203,7 @@ class RunProgress:
             wells=wells,
             message=message,
             traceback=_text(event.data, "traceback"),
+            waiting="",
         )
 
 
@@ -184,7 +211,12 @@ def _apply_to_well(well: WellProgress, event: Event) -> WellProgress:
     data = event.data
     match event.kind:
         case EventKind.WELL_STARTED:
-            return replace(well, state=WellState.RUNNING, started_s=event.time_s)
+            return replace(well, state=WellState.RUNNING, started_s=event.time_s, tries=well.tries + 1)
+        case EventKind.WELL_RETRIED:
+            # What it had done is done anew.
+            return replace(
+                well, state=WellState.PENDING, step=0, step_name="", started_s=None, retried=_text(data, "message")
+            )
         case EventKind.STEP_STARTED:
             return replace(well, step=_count(data, "step"), steps=_count(data, "steps"), step_name=_text(data, "name"))
         case EventKind.WELL_FINISHED:

@@ -18,13 +18,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from openhcs.core.control import request
+from openhcs.core.execution import Execution
 from openhcs.core.journal import Event, EventKind, JournalFollower
 from openhcs.core.model import WellPlan
+from openhcs.core.processes import RUN_VARIABLE
 from openhcs.core.progress import RunProgress, RunState
 from openhcs.core.results import ResultsFolder, explained
 from openhcs.core.run_errors import RunFailure, ToldFailures, failures_of
 from openhcs.core.run_folder import RunFolder, RunRequest
 from openhcs.core.selection import sites_text
+from openhcs.core.worker_status import WorkerStatus, status_from_json
 from openhcs.errors import RunError, StoreError
 
 __all__ = ["Run", "start_run"]
@@ -164,6 +167,14 @@ class Run:
         """
         request(self._folder.path, {"do": "cancel_well", "well": well})
 
+    def workers(self) -> tuple[WorkerStatus, ...]:
+        """What every worker of the run is doing now; none while they start. Blocks, but for seconds at most.
+
+        Raises:
+            RunError: the runner cannot be reached.
+        """
+        return status_from_json(request(self._folder.path, {"do": "status"}).get("workers", []))
+
     def _note_pid(self, event: Event) -> None:
         pid = event.data.get("pid")
         if event.kind is EventKind.RUN_STARTED and isinstance(pid, int):
@@ -189,11 +200,16 @@ def start_run(
     out: Path,
     plans: Sequence[WellPlan],
     pipeline: str,
-    workers: int,
+    workers: int | None,
     memory_limit_bytes: int | None,
+    execution: Execution,
     sites: tuple[int, ...] = (),
 ) -> Run:
     """Start the runner process of a new run and return at once.
+
+    Args:
+        workers: how many wells may be processed at the same time; None takes every worker of `execution.scheduler`.
+        memory_limit_bytes: for each worker of our own.
 
     Raises:
         StoreError: the results folder is another plate's, of other sites, not ours, or cannot be written.
@@ -204,7 +220,13 @@ def start_run(
     results = ResultsFolder(out)
     results.claim(plate, root)
     wanted = RunRequest(
-        plate=plate, pipeline=pipeline, out=out, workers=workers, memory_limit_bytes=memory_limit_bytes, sites=sites,
+        plate=plate,
+        pipeline=pipeline,
+        out=out,
+        workers=workers,
+        memory_limit_bytes=memory_limit_bytes,
+        execution=execution,
+        sites=sites,
         root=root.absolute(),
     )
     with explained(out), results.lock():
@@ -264,6 +286,7 @@ def _start_runner(folder: RunFolder, alive: int) -> subprocess.Popen[bytes]:
         "OPENBLAS_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
         "POLARS_MAX_THREADS": "1",
+        RUN_VARIABLE: folder.run_id,
         "PYTHONFAULTHANDLER": "1",  # where a library crashed goes into the log
     }
     with folder.log.open("ab") as log:

@@ -7,6 +7,7 @@ whether a run is alive never depends on process ids, which are used again.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -18,9 +19,10 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 
 from openhcs.core.compiler import plans_from_json, plans_to_json
+from openhcs.core.execution import Execution
 from openhcs.core.model import WellPlan
 from openhcs.core.results import ResultsFolder, explained
-from openhcs.core.whole_file import write_text
+from openhcs.core.whole_file import deny_others, write_text
 from openhcs.errors import RunError, StoreError
 
 __all__ = ["RunFolder", "RunRequest"]
@@ -32,15 +34,19 @@ _LOCK_RETRY_S = 0.01
 
 
 class RunRequest(BaseModel):
-    """What a runner is asked to do; its plans lie beside it."""
+    """What a runner is asked to do; its plans lie beside it.
+
+    `workers` is how many wells may be processed at the same time; None takes every worker of a scheduler that is there.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     plate: str
     pipeline: str
     out: Path
-    workers: PositiveInt
+    workers: PositiveInt | None = None
     memory_limit_bytes: PositiveInt | None = None
+    execution: Execution = Execution()
     sites: tuple[PositiveInt, ...] = ()  # all, if none is named
     root: Path | None = None  # the plate's folder
 
@@ -62,8 +68,13 @@ class RunFolder:
         folder = cls(results.runs / started)
         with explained(folder.path):
             folder.path.mkdir(parents=True)
+            # Who can write here can have a runner run code: the results may be shared with a group, this may not.
+            deny_others(folder.path)
             write_text(folder.path / "plans.json", plans_to_json(plans).decode())
             write_text(folder.path / "run.json", request.model_dump_json(indent=1))
+            folder.log.touch()
+            for file in folder.path.iterdir():
+                deny_others(file)
         return folder
 
     @classmethod
@@ -76,6 +87,11 @@ class RunFolder:
         """The folders of all runs in a results folder, the one that was started last before the others."""
         names = sorted((path.parent.name for path in results.runs.glob("*/run.json")), reverse=True)
         return tuple(cls(results.runs / name) for name in names)
+
+    @property
+    def run_id(self) -> str:
+        """What marks the run's processes: no other run on any machine has it, wherever its folder lies."""
+        return f"{self.path.name}-{hashlib.sha256(str(self.path).encode()).hexdigest()[:12]}"
 
     @property
     def journal(self) -> Path:

@@ -10,41 +10,59 @@ import asyncio
 import dataclasses
 import os
 import time
-from collections import deque
-from collections.abc import Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from openhcs.core.cluster import WellCluster, Worker, WorkerDied
 from openhcs.core.control import Request
 from openhcs.core.journal import Event, EventKind, JournalWriter, Json
 from openhcs.core.model import WellPlan
-from openhcs.core.progress import Failure
+from openhcs.core.progress import Failure, WellDone
 from openhcs.core.results import ResultsFolder, is_done, recipe_of
-from openhcs.core.run_folder import RunRequest
+from openhcs.core.run_folder import RunFolder
+from openhcs.core.worker_status import WorkerStatus, status_to_json
 from openhcs.errors import RunError, StoreError
-
-if TYPE_CHECKING:
-    from openhcs.core.cluster import WellCluster
-    from openhcs.core.tasks import WellDone
 
 __all__ = ["RunLoop"]
 
 _STARTING_ENDS_WITHIN_S = 0.5
+_TELL_OF_WAITING_AFTER_S = 2.0
+_FIRST_GOOD_WORKER_WITHIN_S = 10.0
+
+
+@dataclass
+class _Try:
+    """A well on a worker. `started_s` is by the monotonic clock, None until the worker has begun."""
+
+    plan: WellPlan
+    worker: Worker
+    started_s: float | None = None
+    step: str | None = None
+    cancelled: bool = False
+    timed_out: bool = False
 
 
 class RunLoop:
-    """The wells of a run on their way through the workers."""
+    """The wells of a run on their way through the workers.
 
-    def __init__(self, request: RunRequest, plans: Sequence[WellPlan], journal: JournalWriter, scratch: Path) -> None:
-        self._request = request
-        self._plans = plans
-        self._results = ResultsFolder(request.out)
+    Args:
+        folder: of the run.
+        scratch: a folder for files of the workers.
+    """
+
+    def __init__(self, folder: RunFolder, journal: JournalWriter, scratch: Path) -> None:
+        self._request, self._plans = folder.read_request()
+        self._folder = folder
+        self._results = ResultsFolder(self._request.out)
         self._journal = journal
         self._scratch = scratch
         self._pending: deque[WellPlan] = deque()
-        self._running: dict[str, int] = {}
-        self._steps: dict[str, str] = {}
-        self._cancelled: set[str] = set()
+        self._running: dict[str, _Try] = {}
+        self._tries: Counter[str] = Counter()
+        self._changed = asyncio.Event()
         self._cancelling = asyncio.Event()
         self._cluster: WellCluster | None = None
 
@@ -53,7 +71,7 @@ class RunLoop:
 
         Raises:
             StoreError: the results folder cannot be used.
-            RunError: workers cannot be started.
+            RunError: there are no workers, or the scheduler is lost.
         """
         request = self._request
         self._say(
@@ -93,9 +111,29 @@ class RunLoop:
                 self._cancel_well(well)
                 return {}
             case {"do": "status"}:
-                pids: dict[str, Json] = {well: self._pid(slot) for well, slot in self._running.items()}
-                return {"running": pids, "pending": [plan.well for plan in self._pending]}
+                pids: dict[str, Json] = {well: one.worker.pid for well, one in self._running.items()}
+                pending: list[Json] = [plan.well for plan in self._pending]
+                return {"running": pids, "pending": pending, "workers": status_to_json(self._worker_statuses())}
         raise RunError(f"request: {dict(request)}; expected do: cancel, cancel_well (with well) or status.")
+
+    def step_began(self, well: str, step: int, steps: int, name: str) -> None:
+        """A worker begins a step of a well, or the well itself (step 0)."""
+        one = self._running.get(well)
+        if one is None:
+            return
+        if one.started_s is None:
+            self._watch_time(one)
+        if step:
+            one.step = name
+            self._say(EventKind.STEP_STARTED, well, step=step, steps=steps, name=name)
+
+    def workers_changed(self) -> None:
+        """A worker came or went."""
+        self._changed.set()
+
+    def warn(self, message: str) -> None:
+        """There is something the user should know."""
+        self._say(EventKind.RUN_WARNED, message=message)
 
     def _reuse_or_queue(self, plan: WellPlan) -> None:
         if not is_done(plan, self._results.path):
@@ -117,64 +155,164 @@ class RunLoop:
             await processing
 
     async def _run_pending(self) -> None:
-        # Dask takes 0.4 s to import: a run that only reuses wells does without, and the journal has begun meanwhile.
-        from openhcs.core.cluster import start_cluster
-
-        request = self._request
-        workers = min(request.workers, len(self._pending))
-        async with start_cluster(workers, request.memory_limit_bytes, self._scratch, self._step_started) as cluster:
+        async with self._open_cluster() as cluster:
             self._cluster = cluster
-            failure = await cluster.prepare_results(request.out, request.plate)
+            await self._prepare_results(cluster)
+            async with asyncio.TaskGroup() as group:
+                while self._pending or self._running:
+                    self._give_out(cluster, group)
+                    await self._wait_changed(cluster)
+
+    def _open_cluster(self) -> AbstractAsyncContextManager[WellCluster]:
+        """Our own workers, or those of the scheduler that the request names."""
+        # Dask takes 0.4 s to import: a run that only reuses wells does without, and the journal has begun meanwhile.
+        request = self._request
+        if request.execution.scheduler is not None:
+            from openhcs.core.foreign_cluster import foreign_cluster
+            from openhcs.core.surroundings import surroundings
+
+            expected = surroundings(self._folder, request.out, self._plans[0])
+            return foreign_cluster(request.execution.scheduler, expected, self._folder.run_id, self)
+        from openhcs.core.embedded_cluster import embedded_cluster
+
+        workers = min(request.workers or 1, len(self._pending))
+        return embedded_cluster(workers, request.memory_limit_bytes, self._scratch, self._folder.run_id, self)
+
+    async def _prepare_results(self, cluster: WellCluster) -> None:
+        """Have a worker make what the wells share; raises `StoreError`."""
+        while self._pending:
+            if not cluster.workers:
+                await self._wait_changed(cluster)
+                continue
+            try:
+                failure = await cluster.prepare_results(cluster.workers[0], self._request.out, self._request.plate)
+            except WorkerDied as error:
+                self.warn(str(error))
+                continue
             if failure is not None:
                 raise StoreError(failure.message)
-            async with asyncio.TaskGroup() as group:
-                for slot in range(workers):
-                    group.create_task(self._work(cluster, slot), name=f"slot {slot}")
+            return
 
-    async def _work(self, cluster: WellCluster, slot: int) -> None:
-        """Give the worker of a slot one pending well after the other."""
-        while self._pending:
-            await cluster.wait_ready(slot)
-            if not self._pending:
+    def _give_out(self, cluster: WellCluster, group: asyncio.TaskGroup) -> None:
+        """Give each free worker a pending well, as far as the user allows."""
+        busy = {one.worker for one in self._running.values()}
+        for worker in cluster.workers:
+            if not self._pending or len(self._running) >= (self._request.workers or len(self._plans)):
                 return
-            plan = self._pending.popleft()
-            self._running[plan.well] = slot
-            self._say(EventKind.WELL_STARTED, plan.well)
-            outcome = await self._outcome(cluster, slot, plan)
-            del self._running[plan.well]
-            match outcome:
-                case Failure():
-                    self._say(EventKind.WELL_FAILED, plan.well, **dataclasses.asdict(outcome))
-                case None:
-                    self._say(EventKind.WELL_CANCELLED, plan.well)
-                case _:
-                    self._say(EventKind.WELL_FINISHED, plan.well, objects=dict(outcome.objects))
+            if worker not in busy:
+                plan = self._pending.popleft()
+                self._running[plan.well] = one = _Try(plan, worker)
+                self._tries[plan.well] += 1
+                self._say(EventKind.WELL_STARTED, plan.well, host=worker.host, pid=worker.pid)
+                group.create_task(self._process(cluster, one), name=f"well {plan.well}")
 
-    async def _outcome(self, cluster: WellCluster, slot: int, plan: WellPlan) -> WellDone | Failure | None:
-        """What became of a well; None if it was cancelled."""
-        from openhcs.core.cluster import WorkerDied  # imported already, see _run_pending
+    async def _wait_changed(self, cluster: WellCluster) -> None:
+        """Wait for a worker or a well to come or go; without any worker not longer than the user allows.
 
+        Raises:
+            RunError: there has been no worker for too long.
+        """
+        if not self._changed.is_set() and not self._running and not cluster.workers:
+            await self._wait_for_worker(cluster)
+        await self._changed.wait()
+        self._changed.clear()
+
+    async def _wait_for_worker(self, cluster: WellCluster) -> None:
+        asked, told = time.monotonic(), False
+        patience = self._request.execution.wait_for_workers_s
+        while self._pending and not cluster.workers:
+            waited = time.monotonic() - asked
+            hopeless = cluster.trouble and not self._tries and waited >= _FIRST_GOOD_WORKER_WITHIN_S
+            if hopeless or waited >= patience:
+                why = cluster.trouble or "none is there"
+                raise RunError(
+                    f"workers: {why}; expected a worker within {waited:.0f} s. "
+                    "Finished wells are kept: see to the workers and run again."
+                )
+            if waited >= _TELL_OF_WAITING_AFTER_S and not told:
+                told = True
+                self._say(EventKind.RUN_WAITING, message=f"no workers: waiting up to {patience:g} s for one")
+            try:
+                async with asyncio.timeout(1.0):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
+            self._changed.clear()
+        self._changed.set()
+        if told:
+            self._say(EventKind.RUN_WAITING, message="")
+
+    async def _process(self, cluster: WellCluster, one: _Try) -> None:
+        """One try of a well, to its end."""
+        plan = one.plan
         try:
-            return await cluster.run_well(slot, plan, self._request.out)
+            outcome = await self._outcome(cluster, one)
+        finally:
+            del self._running[plan.well]
+            self._changed.set()
+        match outcome:
+            case Failure(may_pass=True) if self._tries[plan.well] <= self._request.execution.retries:
+                # At the end: whatever was the matter has the most time to pass.
+                self._pending.append(plan)
+                self._say(EventKind.WELL_RETRIED, plan.well, message=outcome.message, tries=self._tries[plan.well])
+            case Failure():
+                self._say(EventKind.WELL_FAILED, plan.well, **dataclasses.asdict(outcome))
+            case WellDone():
+                self._say(EventKind.WELL_FINISHED, plan.well, objects=dict(outcome.objects))
+            case None:
+                self._say(EventKind.WELL_CANCELLED, plan.well)
+
+    async def _outcome(self, cluster: WellCluster, one: _Try) -> WellDone | Failure | None:
+        """What became of a well; None if it was cancelled."""
+        try:
+            return await cluster.run_well(one.worker, one.plan, self._request.out)
         except WorkerDied as error:
-            step = self._steps.get(plan.well)
-            return None if plan.well in self._cancelled else Failure(str(error), kind=type(error).__name__, step=step)
+            if one.cancelled:
+                return None
+            if one.timed_out:
+                limit = self._request.execution.well_timeout_s
+                message = f"the well took more than {limit:g} s; expected it to be done by then. Allow it more time."
+                return Failure(message, kind="TimeoutError", step=one.step, may_pass=True)
+            return Failure(str(error), kind=type(error).__name__, step=one.step, may_pass=not error.by_itself)
+
+    def _watch_time(self, one: _Try) -> None:
+        """Note that a well has begun, and end it when its time is over."""
+        one.started_s = time.monotonic()
+
+        def end() -> None:
+            if self._running.get(one.plan.well) is one and not one.cancelled and self._cluster is not None:
+                one.timed_out = True
+                self._cluster.kill(one.worker)
+
+        if (limit := self._request.execution.well_timeout_s) is not None:
+            asyncio.get_running_loop().call_later(limit, end)
 
     def _cancel_well(self, well: str) -> None:
         if well in self._running and self._cluster is not None:
-            self._cancelled.add(well)
-            self._cluster.kill(self._running[well])
+            self._running[well].cancelled = True
+            self._cluster.kill(self._running[well].worker)
             return
         plan = next((plan for plan in self._pending if plan.well == well), None)
         if plan is None:
             raise RunError(f"well: {well} is neither running nor pending; expected a well that is not done.")
         self._pending.remove(plan)
+        self._changed.set()
         self._say(EventKind.WELL_CANCELLED, well)
 
-    def _step_started(self, well: str, step: int, steps: int, name: str) -> None:
-        if well in self._running:
-            self._steps[well] = name
-            self._say(EventKind.STEP_STARTED, well, step=step, steps=steps, name=name)
+    def _worker_statuses(self) -> list[WorkerStatus]:
+        """What every worker is doing."""
+        cluster, now = self._cluster, time.monotonic()
+        if cluster is None:
+            return []
+        tries = {one.worker: one for one in self._running.values()}
+        statuses = []
+        for worker in cluster.workers:
+            one = tries.get(worker)
+            well = None if one is None else one.plan.well
+            seconds = None if one is None or one.started_s is None else round(now - one.started_s, 1)
+            memory = cluster.memory_bytes(worker)
+            statuses.append(WorkerStatus(worker.address, worker.host, worker.pid, memory, well, seconds))
+        return statuses
 
     def _combine_tables(self) -> str:
         """Write the tables of all wells; return what the user should know about them."""
@@ -192,9 +330,6 @@ class RunLoop:
             f"{len(others)} wells here were made by another version of the pipeline and are not in the combined "
             f"tables: {', '.join(others)}."
         )
-
-    def _pid(self, slot: int) -> int:
-        return self._cluster.pid(slot) if self._cluster is not None else 0
 
     def _say(self, kind: EventKind, well: str | None = None, /, **data: Json) -> None:
         self._journal.append(Event(time.time(), kind, well, data))

@@ -20,6 +20,7 @@ from pathlib import Path
 import psutil
 
 from openhcs.core.journal import Event, EventKind, JournalWriter, Json
+from openhcs.core.reaper import start_reaper
 
 __all__ = ["main"]
 
@@ -41,6 +42,7 @@ _PRELOADED = [
 def main(arguments: list[str] | None = None) -> int:
     """Run the request in a run folder to its end; return 0, or 1 if the run as a whole failed."""
     (folder,) = sys.argv[1:] if arguments is None else arguments
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # there is no terminal that could be lost
     # Importing takes the server 2 s; meanwhile this process imports Dask. The first well starts after 2 s, not 4.
     forkserver.set_forkserver_preload(_PRELOADED)
     forkserver.ensure_running()
@@ -49,22 +51,24 @@ def main(arguments: list[str] | None = None) -> int:
 
 async def _run(path: Path) -> int:
     # pydantic and the catalogue, 0.2 s: after the fork server has been started.
-    from openhcs.core.control import private_folder, serve_control
+    from openhcs.core.control import serve_control
+    from openhcs.core.private_folder import private_folder, remove_abandoned_folders
     from openhcs.core.run_folder import RunFolder
     from openhcs.core.run_loop import RunLoop
 
     folder = RunFolder(path)
-    with JournalWriter(folder.journal) as journal:
+    start_reaper(folder.run_id)
+    with JournalWriter(folder.journal) as journal, private_folder() as private:
+        sweeping = asyncio.create_task(asyncio.to_thread(remove_abandoned_folders), name="remove abandoned folders")
         try:
-            request, plans = folder.read_request()
-            private = private_folder()
-            loop = RunLoop(request, plans, journal, private)
+            loop = RunLoop(folder, journal, private)
             for signum in (signal.SIGTERM, signal.SIGINT):
                 asyncio.get_running_loop().add_signal_handler(signum, loop.cancel)
             async with serve_control(path, private, loop.answer):
                 if folder.cancel_asked.exists():  # by somebody who came before there was a control socket
                     loop.cancel()
                 await loop.run()
+            await sweeping
         except Exception as error:  # the boundary of the run: told in the journal, whole in the log
             traceback.print_exc()
             data: dict[str, Json] = {"message": _message(error), "traceback": traceback.format_exc()}

@@ -36,6 +36,7 @@ from openhcs.core.result_checks import (
     rows_at,
     size_text,
 )
+from openhcs.core.retries import is_transient
 from openhcs.core.store import PartResult, WellStore
 from openhcs.core.tables import Rows
 from openhcs.errors import OpenHCSError, PlaneError, StoreError, WellError
@@ -94,7 +95,8 @@ def failure_of(error: Exception) -> Failure:
     text = "".join(traceback.format_exception(error))
     if isinstance(error, WellError):
         cause = error.__cause__ or error
-        return Failure(str(error), type(cause).__name__, error.step, error.plane, error.file, text)
+        kind, may_pass = type(cause).__name__, is_transient(cause)
+        return Failure(str(error), kind, error.step, error.plane, error.file, text, may_pass)
     return Failure(f"{type(error).__name__}: {error}", type(error).__name__, traceback=text)
 
 

@@ -45,7 +45,7 @@ def test_a_torn_last_line_is_left_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", [b"{", b"[]\n", b'{"time_s": 1, "kind": "lunch", "well": null, "data": {}}\n', b"\xff\n"]
+    "damage", [b"{", b"[]\n", b'{"time_s": 1, "kind": 3, "well": null, "data": {}}\n', b"\xff\n"]
 )
 def test_a_damaged_line_is_an_error_that_names_it(tmp_path: Path, damage: bytes) -> None:
     """A damaged line with lines after it is an error that names file and line."""
