@@ -309,4 +309,4 @@ def test_without_a_terminal_the_demo_compares_with_the_truth() -> None:
         assert int(counted) == pytest.approx(int(truth), rel=0.05)
     (results,) = re.findall(r"^Results: (.*)$", table, flags=re.MULTILINE)
     assert (Path(results) / "plate.zarr").is_dir()
-    assert list((Path(results) / "tables").glob("*.csv"))
+    assert list((Path(results) / "tables").glob("*.parquet"))

@@ -11,19 +11,23 @@ ngio is imported with this module (1.5 s): only worker processes may import it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import zarr
 from ngio import Channel as ShownChannel
 
 from openhcs.core.model import COMBINED, Channel, Component, WellPlan
 
-__all__ = ["AxisStep", "axis_steps", "complete_attributes", "shown_channels"]
+__all__ = ["AxisStep", "axis_steps", "complete_attributes", "shown_channels", "window_of"]
 
 _MICROMETRE = "micrometer"
 _SECOND = "second"
+
+_SHOWN_PERCENT = (0.1, 99.9)
 
 _COLOURS = (
     (480, "0000FF"),
@@ -65,8 +69,26 @@ def axis_steps(
     }
 
 
-def shown_channels(numbers: Sequence[int], channels: Sequence[Channel]) -> list[ShownChannel]:
-    """Label, colour and wavelength of each channel number; labels differ, as OME-Zarr wants them to.
+def window_of(planes: Iterable[npt.NDArray[Any]], every_px: int) -> tuple[float, float]:
+    """The values from black to white in which viewers show a channel: all but the outermost pixels above zero.
+
+    Args:
+        planes: of the channel, `(Y, X)`.
+        every_px: looks at one pixel in so many, along y and x.
+    """
+    sample = np.concatenate([np.ravel(plane[::every_px, ::every_px]) for plane in planes])
+    sample = sample[sample > 0]
+    if not sample.size:
+        return 0.0, 1.0
+    start, end = map(float, np.percentile(sample, _SHOWN_PERCENT, method="nearest"))
+    end = end if end > start else float(sample.max())
+    return start if end > start else 0.0, end
+
+
+def shown_channels(
+    numbers: Sequence[int], channels: Sequence[Channel], windows: Mapping[int, tuple[float, float]]
+) -> list[ShownChannel]:
+    """Label, colour, wavelength and window of each channel number; labels differ, as OME-Zarr wants them to.
 
     A name that occurs twice gets the number. Without a wavelength the colour is guessed from the name.
     """
@@ -76,25 +98,46 @@ def shown_channels(numbers: Sequence[int], channels: Sequence[Channel]) -> list[
     for number in numbers:
         channel = known.get(number, Channel(number, "channel"))
         unique = often[channel.name] == 1
-        wavelength = channel.wavelength_nm
+        wavelength, (start, end) = channel.wavelength_nm, windows[number]
         shown.append(
             ShownChannel.default_init(
                 label=channel.name if unique else f"{channel.name} {number}",
                 wavelength_id=None if wavelength is None else f"{wavelength:g}",
                 color=None if wavelength is None else _colour(wavelength),
+                start=start,
+                end=end,
             )
         )
     return shown
 
 
 def complete_attributes(
-    group: zarr.Group, unknown: Collection[str], numbers: Sequence[int] = (), channels: Sequence[Channel] = ()
+    group: zarr.Group,
+    steps: Mapping[str, AxisStep],
+    *,
+    is_placed: bool,
+    numbers: Sequence[int] = (),
+    channels: Sequence[Channel] = (),
 ) -> None:
-    """Add to what ngio wrote of an image or label image: no unit for the `unknown` axes, the channels' wavelengths."""
+    """Put right what ngio wrote of an image or label image, and add what it has no words for.
+
+    Args:
+        group: of the image.
+        steps: by axis; those without a unit get none, though ngio always writes one.
+        is_placed: whether the stage's position is known. If so the place is told, also where it is 0, 0.
+        numbers: of the image's channels, in order; none for a label image.
+        channels: their wavelengths.
+    """
     attributes: dict[str, Any] = dict(group.attrs["ome"])
-    for axis in attributes["multiscales"][0]["axes"]:
-        if axis["name"] in unknown:
+    (multiscale,) = attributes["multiscales"]
+    for axis in multiscale["axes"]:
+        if axis["name"] in steps and steps[axis["name"]].unit is None:
             axis.pop("unit", None)
+    if is_placed:
+        start = [steps[axis["name"]].start if axis["name"] in steps else 0.0 for axis in multiscale["axes"]]
+        for level in multiscale["datasets"]:
+            scale = next(one for one in level["coordinateTransformations"] if one["type"] == "scale")
+            level["coordinateTransformations"] = [scale, {"type": "translation", "translation": start}]
     known = {channel.number: channel for channel in channels}
     for number, shown in zip(numbers, attributes.get("omero", {}).get("channels", ()), strict=False):
         channel = known.get(number)

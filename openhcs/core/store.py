@@ -29,7 +29,7 @@ import zarr
 from ngio.utils import NgioError
 
 from openhcs.core.formats.zarr_plane import place_in_array
-from openhcs.core.image_metadata import axis_steps, complete_attributes, shown_channels
+from openhcs.core.image_metadata import axis_steps, complete_attributes, shown_channels, window_of
 from openhcs.core.journal import Json
 from openhcs.core.model import Component, PlaneKey, WellPlan
 from openhcs.core.plate_wells import list_well, well_path
@@ -189,35 +189,39 @@ class WellStore:
         grid = _Grid.of(images, [axis for axis in (_T, _CHANNEL, _Z) if axis in (_CHANNEL, *deep)], every)
         position = self._positions_um.get(site)
         steps = axis_steps(plan, grid.values, position)
-        unknown = [axis for axis, step in steps.items() if step.unit is None]
-        group = self._well.add_image(str(site))
+        levels = _levels(grid.size)
+        windows = {
+            channel: window_of([images[key] for key in images if key.channel == channel], every_px=2 ** (levels - 1))
+            for channel in grid.values[_CHANNEL]
+        }
         container = ngio.create_empty_ome_zarr(
-            group,
+            self._well.add_image(str(site)),
             shape=grid.shape,
             axes_names=grid.axes_names,
             pixelsize=steps["x"].step,
             z_spacing=steps["z"].step,
             time_spacing=steps["t"].step,
-            # All or nothing: the place of a site nobody knows would otherwise be told as 0, 0.
-            translation=[steps[axis].start if axis in steps else 0.0 for axis in grid.axes_names] if position else None,
-            levels=_levels(grid.size),
-            channels_meta=shown_channels(grid.values[_CHANNEL], plan.channels),
+            levels=levels,
+            channels_meta=shown_channels(grid.values[_CHANNEL], plan.channels, windows),
             name=f"{plan.plate} {plan.well} site {site}",
             ngff_version=_NGFF,
             chunks=grid.chunks,
             dtype="float32",
         )
         self._fill(container.get_image(), images, grid, f"image, site {site}", f"{site}/0")
-        container.set_channel_windows_with_percentiles()
+        place, is_placed = self._aside / "well" / str(site), position is not None
         for name, planes in labels.items():
             if planes:
                 own = _Grid.of(planes, deep, grid.values)
                 label = container.derive_label(name, shape=own.shape, dtype="int32", ngff_version=_NGFF)
                 self._fill(label, planes, own, f"{name}, site {site}", f"{site}/labels/{name}/0")
-                if unknown:
-                    complete_attributes(zarr.open_group(self._aside / "well" / str(site) / "labels" / name), unknown)
+                complete_attributes(zarr.open_group(place / "labels" / name), steps, is_placed=is_placed)
         complete_attributes(
-            zarr.open_group(self._aside / "well" / str(site)), unknown, grid.values[_CHANNEL], plan.channels
+            zarr.open_group(place),
+            steps,
+            is_placed=is_placed,
+            numbers=grid.values[_CHANNEL],
+            channels=plan.channels,
         )
 
     def _fill(self, target: ngio.Image | ngio.Label, planes: Planes, grid: _Grid, what: str, array: str) -> None:

@@ -16,10 +16,10 @@ import polars as pl
 import pytest
 
 from openhcs.core.model import Channel, FunctionCall, PlaneKey, Step, WellPlan
-from openhcs.core.results import ResultsFolder, is_done, recipe_of
+from openhcs.core.results import ResultsFolder, explained, is_done, recipe_of
 from openhcs.core.store import PartResult, WellStore, create_plate
-from openhcs.core.tables import combine_tables
-from openhcs.errors import StoreError
+from openhcs.core.tables import combine_tables, write_well_table
+from openhcs.errors import DiskFullError, StoreError
 
 
 class Interrupted(Exception):
@@ -257,23 +257,52 @@ def test_combined_tables_hold_wells_of_one_recipe(folder: ResultsFolder) -> None
     write(folder, replace(plan_of("B01", step="Other")), 9)
     wells = folder.done_wells(recipe_of(plan_of("A01")))
     assert (wells, folder.done_wells()) == (("C02", "C10"), ("B01", "C02", "C10"))
-    assert combine_tables(folder, wells) == {"counts": 2}
+    assert combine_tables(folder, wells, csv=True) == {"counts": 2}
     assert pl.read_parquet(folder.tables / "counts.parquet").rows() == [("C02", 2.0), ("C10", 5.0)]
     assert pl.read_csv(folder.tables / "counts.csv").rows() == [("C02", 2.0), ("C10", 5.0)]
+    combine_tables(folder, wells)
+    assert sorted(path.name for path in folder.tables.iterdir()) == ["counts", "counts.parquet"]
 
 
 def test_a_table_that_no_well_has_any_more_is_removed(folder: ResultsFolder) -> None:
     """When another pipeline has replaced every well, the combined tables of the earlier one are gone."""
     write(folder, plan_of("B02"), 2)
     write(folder, plan_of("B03"), 3)
-    combine_tables(folder, ["B02", "B03"])
+    combine_tables(folder, ["B02", "B03"], csv=True)
     others = [replace(plan_of(well, step="Other")) for well in ("B02", "B03")]
     write(folder, others[0], 4, tables=("spots",))
     combine_tables(folder, ["B02"])
     assert (folder.tables / "counts.csv").exists()  # B03 still has it
     write(folder, others[1], 5, tables=("spots",))
-    assert combine_tables(folder, ["B02", "B03"]) == {"spots": 2}
+    assert combine_tables(folder, ["B02", "B03"], csv=True) == {"spots": 2}
     assert sorted(path.name for path in folder.tables.iterdir()) == ["spots", "spots.csv", "spots.parquet"]
+
+
+def test_many_wells_are_put_together_in_batches(folder: ResultsFolder) -> None:
+    """However many files there are, rows keep their order; a column that a batch lacks is null there."""
+    wells = [f"{row}{column:02}" for row in "ABCDEFGH" for column in range(1, 13)]
+    for number, well in enumerate(wells):
+        path = folder.well_table("objects", well)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        labels, wide = np.array([2, 1]), {"area": np.array([1.5, 0.5])} if number > 80 else {}
+        write_well_table([{"well": np.full(2, well), "label": labels, **wide}], path)
+    assert combine_tables(folder, wells, csv=True) == {"objects": 192}
+    together = pl.read_parquet(folder.tables / "objects.parquet")
+    assert together["well"].to_list() == [well for well in wells for _ in range(2)]
+    assert together["label"].to_list() == [1, 2] * 96
+    assert together["area"].to_list() == [None] * 162 + [0.5, 1.5] * 15
+    assert pl.read_csv(folder.tables / "objects.csv", infer_schema_length=None).equals(together)
+    assert list(folder.temporary.iterdir()) == []
+
+
+def test_a_full_disk_is_named_whoever_finds_it(tmp_path: Path) -> None:
+    """polars tells the system's errors in words of its own; the number is found in them."""
+    (tmp_path / "full.parquet").symlink_to("/dev/full")
+    with (
+        pytest.raises(DiskFullError, match=r"room for them\. The disk is full, with .* MiB free at"),
+        explained(tmp_path),
+    ):
+        write_well_table([{"a": np.arange(100_000)}], tmp_path / "full.parquet")
 
 
 def test_planes_of_different_sizes_cannot_be_one_image(folder: ResultsFolder) -> None:
