@@ -13,7 +13,7 @@ import difflib
 import logging
 import os
 from pathlib import Path
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -77,6 +77,10 @@ class Settings(BaseModel):
     function_modules: tuple[Annotated[str, AfterValidator(_module_name)], ...] = Field(
         default=(),
         description="Python modules whose functions pipelines may use; importing a module runs its code",
+    )
+
+    theme: Literal["dark", "light", "high contrast", "no colour"] = Field(
+        default="dark", description="how the workbench looks"
     )
 
     @property

@@ -110,6 +110,10 @@ class WorkbenchDriver:
         """The first line that shows `text`."""
         return self.screen()[self.find(text)[1]]
 
+    def background_at(self, x: int, y: int) -> str:
+        """The colour behind a cell, as `pyte` names it."""
+        return str(self._terminal.screen.buffer[y][x].bg)
+
     def take_errors(self) -> list[BaseException | None]:
         """The errors reported since the last call; the end of the block does not complain of them."""
         entries = self.launcher.program.errors.journal.entries()[self._errors_taken :]

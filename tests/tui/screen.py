@@ -17,11 +17,10 @@ from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.layout import AnyContainer, FloatContainer, Layout, Window
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.output.vt100 import Vt100_Output
-from prompt_toolkit.styles import Style
 
 from openhcs.tui.utils.dialog_host import FloatDialogHost
 from openhcs.tui.utils.focus_manager import FocusManager
-from openhcs.tui.widgets.style import STYLE
+from openhcs.tui.widgets.themes import Theme, style_of
 
 KEYS = {
     "enter": "\r",
@@ -205,7 +204,7 @@ async def shown(
         root = FloatContainer(container if container is not None else Window(), floats=[])
         app: Application[Any] = Application(
             Layout(root, focused_element=focus),
-            style=Style.from_dict(STYLE),
+            style=style_of(Theme.DARK),
             full_screen=True,
             mouse_support=True,
             color_depth=color_depth,

@@ -38,17 +38,18 @@ async def pick(
     title: str,
     choices: Sequence[Choice[T]],
     *,
+    on_highlight: Callable[[T], None] | None = None,
     app_state: DialogHost,
     tasks: TaskSpawner,
 ) -> Choice[T] | None:
-    """The choice made, or None."""
+    """The choice made, or None; `on_highlight` is told what the cursor comes to stand on."""
     result: asyncio.Future[Choice[T] | None] = asyncio.get_running_loop().create_future()
 
     def settle(choice: Choice[T] | None) -> None:
         if not result.done():
             result.set_result(choice)
 
-    chosen: Choice[T] | None = await app_state.show_dialog(_dialog(title, choices, tasks, settle), result)
+    chosen: Choice[T] | None = await app_state.show_dialog(_dialog(title, choices, tasks, settle, on_highlight), result)
     return chosen
 
 
@@ -57,6 +58,7 @@ def _dialog(
     choices: Sequence[Choice[T]],
     tasks: TaskSpawner,
     settle: Callable[[Choice[T] | None], None],
+    on_highlight: Callable[[T], None] | None,
 ) -> AnyContainer:
     label_width = max(get_cwidth(visible(choice.label)) for choice in choices)
     detail_width = max(get_cwidth(visible(choice.detail)) for choice in choices)
@@ -72,6 +74,7 @@ def _dialog(
     options: SelectableList[Choice[T]] = SelectableList(
         lambda: choices,
         row,
+        on_select=None if on_highlight is None else lambda index: on_highlight(choices[index].value),
         on_activate=lambda choice: settle(choice),
         empty=list,
         bindings=rows,

@@ -33,6 +33,17 @@ class Preferences:
                 self._settings = await in_daemon_thread(_load_settings, "read the settings")
             return self._settings
 
+    async def change(self, **settings: object) -> None:
+        """Give settings other values and write them.
+
+        Raises:
+            SettingsError: the settings there are cannot be read; they are left as they are.
+            StoreError: they cannot be written.
+        """
+        changed = (await self.settings()).model_copy(update=settings)
+        await in_daemon_thread(lambda: _save_settings(changed), "write the settings")
+        self._settings = changed
+
     async def remembered(self) -> Remembered:
         """What the program remembers between starts."""
         async with self._loading:
@@ -61,6 +72,12 @@ def _load_settings() -> Settings:
     from openhcs.core.config import load_settings
 
     return load_settings()
+
+
+def _save_settings(settings: Settings) -> None:
+    from openhcs.core.config import save_settings
+
+    save_settings(settings)
 
 
 def _load_remembered() -> Remembered:

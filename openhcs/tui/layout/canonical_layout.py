@@ -25,6 +25,7 @@ from prompt_toolkit.layout.controls import FormattedTextControl
 
 from openhcs.tui import actions
 from openhcs.tui.editors.command_palette import Command, choose_command
+from openhcs.tui.effects.appearance import Appearance
 from openhcs.tui.effects.errors import ErrorHistory
 from openhcs.tui.effects.pipeline import PipelineEffects
 from openhcs.tui.effects.plates import PlateEffects
@@ -56,6 +57,7 @@ class CanonicalTUILayout:
 
     Args:
         errors: the errors to look back on.
+        appearance: changes the theme.
         inspector: shows the tasks.
         keymap: gives the rows the user's keys.
         on_quit: what `q` does.
@@ -70,6 +72,7 @@ class CanonicalTUILayout:
         *,
         tasks: TaskSpawner,
         errors: ErrorHistory,
+        appearance: Appearance,
         inspector: TaskInspector,
         on_quit: Effect,
         on_error: ErrorSink,
@@ -88,7 +91,7 @@ class CanonicalTUILayout:
             self.plate_manager.wells,
             self.pipeline_editor.steps,
         )
-        self.rows = self.keymap.rows("Everywhere", self._rows(on_quit, errors, inspector))
+        self.rows = self.keymap.rows("Everywhere", self._rows(on_quit, errors, appearance, inspector))
         above_all = [row for row in self.rows if row.label == _INSPECTOR]
         self.keys_above_all = key_bindings(above_all, tasks=tasks, refuse=self._refuse)
         self.menu_bar = MenuBar(self._menus(), tasks=tasks, refuse=self._refuse, right=lambda: "OpenHCS")
@@ -180,7 +183,9 @@ class CanonicalTUILayout:
         selected = self.menu_bar.selected
         return selected.description if selected is not None else ""
 
-    def _rows(self, on_quit: Effect, errors: ErrorHistory, inspector: TaskInspector) -> tuple[Binding, ...]:
+    def _rows(
+        self, on_quit: Effect, errors: ErrorHistory, appearance: Appearance, inspector: TaskInspector
+    ) -> tuple[Binding, ...]:
         return (
             Binding(("?", "f1"), self.show_help, "Help", "Show what every key does."),
             Binding(("c-p",), self.show_palette, _PALETTE, "Find an action by its name, and run it."),
@@ -197,6 +202,7 @@ class CanonicalTUILayout:
                 errors.why_empty,
                 on_footer=False,
             ),
+            Binding(("T",), appearance.choose, "Theme", "Choose how the workbench looks.", on_footer=False),
             Binding(
                 ("f12",),
                 inspector.show,
@@ -219,7 +225,7 @@ class CanonicalTUILayout:
             Menu(
                 "Help",
                 (
-                    *_named(self.rows, "Help", _PALETTE, "Errors", _INSPECTOR),
+                    *_named(self.rows, "Help", _PALETTE, "Errors", _INSPECTOR, "Theme"),
                     None,
                     *_named(self.rows, "Next pane", "Previous pane"),
                 ),

@@ -12,12 +12,11 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from prompt_toolkit.styles import Style
-
 import openhcs
 from openhcs.core import paths
 from openhcs.errors import TerminalError
 from openhcs.tui import actions
+from openhcs.tui.effects.appearance import Appearance
 from openhcs.tui.effects.errors import ErrorHistory
 from openhcs.tui.effects.pipeline import PipelineEffects
 from openhcs.tui.effects.plates import PlateEffects
@@ -34,7 +33,6 @@ from openhcs.tui.utils.program import Program
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.utils.terminal_guard import TerminalGuard
 from openhcs.tui.widgets.keymap import Keymap
-from openhcs.tui.widgets.style import STYLE
 from openhcs.tui.workbench import Severity
 
 if TYPE_CHECKING:
@@ -60,6 +58,7 @@ class _Parts:
     plates: PlateEffects
     pipeline: PipelineEffects
     errors: ErrorHistory
+    appearance: Appearance
 
 
 class SimpleOpenHCSTUILauncher:
@@ -112,7 +111,7 @@ class SimpleOpenHCSTUILauncher:
             start=open_what_was_given,
             guard=guard,
             key_bindings=parts.layout.keys_above_all,
-            style=Style.from_dict(STYLE),
+            style=parts.appearance.style,
         )
 
     def keys(self) -> str:
@@ -129,6 +128,7 @@ class SimpleOpenHCSTUILauncher:
         plates = PlateEffects(self.state, tasks, preferences)
         pipeline = PipelineEffects(self.state, tasks, preferences)
         errors = ErrorHistory(self.program.errors.journal, self.state, tasks)
+        appearance = Appearance(self.state, tasks, preferences)
 
         async def quit_() -> None:
             # The question that changes nothing comes first: going back must not find the runs cancelled.
@@ -141,6 +141,7 @@ class SimpleOpenHCSTUILauncher:
             pipeline,
             tasks=tasks,
             errors=errors,
+            appearance=appearance,
             inspector=TaskInspector(tasks, self.program.watchdog, self.state),
             on_quit=quit_,
             on_error=self.program.errors.handle_error_sync,
@@ -148,7 +149,7 @@ class SimpleOpenHCSTUILauncher:
             notice=lambda: _BREAKER_NOTICES[self.program.errors.breaker.state],
             keymap=keymap,
         )
-        return _Parts(layout, plates, pipeline, errors)
+        return _Parts(layout, plates, pipeline, errors, appearance)
 
     def _show_status(self, text: str) -> None:
         self.state.dispatch(actions.MessageShown(visible(text), Severity.ERROR))

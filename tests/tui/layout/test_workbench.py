@@ -596,3 +596,22 @@ def test_the_actions_are_printed_with_their_keys() -> None:
     assert "everywhere.commands: [Ctrl-P]" in text
     names = [line.partition(":")[0] for line in text.splitlines() if ": [" in line]
     assert len(names) == len(set(names))
+
+
+async def test_a_theme_is_seen_at_once_and_kept(home: Path) -> None:
+    """Going through the themes shows each; Enter keeps it in the settings, Escape brings the one before back."""
+    settings = home / "home" / "config" / "settings.yaml"
+    async with workbench() as wb:
+        ground = wb.background_at(0, 5)
+        await wb.press("T")
+        await wb.wait_for("Theme")
+        await wb.press("down")
+        await wb.wait_until(lambda: wb.background_at(0, 5) != ground, "another theme")
+        await wb.press("escape")
+        await wb.wait_until(lambda: wb.background_at(0, 5) == ground, "the theme before")
+        assert not settings.exists()
+        await wb.press("T", "down", "enter")
+        await wb.wait_for("Theme light, kept in")
+        assert settings.read_text() == "theme: light\n"
+    async with workbench() as wb:
+        assert wb.background_at(0, 5) != ground
