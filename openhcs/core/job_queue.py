@@ -113,7 +113,9 @@ def job_script(
         directives: lines for the script's head, in the queue's own words, after those of the site.
         options: of `kind`; those that are None are as the site has them.
     """
-    settings = dict(_WORKER_SETTINGS)
+    # The first well does not wait for imports, and an environment without OpenHCS is found out before it.
+    preload = [*dask.config.get("distributed.worker.preload"), "openhcs.core.worker"]
+    settings = {**_WORKER_SETTINGS, "DASK_DISTRIBUTED__WORKER__PRELOAD": str(preload).replace("'", '"')}
     if job.cores > 1:
         threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
         settings |= dict.fromkeys(threads, str(job.cores))
@@ -138,8 +140,6 @@ def job_script(
         worker_extra_args=[
             *_of_site(kind, "worker-extra-args"),
             "--no-dashboard",
-            # The first well does not wait for imports, and an environment without OpenHCS is found out before it.
-            *("--preload", "openhcs.core.worker"),
             *(() if job.host is None else ("--host", job.host)),
         ],
         job_extra_directives=[*_of_site(kind, "job-extra-directives"), *directives],
