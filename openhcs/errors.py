@@ -4,7 +4,8 @@
     ├── InputError                  what the user gave cannot be used (exit code 2)
     │   ├── PlateError              a folder is not a plate, or not a readable one   (ValueError)
     │   ├── PipelineError           a pipeline file or step is wrong                 (ValueError)
-    │   └── SettingsError           a setting is wrong                               (ValueError)
+    │   ├── SettingsError           a setting is wrong                               (ValueError)
+    │   └── NoRoomError             a run needs more memory or disk than there is    (RuntimeError)
     ├── PlaneError                  an image file is missing, truncated or odd       (OSError)
     ├── SampleError                 too few images of the plate can be read          (OSError)
     │   └── PlateLostError          the plate's whole folder is gone or unreadable   (OSError)
@@ -28,6 +29,7 @@ from dataclasses import dataclass
 __all__ = [
     "DiskFullError",
     "InputError",
+    "NoRoomError",
     "OpenHCSError",
     "PipelineError",
     "PlaneError",
@@ -57,7 +59,10 @@ class PlateError(InputError, ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with a pipeline or a plate, placed as exactly as is known."""
+    """One thing wrong with a pipeline or a plate, placed as exactly as is known.
+
+    `well` names one well, or all that have the problem as people write them: `A01-A12, B03`. None means any well.
+    """
 
     message: str
     well: str | None = None
@@ -65,9 +70,10 @@ class Problem:
     parameter: str | None = None
 
     def __str__(self) -> str:
+        well = "wells" if self.well is not None and ("," in self.well or "-" in self.well) else "well"
         place = ", ".join(
             f"{word} {value}"
-            for word, value in (("well", self.well), ("step", self.step), ("parameter", self.parameter))
+            for word, value in ((well, self.well), ("step", self.step), ("parameter", self.parameter))
             if value is not None
         )
         return f"{place}: {self.message}" if place else self.message
@@ -83,6 +89,14 @@ class PipelineError(InputError, ValueError):
 
 class SettingsError(InputError, ValueError):
     """A settings file or value cannot be used."""
+
+
+class NoRoomError(InputError, RuntimeError):
+    """A run needs more memory or disk than there is; `problems` say how much, and what would fit."""
+
+    def __init__(self, message: str, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join([message, *(f"- {problem}" for problem in self.problems)]))
 
 
 class PlaneError(OpenHCSError, OSError):
