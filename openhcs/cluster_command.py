@@ -77,6 +77,7 @@ def slurm(
     worker_interface: Annotated[
         str | None, typer.Option(help="The same on the nodes, where it has another name there.")
     ] = None,
+    poll: Annotated[float, typer.Option(min=1, help="Seconds between two looks at slurm's queue.")] = 10,
     name: NameOption = "openhcs-cluster",
     file: FileOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print a job's script, and submit nothing.")] = False,
@@ -86,7 +87,7 @@ def slurm(
     What is not given is as the site's dask-jobqueue configuration has it, and slurm itself.
     """
     _need_extra()
-    from openhcs.core.cluster_jobs import StandingCluster
+    from openhcs.core.cluster_jobs import Pace, StandingCluster
     from openhcs.core.job_queue import WorkerJob
     from openhcs.core.slurm_queue import SlurmOptions, SlurmQueue
 
@@ -104,7 +105,8 @@ def slurm(
         files.check()
         typer.echo(queue.script(0, PLACEHOLDER), nl=False)
         return 0
-    return _stand(StandingCluster(queue, job, files, wanted, Lines(files), interface=interface), files)
+    pace = Pace(queue_s=poll)
+    return _stand(StandingCluster(queue, job, files, wanted, Lines(files), interface=interface, pace=pace), files)
 
 
 @cluster.command()
