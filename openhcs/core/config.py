@@ -84,6 +84,29 @@ class Settings(BaseModel):
     )
 
     @property
+    notify_after_s: float | None = Field(
+        default=60.0,
+        ge=0,
+        description="a run that took as many seconds rings the bell when it ends, and tells it on the desktop where the "
+        "terminal can; null never does",
+    )
+    scheduler: SchedulerName | None = Field(
+        default=None,
+        description="Dask scheduler whose workers process the wells: tcp://host:port, tls://host:port, or its scheduler "
+        "file (.json); null starts workers on this machine",
+    )
+    retries: int = Field(
+        default=1,
+        ge=0,
+        description="times a well is tried again whose worker died, that took too long or could not be read",
+    )
+    well_timeout_s: float | None = Field(
+        default=None, gt=0, description="seconds one try of a well may take; null sets no limit"
+    )
+    wait_for_workers_s: float = Field(
+        default=300.0, gt=0, description="seconds a run waits for a worker when there is none, before it fails"
+    )
+
     def worker_memory_bytes(self) -> int | None:
         """`worker_memory_gib` in bytes."""
         return None if self.worker_memory_gib is None else round(self.worker_memory_gib * 2**30)

@@ -76,7 +76,7 @@ class Failure:
 class WellProgress:
     """One well: `step` of `steps` is the one being done, from 1; `objects` counts objects by label image.
 
-    `tries` counts how often it was begun, and `retried` says why, if it was begun again.
+    `retries` counts how often it was put back to be tried again, and `retried` says why it was the last time.
     """
 
     well: str
@@ -88,7 +88,7 @@ class WellProgress:
     seconds: float | None = None
     objects: Mapping[str, int] = field(default_factory=dict)
     failure: Failure | None = None
-    tries: int = 0
+    retries: int = 0
     retried: str = ""
 
     @property
@@ -176,6 +176,11 @@ class RunProgress:
         """The share of all wells' steps that is done, from 0 to 1."""
         return sum(well.fraction for well in self.wells.values()) / self.total if self.wells else 0.0
 
+    @property
+    def took_s(self) -> float | None:
+        """Seconds from its start to its end; None while it lasts."""
+        return None if self.started_s is None or self.ended_s is None else self.ended_s - self.started_s
+
     def eta_s(self, now_s: float) -> float | None:
         """Seconds until the end at the pace so far; None until there is a pace. Reused wells do not count."""
         if self.state is not RunState.RUNNING or self.started_s is None:
@@ -211,11 +216,17 @@ def _apply_to_well(well: WellProgress, event: Event) -> WellProgress:
     data = event.data
     match event.kind:
         case EventKind.WELL_STARTED:
-            return replace(well, state=WellState.RUNNING, started_s=event.time_s, tries=well.tries + 1)
+            return replace(well, state=WellState.RUNNING, started_s=event.time_s)
         case EventKind.WELL_RETRIED:
             # What it had done is done anew.
             return replace(
-                well, state=WellState.PENDING, step=0, step_name="", started_s=None, retried=_text(data, "message")
+                well,
+                state=WellState.PENDING,
+                step=0,
+                step_name="",
+                started_s=None,
+                retries=well.retries + 1,
+                retried=_text(data, "message"),
             )
         case EventKind.STEP_STARTED:
             return replace(well, step=_count(data, "step"), steps=_count(data, "steps"), step_name=_text(data, "name"))

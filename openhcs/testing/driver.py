@@ -110,6 +110,11 @@ class WorkbenchDriver:
         """The first line that shows `text`."""
         return self.screen()[self.find(text)[1]]
 
+    @property
+    def written(self) -> str:
+        """All that the workbench has written to its terminal."""
+        return self._terminal.getvalue()
+
     def background_at(self, x: int, y: int) -> str:
         """The colour behind a cell, as `pyte` names it."""
         return str(self._terminal.screen.buffer[y][x].bg)
@@ -258,7 +263,7 @@ class _Terminal(io.StringIO):
 
     def write(self, text: str) -> int:
         self._stream.feed(text)
-        return len(text)
+        return super().write(text)
 
     def size(self) -> Size:
         """As prompt_toolkit asks for it."""

@@ -17,9 +17,7 @@ def count_of(number: int, thing: str) -> str:
 
 def end_words(progress: RunProgress) -> tuple[str, Severity]:
     """How a run stands or ended, and how bad that is."""
-    took = ""
-    if progress.started_s is not None and progress.ended_s is not None:
-        took = f" in {duration_text(progress.ended_s - progress.started_s)}"
+    took = "" if progress.took_s is None else f" in {duration_text(progress.took_s)}"
     finished = count_of(progress.finished, "well")
     match progress.state:
         case RunState.FINISHED if not progress.failed:

@@ -18,6 +18,7 @@ from openhcs.errors import TerminalError
 from openhcs.tui import actions
 from openhcs.tui.effects.appearance import Appearance
 from openhcs.tui.effects.errors import ErrorHistory
+from openhcs.tui.effects.notifications import Notifications
 from openhcs.tui.effects.pipeline import PipelineEffects
 from openhcs.tui.effects.plates import PlateEffects
 from openhcs.tui.effects.preferences import Preferences
@@ -129,6 +130,7 @@ class SimpleOpenHCSTUILauncher:
         pipeline = PipelineEffects(self.state, tasks, preferences)
         errors = ErrorHistory(self.program.errors.journal, self.state, tasks)
         appearance = Appearance(self.state, tasks, preferences)
+        Notifications(self.state, tasks, preferences)
 
         async def quit_() -> None:
             # The question that changes nothing comes first: going back must not find the runs cancelled.

@@ -13,7 +13,7 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 
 from openhcs.tui.utils.safe_text import visible_lines
 
-__all__ = ["LIMIT", "copy_to_terminal"]
+__all__ = ["LIMIT", "copy_to_terminal", "takes_sequences"]
 
 LIMIT = 50_000
 """Bytes of text that are copied: terminals take no more than some 75,000 characters in a sequence, Base64 included."""
@@ -22,12 +22,17 @@ _WITHOUT = ("", "dumb", "linux", "unknown")
 """Kinds of terminal that would print the sequence."""
 
 
+def takes_sequences(output: Output) -> bool:
+    """Whether the terminal behind `output` passes over control sequences that it does not know."""
+    return isinstance(output, Vt100_Output) and (output.term or "") not in _WITHOUT
+
+
 def copy_to_terminal(output: Output, text: str) -> int:
     """Ask the terminal behind `output` to have `text` in the clipboard; how many characters of it, 0 if none.
 
     Control characters are made visible: pasted into a shell they would be typed.
     """
-    if not isinstance(output, Vt100_Output) or (output.term or "") in _WITHOUT:
+    if not takes_sequences(output):
         return 0
     # What the limit cuts in two is left out whole.
     taken = visible_lines(text[:LIMIT]).encode()[:LIMIT].decode(errors="ignore")

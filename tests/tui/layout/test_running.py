@@ -68,6 +68,19 @@ async def test_one_key_brings_a_plate_from_its_folder_to_results(demo: Path, hom
     assert (home / "openhcs-results" / "demo" / "nuclei").is_dir()
 
 
+async def test_the_end_of_a_run_is_told_to_who_looks_elsewhere(demo: Path, gate: Gate, home: Path) -> None:
+    """The terminal rings and gets the text for the desktop when a run ends, unless it was shorter than wished."""
+    settings = home / "home" / "config" / "settings.yaml"
+    settings.write_text(f"{settings.read_text()}notify_after_s: 0\n")
+    async with workbench([demo], pipeline=gate.pipeline) as wb:
+        await wb.press("r")
+        await wait_running(wb, "B02")
+        assert "\a" not in wb.written
+        gate.open()
+        await wb.wait_for("2 wells done", RUN_S)
+        await wb.wait_until(lambda: "\x1b]9;OpenHCS: demo finished 2 wells" in wb.written, "the notification")
+
+
 async def test_a_truncated_image_fails_its_well_and_no_other(demo: Path, home: Path) -> None:
     """The plate is X with the count; `n` goes to the failed well and Enter names the file and the cause."""
     plate = home / "demo"
