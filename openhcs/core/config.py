@@ -19,7 +19,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from openhcs.core import paths
-from openhcs.core.whole_file import write_text
+from openhcs.core.whole_file import deny_others, write_text
 from openhcs.core.yaml_text import YamlFault, YamlText
 from openhcs.errors import SettingsError, StoreError
 
@@ -230,6 +230,7 @@ def _save(file: Path, model: BaseModel) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         write_text(file, text)
+        deny_others(file)  # settings name modules, whose code is run
     except OSError as error:
         raise StoreError(
             f"{file} cannot be saved: {error}; expected a folder that can be written. Free space or permissions first."

@@ -13,13 +13,11 @@ import signal
 import sys
 import time
 import traceback
-from contextlib import suppress
 from multiprocessing import forkserver
 from pathlib import Path
 
-import psutil
-
 from openhcs.core.journal import Event, EventKind, JournalWriter, Json
+from openhcs.core.processes import end_run
 from openhcs.core.reaper import start_reaper
 
 __all__ = ["main"]
@@ -83,16 +81,16 @@ def _message(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-def _end_children() -> None:
-    """Kill what is left of the processes this one started, such as a fork server that is still importing."""
-    for child in psutil.Process().children(recursive=True):
-        with suppress(psutil.NoSuchProcess):
-            child.kill()
+def _end_run(path: Path) -> None:
+    """Kill what is left of the run: programs of the users' functions, a fork server that is still importing."""
+    from openhcs.core.run_folder import RunFolder  # imported already, see _run
+
+    end_run(RunFolder(path).run_id, os.getpid())
 
 
 if __name__ == "__main__":
     status = main()
-    _end_children()
+    _end_run(Path(sys.argv[1]))
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)  # not sys.exit: libraries would wait for what they started

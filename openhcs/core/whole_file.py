@@ -9,9 +9,15 @@ import contextlib
 import os
 import secrets
 import shutil
+import stat
 from pathlib import Path
 
-__all__ = ["write_text"]
+__all__ = ["deny_others", "write_text"]
+
+
+def deny_others(path: Path) -> None:
+    """Let only its owner write the file or folder at `path`, whatever the umask says; raises `OSError`."""
+    path.chmod(stat.S_IMODE(path.stat().st_mode) & ~(stat.S_IWGRP | stat.S_IWOTH))
 
 
 def write_text(path: Path, text: str, *, private: bool = False) -> None:
