@@ -29,7 +29,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from openhcs import __version__
 from openhcs.cluster_command import cluster
-from openhcs.errors import OpenHCSError, PipelineError
+from openhcs.errors import InputError, OpenHCSError, PipelineError
 from openhcs.tui.utils.safe_text import visible_lines
 
 __all__ = ["main"]
@@ -37,6 +37,7 @@ __all__ = ["main"]
 BROKEN_PIPE = 141
 OUTPUT_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 DEMO_PIPELINE = "nuclei"
+CANCELLED_WITHIN_S = 10.0
 
 
 class Commands(TyperGroup):
@@ -176,6 +177,20 @@ def run(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the results; by default one in openhcs-results.")] = None,
     workers: WorkersOption = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(help="Use the workers of this Dask scheduler: tcp://host:port, tls://host:port, or FILE.json."),
+    ] = None,
+    retries: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Times a well is tried again whose worker died, or that took too long or could not be read."
+        ),
+    ] = None,
+    well_timeout_s: Annotated[
+        float | None,
+        typer.Option("--well-timeout", metavar="SECONDS", min=0.1, help="Time one try of a well may take."),
+    ] = None,
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Return once the run has begun; it goes on by itself.")
     ] = False,
@@ -204,6 +219,7 @@ def run(
         ),
         out=out,
         workers=workers,
+        execution=settings.execution.but_with(scheduler, retries, well_timeout_s),
         telling=Telling(as_json=as_json, quiet=quiet, detach=detach),
     )
 
@@ -242,6 +258,31 @@ def runs(
 
 
 @app.command()
+def cancel(
+    out: Annotated[Path, typer.Argument(metavar="RESULTS", help="The results folder of a run that is going on.")],
+    wells: Annotated[
+        list[str] | None, typer.Argument(metavar="[WELL]...", help="Only these wells, named as --wells of openhcs run.")
+    ] = None,
+) -> int:
+    """Cancel a run that is going on, or some of its wells; finished wells are kept."""
+    from openhcs.core.orchestrator import Run
+    from openhcs.core.selection import choose_wells, parse_wells
+
+    attached = Run.attach(out)
+    if attached.poll().state.has_ended:
+        raise InputError(f"cancel: the run in {out} has ended; expected one that is going on.")
+    if not wells:
+        attached.cancel()
+        state = attached.wait(CANCELLED_WITHIN_S).state
+        typer.echo(f"The run is {state.value}." if state.has_ended else "The run is being cancelled.", err=True)
+    else:
+        for well in choose_wells(parse_wells(",".join(wells)), tuple(attached.progress.wells)):
+            attached.cancel_well(well)
+            typer.echo(f"{well} is cancelled.", err=True)
+    return 0
+
+
+@app.command()
 def doctor(as_json: JsonOption = False) -> int:
     """Say what is installed, what the terminal can do, and where settings, journals and logs live."""
     from openhcs.doctor import examine, is_healthy, to_json, to_text
@@ -249,6 +290,15 @@ def doctor(as_json: JsonOption = False) -> int:
     findings = examine()
     typer.echo(to_json(findings) if as_json else to_text(findings))
     return 0 if is_healthy(findings) else 1
+
+
+@app.command()
+def keys() -> int:
+    """Print the workbench's actions with their keys, as the file to change them in."""
+    from openhcs.tui.layout.simple_launcher import SimpleOpenHCSTUILauncher
+
+    typer.echo(SimpleOpenHCSTUILauncher().keys(), nl=False)
+    return 0
 
 
 @app.command(
@@ -313,4 +363,3 @@ def _find_pipeline(name: str, saved: Path) -> Path:
         known = ", ".join(sorted(shipped))
         raise PipelineError(f"pipeline: {name}; expected a file, a pipeline saved in {saved}, or one of: {known}.")
     return shipped[name]
-

@@ -81,6 +81,7 @@ def summary_json(
         "finished": progress.finished,
         "failed": progress.failed,
         "cancelled": progress.cancelled,
+        "warnings": list(progress.warnings),
         "wells": [_well_document(well, truth) for well in progress.wells.values()],
         "discrepancies": [{"well": one.well, "message": one.message} for one in discrepancies],
     }
@@ -120,6 +121,7 @@ def _well_document(well: WellProgress, truth: Mapping[str, int] | None) -> dict[
         "state": well.state.value,
         "objects": dict(well.objects),
         "seconds": None if well.seconds is None else round(well.seconds, 3),
+        "retries": well.retries,
         "failure": None
         if failure is None
         else {name: getattr(failure, name) for name in ("message", "kind", "step", "plane", "file")},

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from openhcs.core.config import Settings
+from openhcs.core.execution import Execution
 from openhcs.core.known_runs import find_runs, known_runs
 from openhcs.core.orchestrator import Orchestrator, Run, default_results_folder
 from openhcs.core.pipeline_file import load_pipeline
@@ -57,9 +58,11 @@ def run_plate(
     choice: Choice = Choice(),
     out: Path | None = None,
     workers: int | None = None,
+    execution: Execution | None = None,
     telling: Telling = Telling(),
 ) -> int:
-    """Take a plate through its life; the exit code."""
+    """Take a plate through its life; the exit code. Without `workers` and `execution` the settings decide."""
+    execution = execution or settings.execution
     pipeline = load_pipeline(pipeline_file)
     orchestrator = Orchestrator(plate, settings.function_modules)
     index = orchestrator.initialise()
@@ -83,7 +86,8 @@ def run_plate(
         if choice.at_most is not None:
             planned = spread_wells(planned, choice.at_most)
     with Interrupts() as interrupts:
-        started = orchestrator.run(out, workers or settings.workers, settings.worker_memory_bytes, wells=planned)
+        at_once = workers or settings.wells_at_once(execution)
+        started = orchestrator.run(out, at_once, settings.worker_memory_bytes, planned, execution)
         known_runs().add(out)
         if not telling.quiet:
             tell(f"{index.name}: {_size(planned, index.wells)} with pipeline {pipeline.name}; results in {out}")

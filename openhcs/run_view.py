@@ -66,6 +66,7 @@ def progress_line(
         f"{bar(progress.fraction, _BAR_CELLS, ascii)} " if with_bar and width >= 2 * _BAR_CELLS else "",
         f"{ended}/{progress.total} wells",
         f", {progress.failed} failed" if progress.failed else "",
+        f", {visible(progress.waiting)}" if progress.waiting else "",
         f", {duration_text(left_s)} left" if left_s is not None else "",
         f", {pace}" if (pace := pace_text(progress, now_s)) else "",
     ]
@@ -102,21 +103,38 @@ def tell(message: str) -> None:
     print(visible_lines(message), file=sys.stderr, flush=True)  # noqa: T201
 
 
-class _Failures:
-    """The sentences of wells that failed since the last look, up to a number."""
+class _News:
+    """The sentences about what came since the last look: wells that failed, up to a number, wells that are tried again,
+    and what is the matter with workers."""
 
     def __init__(self) -> None:
-        self._told: set[str] = set()
+        self._failed: set[str] = set()
+        self._retried: dict[str, int] = {}
+        self._warnings = 0
 
-    def new(self, progress: RunProgress) -> Iterator[str]:
-        if progress.failed <= len(self._told):
+    def since_last_look(self, progress: RunProgress) -> Iterator[str]:
+        for warning in progress.warnings[self._warnings :]:
+            yield f"note: {visible(warning)}"
+        self._warnings = len(progress.warnings)
+        yield from self._new_retries(progress)
+        yield from self._new_failures(progress)
+
+    def _new_retries(self, progress: RunProgress) -> Iterator[str]:
+        for name, well in progress.wells.items():
+            if well.retries > self._retried.get(name, 0):
+                self._retried[name] = well.retries
+                if len(self._retried) <= FAILURES_TOLD:
+                    yield f"{visible(name)} is tried again: {visible(well.retried)}"
+
+    def _new_failures(self, progress: RunProgress) -> Iterator[str]:
+        if progress.failed <= len(self._failed):
             return
         for name, well in progress.wells.items():
-            if well.state is WellState.FAILED and name not in self._told:
-                self._told.add(name)
-                if len(self._told) <= FAILURES_TOLD:
+            if well.state is WellState.FAILED and name not in self._failed:
+                self._failed.add(name)
+                if len(self._failed) <= FAILURES_TOLD:
                     yield f"{visible(name)} failed: {why_text(well.failure)}"
-                if len(self._told) == FAILURES_TOLD:
+                if len(self._failed) == FAILURES_TOLD:
                     yield "More wells that fail are counted here, and named when the run has ended."
 
 
@@ -125,11 +143,11 @@ class _Lines:
 
     def __init__(self, every_s: float | None) -> None:
         self._every_s = every_s
-        self._failures = _Failures()
+        self._news = _News()
         self._next_s = 0.0
 
     def show(self, progress: RunProgress) -> None:
-        for sentence in self._failures.new(progress):
+        for sentence in self._news.since_last_look(progress):
             self.say(sentence)
         if self._every_s is None or not progress.total or progress.state.has_ended:
             return
@@ -147,11 +165,11 @@ class _MovingLine:
 
     def __init__(self, live: Live) -> None:
         self._live = live
-        self._failures = _Failures()
+        self._news = _News()
         self._ascii = not live.console.encoding.lower().startswith("utf")
 
     def show(self, progress: RunProgress) -> None:
-        for sentence in self._failures.new(progress):
+        for sentence in self._news.since_last_look(progress):
             self.say(sentence)
         width = max(1, self._live.console.width - 1)
         line = progress_line(progress, time.time(), width, ascii=self._ascii)

@@ -19,6 +19,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from openhcs.core import paths
+from openhcs.core.execution import Execution, SchedulerName
 from openhcs.core.whole_file import deny_others, write_text
 from openhcs.core.yaml_text import YamlFault, YamlText
 from openhcs.errors import SettingsError, StoreError
@@ -83,7 +84,6 @@ class Settings(BaseModel):
         default="dark", description="how the workbench looks"
     )
 
-    @property
     notify_after_s: float | None = Field(
         default=60.0,
         ge=0,
@@ -92,8 +92,8 @@ class Settings(BaseModel):
     )
     scheduler: SchedulerName | None = Field(
         default=None,
-        description="Dask scheduler whose workers process the wells: tcp://host:port, tls://host:port, or its scheduler "
-        "file (.json); null starts workers on this machine",
+        description="Dask scheduler whose workers process the wells: tcp://host:port, tls://host:port, or its "
+        "scheduler file (.json); null starts workers on this machine",
     )
     retries: int = Field(
         default=1,
@@ -107,9 +107,24 @@ class Settings(BaseModel):
         default=300.0, gt=0, description="seconds a run waits for a worker when there is none, before it fails"
     )
 
+    @property
     def worker_memory_bytes(self) -> int | None:
         """`worker_memory_gib` in bytes."""
         return None if self.worker_memory_gib is None else round(self.worker_memory_gib * 2**30)
+
+    @property
+    def execution(self) -> Execution:
+        """On whose workers wells are processed, and how patiently."""
+        return Execution(
+            scheduler=self.scheduler,
+            retries=self.retries,
+            well_timeout_s=self.well_timeout_s,
+            wait_for_workers_s=self.wait_for_workers_s,
+        )
+
+    def wells_at_once(self, execution: Execution) -> int | None:
+        """How many wells are processed at the same time; None takes every worker that a scheduler has."""
+        return self.workers if execution.scheduler is None or "workers" in self.model_fields_set else None
 
 
 class Remembered(BaseModel):

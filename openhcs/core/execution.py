@@ -5,9 +5,29 @@ Plain values, which go from the settings and the command line through the run's 
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveFloat
+import re
+from pathlib import Path
+from typing import Annotated
 
-__all__ = ["Execution"]
+from pydantic import AfterValidator, BaseModel, ConfigDict, NonNegativeInt, PositiveFloat
+
+from openhcs.errors import InputError
+
+__all__ = ["Execution", "SchedulerName", "scheduler_name"]
+
+_ADDRESS = re.compile(r"(tcp|tls)://[^\s/]+:\d+")
+
+
+def scheduler_name(text: str) -> str:
+    """What names a scheduler, a file by its absolute path; raises `ValueError`."""
+    if _ADDRESS.fullmatch(text):
+        return text
+    if text.endswith(".json"):
+        return str(Path(text).expanduser().absolute())
+    raise ValueError(f"tcp://host:port, tls://host:port or a scheduler file (.json), not {text!r}")
+
+
+SchedulerName = Annotated[str, AfterValidator(scheduler_name)]
 
 
 class Execution(BaseModel):
@@ -15,7 +35,7 @@ class Execution(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    scheduler: str | None = None
+    scheduler: SchedulerName | None = None
     """The address or the scheduler file of a Dask cluster that is there already; None starts workers of our own."""
     retries: NonNegativeInt = 1
     """How often a well is tried again whose worker died, that took too long or could not be read; see `retries`."""
@@ -23,3 +43,16 @@ class Execution(BaseModel):
     """How long one try of a well may take."""
     wait_for_workers_s: PositiveFloat = 300.0
     """How long a run waits for a worker when there is none, before it fails."""
+
+    def but_with(self, scheduler: str | None, retries: int | None, well_timeout_s: float | None) -> Execution:
+        """The same, but for what is given.
+
+        Raises:
+            InputError: `scheduler` is no name of one.
+        """
+        try:
+            name = None if scheduler is None else scheduler_name(scheduler)
+        except ValueError as error:
+            raise InputError(f"scheduler: expected {error}.") from None
+        given = {"scheduler": name, "retries": retries, "well_timeout_s": well_timeout_s}
+        return self.model_copy(update={key: value for key, value in given.items() if value is not None})

@@ -8,7 +8,6 @@ from Dask's own configuration (`distributed.comm.tls`), also through its environ
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +17,6 @@ from openhcs.errors import RunError
 
 __all__ = ["SchedulerAddress", "find_scheduler"]
 
-_ADDRESS = re.compile(r"(?P<protocol>tcp|tls)://\S+:\d+")
 _TLS_KEYS = ("ca_file", "cert_file", "key_file")
 
 
@@ -31,16 +29,13 @@ class SchedulerAddress:
 
 
 def find_scheduler(where: str) -> SchedulerAddress:
-    """What an address or the path of a scheduler file says.
+    """What the name of a scheduler says, see `execution.scheduler_name`.
 
     Raises:
-        RunError: it is neither, or lacks what is needed for an encrypted connection.
+        RunError: the file cannot be read, or what is needed for an encrypted connection is lacking.
     """
     if where.endswith(".json"):
         return _read_file(Path(where))
-    match = _ADDRESS.fullmatch(where)
-    if match is None:
-        raise RunError(f"scheduler: {where}; expected tcp://host:port, tls://host:port or a scheduler file (.json).")
     return _checked(where, Security())
 
 

@@ -266,8 +266,11 @@ class PlateEffects:
             self._begin(folder, Activity.STARTING)
             settings = await self._preferences.settings()
             out = await self._results_folder(folder)
+            execution = settings.execution
+            at_once = settings.wells_at_once(execution)
             run = await in_daemon_thread(
-                lambda: orchestrator.run(out, settings.workers, settings.worker_memory_bytes), f"start {folder.name}"
+                lambda: orchestrator.run(out, at_once, settings.worker_memory_bytes, execution=execution),
+                f"start {folder.name}",
             )
             self._tell(f"{visible(folder.name)}: running; results go to {_shown(out)}")
             self._tell_end(folder, await self._follow(folder, run))

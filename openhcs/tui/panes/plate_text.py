@@ -143,6 +143,8 @@ def _state_lines(row: PlateRow, now_s: float) -> list[tuple[str, str]]:
     if not progress.state.has_ended:
         so_far = duration_text(now_s - progress.started_s) if progress.started_s is not None else ""
         words = f"{visible(progress.pipeline)}: {so_far} so far" if so_far else "The workers are starting"
+        if progress.waiting:
+            return [("class:warning", f"{words}; {visible(progress.waiting)}")]
         return [("class:busy", words)]
     words, severity = end_words(progress)
     return [(f"class:{severity.value}", words), ("class:muted", f"{_RESULTS}{visible(str(row.out))}")]
