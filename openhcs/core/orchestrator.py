@@ -14,11 +14,13 @@ from pathlib import Path
 
 from openhcs.core.compiler import compile_plate
 from openhcs.core.config import available_cores
+from openhcs.core.estimate import Estimate
 from openhcs.core.execution import Execution
 from openhcs.core.formats import index_plate
 from openhcs.core.model import Pipeline, PlateIndex, Status, WellPlan
 from openhcs.core.progress import RunState
 from openhcs.core.rerun import only_sites, unfinished_wells
+from openhcs.core.room import Forecast, Workers, forecast_run
 from openhcs.core.run import Run, start_run
 from openhcs.core.selection import sites_text
 from openhcs.errors import RunError
@@ -42,6 +44,7 @@ class Orchestrator:
         self._modules = tuple(modules)
         self._index: PlateIndex | None = None
         self._plans: tuple[WellPlan, ...] = ()
+        self._estimate = Estimate(())
         self._pipeline = ""
         self._sites: tuple[int, ...] = ()
         self._run: Run | None = None
@@ -55,6 +58,11 @@ class Orchestrator:
     def plans(self) -> tuple[WellPlan, ...]:
         """The wells' plans, once compiled."""
         return self._plans
+
+    @property
+    def estimate(self) -> Estimate:
+        """What the planned wells take of memory and disk, once compiled."""
+        return self._estimate
 
     @property
     def current_run(self) -> Run | None:
@@ -108,7 +116,9 @@ class Orchestrator:
             raise RunError(f"compile: {self.folder} is not initialised; expected an initialised plate. Initialise it.")
         self._plans, self._run = (), None
         index = only_sites(self._index, sites) if sites else self._index
-        self._plans = compile_plate(index, pipeline, wells, self._modules, whole=self._index)
+        plans = compile_plate(index, pipeline, wells, self._modules, whole=self._index)
+        self._estimate = estimate_plans(plans, pipeline.name, step_names(pipeline))
+        self._plans = plans
         self._pipeline, self._sites = pipeline.name, tuple(sorted(sites))
         return self._plans
 
@@ -121,6 +131,29 @@ class Orchestrator:
         """
         return unfinished_wells(out, self._plans)
 
+    def forecast(
+        self,
+        out: Path,
+        workers: int | None = None,
+        memory_limit_bytes: int | None = None,
+        wells: Collection[str] | None = None,
+        execution: Execution = Execution(),
+        *,
+        fixed_workers: bool = False,
+    ) -> Forecast:
+        """What `run`, called like this, would do and take, compared with what there is; nothing is started or written.
+
+        Args:
+            fixed_workers: the user insists on the number of workers; otherwise fewer are taken where they need more
+                memory than there is.
+
+        Raises:
+            RunError: the plate is not compiled.
+            StoreError: what an earlier run left in `out` cannot be read.
+        """
+        asked = Workers(workers or available_cores(), fixed_workers, memory_limit_bytes, execution.scheduler is None)
+        return forecast_run(self._chosen(wells), self._estimate, out, asked)
+
     def run(
         self,
         out: Path,
@@ -128,6 +161,8 @@ class Orchestrator:
         memory_limit_bytes: int | None = None,
         wells: Collection[str] | None = None,
         execution: Execution | None = None,
+        *,
+        csv: bool = False,
     ) -> Run:
         """Start processing the planned wells and return at once. Wells with results under the same plan are reused.
 
@@ -137,22 +172,27 @@ class Orchestrator:
             memory_limit_bytes: for each worker of our own; None shares the machine's memory.
             wells: process these only; None processes all that are planned.
             execution: on whose workers, and how patiently; None takes our own.
+            csv: write the tables of all wells as CSV files too.
 
         Raises:
             RunError: the plate is not compiled, or running, or another run is alive in `out`.
             StoreError: `out` is another plate's or not ours, or cannot be written.
         """
         self._expect_no_run("run")
+        plans = self._chosen(wells)
+        execution = execution or Execution()
+        if workers is None and execution.scheduler is None:
+            workers = available_cores()
+        self._run = start_run(out, plans, self._pipeline, workers, memory_limit_bytes, execution, self._sites, csv=csv)
+        return self._run
+
+    def _chosen(self, wells: Collection[str] | None) -> tuple[WellPlan, ...]:
         if not self._plans:
             raise RunError(f"run: {self.folder} is not compiled; expected a compiled plate. Compile a pipeline first.")
         plans = self._plans if wells is None else tuple(plan for plan in self._plans if plan.well in wells)
         if not plans:
             raise RunError(f"run: no well of {self.folder} was chosen; expected at least one that is planned.")
-        execution = execution or Execution()
-        if workers is None and execution.scheduler is None:
-            workers = available_cores()
-        self._run = start_run(out, plans, self._pipeline, workers, memory_limit_bytes, execution, self._sites)
-        return self._run
+        return plans
 
     def _expect_no_run(self, wish: str) -> None:
         if self._run is not None and not self._run.poll().state.has_ended:

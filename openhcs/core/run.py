@@ -204,12 +204,15 @@ def start_run(
     memory_limit_bytes: int | None,
     execution: Execution,
     sites: tuple[int, ...] = (),
+    *,
+    csv: bool = False,
 ) -> Run:
     """Start the runner process of a new run and return at once.
 
     Args:
         workers: how many wells may be processed at the same time; None takes every worker of `execution.scheduler`.
         memory_limit_bytes: for each worker of our own.
+        csv: write the tables of all wells as CSV files too.
 
     Raises:
         StoreError: the results folder is another plate's, of other sites, not ours, or cannot be written.
@@ -228,6 +231,7 @@ def start_run(
         execution=execution,
         sites=sites,
         root=root.absolute(),
+        csv=csv,
     )
     with explained(out), results.lock():
         _expect_no_run(results)

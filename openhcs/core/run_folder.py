@@ -49,6 +49,7 @@ class RunRequest(BaseModel):
     execution: Execution = Execution()
     sites: tuple[PositiveInt, ...] = ()  # all, if none is named
     root: Path | None = None  # the plate's folder
+    csv: bool = False  # tables of all wells as CSV files too
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,13 +24,16 @@ from openhcs.core.progress import Failure, WellDone
 from openhcs.core.results import ResultsFolder, is_done, recipe_of
 from openhcs.core.run_folder import RunFolder
 from openhcs.core.worker_status import WorkerStatus, status_to_json
-from openhcs.errors import RunError, StoreError
+from openhcs.errors import DiskFullError, PlateLostError, RunError, StoreError
 
 __all__ = ["RunLoop"]
 
 _STARTING_ENDS_WITHIN_S = 0.5
 _TELL_OF_WAITING_AFTER_S = 2.0
 _FIRST_GOOD_WORKER_WITHIN_S = 10.0
+
+_ENDS_THE_RUN = frozenset(kind.__name__ for kind in (DiskFullError, PlateLostError))
+"""The kinds of failure that every other well would have too."""
 
 
 @dataclass
@@ -65,13 +68,14 @@ class RunLoop:
         self._changed = asyncio.Event()
         self._cancelling = asyncio.Event()
         self._cluster: WellCluster | None = None
+        self._ended_early = ""
 
     async def run(self) -> None:
         """Process all wells and say so in the journal; what stops the whole run is raised.
 
         Raises:
             StoreError: the results folder cannot be used.
-            RunError: there are no workers, or the scheduler is lost.
+            RunError: there are no workers, the scheduler is lost, or the disk is full or the plate gone.
         """
         request = self._request
         self._say(
@@ -162,6 +166,8 @@ class RunLoop:
                 while self._pending or self._running:
                     self._give_out(cluster, group)
                     await self._wait_changed(cluster)
+        if self._ended_early:
+            raise RunError(self._ended_early)
 
     def _open_cluster(self) -> AbstractAsyncContextManager[WellCluster]:
         """Our own workers, or those of the scheduler that the request names."""
@@ -251,16 +257,30 @@ class RunLoop:
             del self._running[plan.well]
             self._changed.set()
         match outcome:
-            case Failure(may_pass=True) if self._tries[plan.well] <= self._request.execution.retries:
+            case Failure(may_pass=True) if self._may_be_tried_again(plan):
                 # At the end: whatever was the matter has the most time to pass.
                 self._pending.append(plan)
                 self._say(EventKind.WELL_RETRIED, plan.well, message=outcome.message, tries=self._tries[plan.well])
             case Failure():
                 self._say(EventKind.WELL_FAILED, plan.well, **dataclasses.asdict(outcome))
+                if outcome.kind in _ENDS_THE_RUN:
+                    self._end_early(outcome)
             case WellDone():
                 self._say(EventKind.WELL_FINISHED, plan.well, objects=dict(outcome.objects))
             case None:
                 self._say(EventKind.WELL_CANCELLED, plan.well)
+
+    def _may_be_tried_again(self, plan: WellPlan) -> bool:
+        return self._tries[plan.well] <= self._request.execution.retries and not self._ended_early
+
+    def _end_early(self, failure: Failure) -> None:
+        """Begin no other well: it would fail as well. Those that have begun go on, as long as they can."""
+        if count := len(self._pending):
+            wells = "1 well was" if count == 1 else f"{count} wells were"
+            self._ended_early = (
+                f"{failure.message} The run has ended early: {wells} not begun, to fail in the same way."
+            )
+        self._pending.clear()
 
     async def _outcome(self, cluster: WellCluster, one: _Try) -> WellDone | Failure | None:
         """What became of a well; None if it was cancelled."""
@@ -322,7 +342,7 @@ class RunLoop:
             return ""
         from openhcs.core.tables import combine_tables  # polars: 0.2 s, at the end of a run only
 
-        combine_tables(self._results, same)
+        combine_tables(self._results, same, csv=self._request.csv)
         others = [well for well in done if well not in same]
         if not others:
             return ""
