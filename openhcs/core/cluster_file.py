@@ -5,7 +5,7 @@ Each cluster has a key of its own, made when it starts and removed when it ends;
 each other that they have it. All three files are their owner's only.
 
 The scheduler file is Dask's own (`Client(scheduler_file=...)` takes it), with an object `tls` added that names the
-files by absolute paths. Asks for the library `cryptography`, of the extra `slurm`, when a key is made.
+files by absolute paths. Who reads it is `scheduler_address`.
 """
 
 from __future__ import annotations
@@ -36,18 +36,8 @@ class ClusterKey:
 
     @classmethod
     def make(cls) -> ClusterKey:
-        """A new key.
-
-        Raises:
-            InputError: the library for it is not installed.
-        """
-        try:
-            made = Security.temporary().get_tls_config_for_role("client")
-        except ImportError as error:
-            raise InputError(
-                "cluster: its key cannot be made; expected the library cryptography. "
-                "Install the extra: pip install 'openhcs[slurm]'."
-            ) from error
+        """A new key, good for a year."""
+        made = Security.temporary().get_tls_config_for_role("client")
         return cls(certificate=made["cert"], key=made["key"])
 
 
