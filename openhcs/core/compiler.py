@@ -36,6 +36,7 @@ from openhcs.core.model import (
 )
 from openhcs.core.pipeline_rules import check_steps
 from openhcs.core.plate_sample import choose_samples
+from openhcs.core.problems import merge_wells
 from openhcs.core.wording import did_you_mean
 from openhcs.errors import PipelineError, Problem, StoreError
 
@@ -48,7 +49,11 @@ _INDEPENDENT = (Component.SITE, Component.T)
 
 
 def compile_plate(
-    index: PlateIndex, pipeline: Pipeline, wells: Sequence[str] | None = None, modules: Sequence[str] = ()
+    index: PlateIndex,
+    pipeline: Pipeline,
+    wells: Sequence[str] | None = None,
+    modules: Sequence[str] = (),
+    whole: PlateIndex | None = None,
 ) -> tuple[WellPlan, ...]:
     """Plan every well, in row-major order.
 
@@ -57,6 +62,7 @@ def compile_plate(
         pipeline: what to do; disabled steps are left out of the plans.
         wells: names of the wells to plan; None plans all.
         modules: dotted names of the users' modules that functions may come from, besides the catalogue.
+        whole: the plate that functions learn from, where `index` is a part of it.
 
     Raises:
         PipelineError: `problems` holds everything wrong in any step and well. What is wrong with a step is told once,
@@ -76,8 +82,9 @@ def compile_plate(
     if problems:
         raise PipelineError(
             f"pipeline {pipeline.name} on plate {index.name}: it cannot run; expected a pipeline that fits the plate.",
-            problems,
+            merge_wells(problems),
         )
+    everywhere = planes if whole is None else _choose_planes(whole, pipeline.planes, chosen)[0]
     versions = {
         **_library_versions(),
         **format_versions(index.format),
@@ -103,7 +110,7 @@ def compile_plate(
         z_planes=tuple(range(1, 1 + max(key.z for well in planes.values() for key, _ in well))),
         z_um=tuple(sorted(index.z_um.items())),
         y_is_up=index.y_is_up,
-        samples=choose_samples(steps, planes, modules),
+        samples=choose_samples(steps, everywhere, modules),
     )
     labels = _labels_by_well(index, label_names)
     return tuple(

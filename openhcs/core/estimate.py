@@ -11,15 +11,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from openhcs.core.model import WellPlan
-from openhcs.core.plane_sizes import PlaneSizes, Size
+from openhcs.core.plane_sizes import PlaneSizes, Size, read_plane_sizes
+from openhcs.core.problems import merge_wells
 from openhcs.core.rehearsal import Rehearsal, WrittenImage, rehearse_well
+from openhcs.errors import PipelineError, Problem
 
-__all__ = ["Disk", "Estimate", "WellEstimate", "estimate_wells", "rehearse", "size_words"]
+__all__ = ["Disk", "Estimate", "WellEstimate", "estimate_plans", "estimate_wells", "size_words"]
 
-_WORKER_BYTES = 270 * 2**20
+_WORKER_BYTES = 300 * 2**20
 """Of a worker that has loaded what wells need, and none of their planes: Python, Dask, ngio, scikit-image."""
 
 _FRAGMENTS = 1.5
@@ -103,12 +106,43 @@ class Estimate:
         return Estimate(tuple(well for well in self.wells if well.well in chosen), self.sizes_known)
 
 
-def rehearse(plans: Sequence[WellPlan], sizes: PlaneSizes, names: Sequence[str] = ()) -> Mapping[str, Rehearsal]:
-    """Rehearse every well; wells whose planes differ in nothing but the well are rehearsed once.
+def estimate_plans(plans: Sequence[WellPlan], pipeline: str, names: Sequence[str] = ()) -> Estimate:
+    """Look at a few planes of the plate, rehearse every well, and say what each takes.
 
     Args:
-        names: what messages call each step.
+        pipeline: the pipeline's name, for messages.
+        names: what messages call each step; by default its own name.
+
+    Raises:
+        PipelineError: images and label images that the steps make do not go together; `problems` holds all of it.
     """
+    first = plans[0]
+    sizes = read_plane_sizes(Path(first.root), first.format, (plane for plan in plans for plane in plan.planes))
+    rehearsed = _rehearse(plans, sizes, names)
+    problems = _problems(rehearsed)
+    if problems:
+        raise PipelineError(
+            f"pipeline {pipeline} on plate {first.plate}: it cannot run; expected a pipeline that fits the plate.",
+            problems,
+        )
+    return estimate_wells(rehearsed, sizes)
+
+
+def _problems(rehearsed: Mapping[str, Rehearsal]) -> tuple[Problem, ...]:
+    """What is wrong with all wells, told without a well, and what with some."""
+    found = [replace(problem, well=well) for well, one in rehearsed.items() for problem in one.problems]
+    everywhere = {
+        problem
+        for problem in next(iter(rehearsed.values())).problems
+        if all(problem in one.problems for one in rehearsed.values())
+    }
+    return merge_wells(
+        problem if (bare := replace(problem, well=None)) not in everywhere else bare for problem in found
+    )
+
+
+def _rehearse(plans: Sequence[WellPlan], sizes: PlaneSizes, names: Sequence[str]) -> Mapping[str, Rehearsal]:
+    """Rehearse every well; wells whose planes differ in nothing but the well are rehearsed once."""
     known: dict[tuple[object, ...], Rehearsal] = {}
     rehearsed: dict[str, Rehearsal] = {}
     for plan in plans:

@@ -14,10 +14,11 @@ from pathlib import Path
 
 from openhcs.core.compiler import compile_plate
 from openhcs.core.config import available_cores
-from openhcs.core.estimate import Estimate
+from openhcs.core.estimate import Estimate, estimate_plans
 from openhcs.core.execution import Execution
 from openhcs.core.formats import index_plate
 from openhcs.core.model import Pipeline, PlateIndex, Status, WellPlan
+from openhcs.core.pipeline_rules import step_names
 from openhcs.core.progress import RunState
 from openhcs.core.rerun import only_sites, unfinished_wells
 from openhcs.core.room import Forecast, Workers, forecast_run
@@ -137,7 +138,7 @@ class Orchestrator:
         workers: int | None = None,
         memory_limit_bytes: int | None = None,
         wells: Collection[str] | None = None,
-        execution: Execution = Execution(),
+        execution: Execution | None = None,
         *,
         fixed_workers: bool = False,
     ) -> Forecast:
@@ -151,7 +152,8 @@ class Orchestrator:
             RunError: the plate is not compiled.
             StoreError: what an earlier run left in `out` cannot be read.
         """
-        asked = Workers(workers or available_cores(), fixed_workers, memory_limit_bytes, execution.scheduler is None)
+        are_ours = execution is None or execution.scheduler is None
+        asked = Workers(workers or available_cores(), fixed_workers, memory_limit_bytes, are_ours)
         return forecast_run(self._chosen(wells), self._estimate, out, asked)
 
     def run(
@@ -163,6 +165,7 @@ class Orchestrator:
         execution: Execution | None = None,
         *,
         csv: bool = False,
+        check_room: bool = True,
     ) -> Run:
         """Start processing the planned wells and return at once. Wells with results under the same plan are reused.
 
@@ -173,13 +176,20 @@ class Orchestrator:
             wells: process these only; None processes all that are planned.
             execution: on whose workers, and how patiently; None takes our own.
             csv: write the tables of all wells as CSV files too.
+            check_room: refuse to start what needs more memory or disk than there is, and lower `workers` where that
+                helps, see `forecast`.
 
         Raises:
+            NoRoomError: there is not enough memory or disk for it.
             RunError: the plate is not compiled, or running, or another run is alive in `out`.
             StoreError: `out` is another plate's or not ours, or cannot be written.
         """
         self._expect_no_run("run")
         plans = self._chosen(wells)
+        if check_room:
+            forecast = self.forecast(out, workers, memory_limit_bytes, wells, execution)
+            forecast.require_room()
+            workers = forecast.workers if forecast.is_lowered else workers
         execution = execution or Execution()
         if workers is None and execution.scheduler is None:
             workers = available_cores()

@@ -25,7 +25,7 @@ from openhcs.core.wording import did_you_mean
 from openhcs.errors import PipelineError, Problem
 from openhcs.processing.types import Role
 
-__all__ = ["check_steps"]
+__all__ = ["check_steps", "step_names"]
 
 _OUTPUT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 """Output names become names of folders and files."""
@@ -48,6 +48,11 @@ def check_steps(
     if not steps:
         check.problems.append(Problem("no step is enabled; expected at least one"))
     return steps, frozenset(check.taken), list(dict.fromkeys(check.problems))
+
+
+def step_names(pipeline: Pipeline) -> tuple[str, ...]:
+    """What messages call each enabled step: its name, with its number where the name is not unique."""
+    return tuple(place for place, step in _places(pipeline) if step.enabled)
 
 
 @dataclass

@@ -37,7 +37,7 @@ _COUNTING_PLANES = 3
 _WRITING_PLANES = 4
 """What writing a plane takes: a chunk, its compressed copy, and the blocks of the levels that follow."""
 
-_PYRAMID_COPIES = 2.5
+_PYRAMID_COPIES = 3
 """What building the pyramid of an array in memory takes, in times the array, see `store`."""
 
 _LARGEST_PYRAMID_IN_MEMORY_BYTES = 256 << 20

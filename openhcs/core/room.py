@@ -46,16 +46,17 @@ class Workers:
 class Forecast:
     """What a run would do, take and find.
 
-    `to_do` and `reused` are its wells. `estimate` is of the wells to do. `workers` is how many it would have, each with
-    `worker_memory_bytes`, None where they are elsewhere. `disk` is what results need beyond what is there already,
-    `free` what there is, None where that cannot be asked. `problems` are what keeps the run from ending, `notes` what
-    the user should know besides.
+    `to_do` and `reused` are its wells. `estimate` is of the wells to do. `workers` is how many it would have, fewer
+    than asked for if `is_lowered`, each with `worker_memory_bytes`, None where they are elsewhere. `disk` is what
+    results need beyond what is there already, `free` what there is, None where that cannot be asked. `problems` are
+    what keeps the run from ending, `notes` what the user should know besides.
     """
 
     to_do: tuple[str, ...]
     reused: tuple[str, ...]
     estimate: Estimate
     workers: int
+    is_lowered: bool
     worker_memory_bytes: int | None
     disk: Disk
     free: FreeRoom | None
@@ -79,10 +80,10 @@ def forecast_run(plans: Sequence[WellPlan], estimate: Estimate, out: Path, worke
         StoreError: what an earlier run left in `out` cannot be read.
     """
     results = ResultsFolder(out)
-    reused = [plan.well for plan in plans if is_done(plan, out)]
+    reused = [plan.well for plan in plans if out.is_dir() and is_done(plan, out)]
     to_do = [plan.well for plan in plans if plan.well not in set(reused)]
     takes = estimate.of(to_do)
-    count = max(1, min(workers.count, len(to_do)))
+    wanted = count = max(1, min(workers.count, len(to_do)))
     problems: list[Problem] = []
     notes: list[str] = []
     if takes.sizes_known and workers.are_ours and to_do:
@@ -104,6 +105,7 @@ def forecast_run(plans: Sequence[WellPlan], estimate: Estimate, out: Path, worke
         reused=tuple(reused),
         estimate=takes,
         workers=count,
+        is_lowered=count < wanted,
         worker_memory_bytes=workers.limit_bytes(count) if workers.are_ours else None,
         disk=disk,
         free=free,

@@ -117,7 +117,7 @@ def segment_spots_log(
     *,
     spot_sigma_px: Annotated[float, Bounds(0.5, 50)] = 1.5,
     minimum_contrast: Annotated[float, Bounds(0, 1000)] = 6,
-) -> Annotated[Labels, WorkingMemory(planes=7, results=1.5)]:
+) -> Annotated[Labels, WorkingMemory(planes=12, results=1.5)]:
     """Find bright spots of one size, such as foci or vesicles, by the Laplacian of Gaussian.
 
     The filter answers most strongly to spots of radius `spot_sigma_px` times the square root of 2. Every local maximum
