@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final, TypeVar
 
-__all__ = ["Scene", "Stage", "Stock"]
+__all__ = ["Frame", "Scene", "Stage", "Stock"]
 
 V = TypeVar("V")
 
@@ -61,14 +61,17 @@ class Scene:
     centre: tuple[float, float] = (0.5, 0.5)
 
     def within(self, stock: Stock) -> Scene:
-        """The scene with every choice one that `stock` has; a projection is chosen only by hand."""
+        """The scene with every choice one that `stock` has; a projection is chosen only by hand.
+
+        Outlines wait where there are no label images at all, for the stage that has them.
+        """
         stacked = [z for z in stock.z_planes if z] or list(stock.z_planes)
         return replace(
             self,
             channel=self.channel if self.channel in stock.channels else None,
             z=self.z if self.z in stock.z_planes else stacked[len(stacked) // 2] if stacked else None,
             t=self.t if self.t in stock.time_points else next(iter(stock.time_points), None),
-            label=self.label if self.label in stock.labels else None,
+            label=self.label if self.label in stock.labels or not stock.labels else None,
             site=self.site if self.site in stock.sites else next(iter(stock.sites), None),
         )
 
@@ -109,6 +112,10 @@ class Scene:
             return replace(self, zoom=0.0)
         return replace(self, zoom=max(1.0, self.zoom / _STEP))
 
+    def to_overview(self) -> Scene:
+        """All sites again."""
+        return replace(self, zoom=0.0)
+
     def moved(self, stock: Stock, rows: int, columns: int) -> Scene:
         """To the next site that way where all are seen, else along the picture."""
         if not self.is_overview:
@@ -124,6 +131,31 @@ class Scene:
             if (down := place[0] - row) * rows + (across := place[1] - column) * columns > 0
         ]
         return replace(self, site=min(ahead)[1]) if ahead else self
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Which part of a site's picture is drawn, in fractions (top, left, bottom, right), and its size in pixels."""
+
+    section: tuple[float, float, float, float]
+    rows: int
+    columns: int
+
+    @classmethod
+    def whole(cls, cells: int, lines: int) -> Frame:
+        """All of a picture, in so many cells and lines of text; a line is two pixels high."""
+        return cls((0.0, 0.0, 1.0, 1.0), 2 * lines, cells)
+
+    @classmethod
+    def of(cls, scene: Scene, size_px: tuple[int, int], cells: int, lines: int) -> Frame:
+        """The part of one site that fills `cells` by `lines` at the scene's zoom, around its centre where it can be."""
+        height, width = size_px
+        scale = min(cells / width, 2 * lines / height) * max(1.0, scene.zoom)
+        rows, columns = max(1, min(2 * lines, round(height * scale))), max(1, min(cells, round(width * scale)))
+        down, across = min(1.0, rows / (height * scale)), min(1.0, columns / (width * scale))
+        top = min(1.0 - down, max(0.0, scene.centre[0] - down / 2))
+        left = min(1.0 - across, max(0.0, scene.centre[1] - across / 2))
+        return cls((top, left, top + down, left + across), rows, columns)
 
 
 def _inside(value: float) -> float:

@@ -20,7 +20,7 @@ from openhcs.errors import OpenHCSError, PlateError, StoreError
 from openhcs.tui.effects.plates import PlateEffects
 from openhcs.tui.utils.daemon_thread import in_daemon_thread
 from openhcs.tui.utils.safe_text import visible
-from openhcs.tui.well_scene import Scene, Stage, Stock
+from openhcs.tui.well_scene import Frame, Scene, Stage, Stock
 from openhcs.tui.widgets.colour_scale import Palette
 from openhcs.tui.widgets.thumbnail import picture_lines
 
@@ -32,16 +32,7 @@ if TYPE_CHECKING:
     from openhcs.core.rasters import Colour, Limits
     from openhcs.core.well_tables import WellTable
 
-__all__ = ["Frame", "Tile", "WellReader", "WellRecord"]
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """Which part of a site's picture is drawn, in fractions (top, left, bottom, right), and its size in pixels."""
-
-    section: tuple[float, float, float, float]
-    rows: int
-    columns: int
+__all__ = ["Tile", "WellReader", "WellRecord", "colour_words", "stock_of"]
 
 
 @dataclass(frozen=True)

@@ -37,9 +37,10 @@ from openhcs.tui.panes.pipeline_editor import PipelineEditor
 from openhcs.tui.panes.place import Place
 from openhcs.tui.panes.plate_manager import PlateManager
 from openhcs.tui.panes.task_inspector import TaskInspector
-from openhcs.tui.ports import ErrorSink, TaskSpawner
+from openhcs.tui.ports import ErrorSink
 from openhcs.tui.state import AppState
 from openhcs.tui.utils.error_boundary import ErrorBoundary
+from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
 from openhcs.tui.widgets.bindings import Binding, Effect, key_bindings, key_of, run_binding
 from openhcs.tui.widgets.keymap import KeyFault, Keymap
 from openhcs.tui.workbench import Severity
@@ -70,7 +71,7 @@ class CanonicalTUILayout:
         plates: PlateEffects,
         pipeline: PipelineEffects,
         *,
-        tasks: TaskSpawner,
+        tasks: UnifiedTaskManager,
         errors: ErrorHistory,
         appearance: Appearance,
         inspector: TaskInspector,
@@ -84,13 +85,9 @@ class CanonicalTUILayout:
         self._tasks = tasks
         self.keymap = keymap if keymap is not None else Keymap()
         self._run_last: list[str] = []
-        self.plate_manager = PlateManager(state, plates, tasks, self._refuse, self.keymap)
+        self._last_place = "Plates"
+        self.plate_manager = PlateManager(state, plates, tasks, self._refuse, self.keymap, self._has_screen)
         self.pipeline_editor = PipelineEditor(state, pipeline, tasks, self._refuse, self.keymap)
-        self.places: tuple[Place, ...] = (
-            self.plate_manager.plates,
-            self.plate_manager.wells,
-            self.pipeline_editor.steps,
-        )
         self.rows = self.keymap.rows("Everywhere", self._rows(on_quit, errors, appearance, inspector))
         above_all = [row for row in self.rows if row.label == _INSPECTOR]
         self.keys_above_all = key_bindings(above_all, tasks=tasks, refuse=self._refuse)
@@ -105,10 +102,14 @@ class CanonicalTUILayout:
             tasks=tasks,
             refuse=self._refuse,
         )
+        left = ErrorBoundary(lambda: self.plate_manager, "Plates", on_error, on_details=on_details)
+        right = ErrorBoundary(lambda: self.pipeline_editor, "Pipeline", on_error, on_details=on_details)
         panes = VSplit(
             [
-                ErrorBoundary(lambda: self.plate_manager, "Plates", on_error, on_details=on_details),
-                ErrorBoundary(lambda: self.pipeline_editor, "Pipeline", on_error, on_details=on_details),
+                ConditionalContainer(left, ~Condition(lambda: self._has_screen("Pipeline"))),
+                ConditionalContainer(
+                    right, ~Condition(lambda: self._has_screen("Plates") or self._has_screen("Wells"))
+                ),
             ]
         )
         body = HSplit(
@@ -126,6 +127,11 @@ class CanonicalTUILayout:
     def key_faults(self) -> Sequence[KeyFault]:
         """What the keys file asks for and cannot have."""
         return self.keymap.faults(self._rows_everywhere())
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Where Tab stops."""
+        return (self.plate_manager.plates, self.plate_manager.wells, self.pipeline_editor.steps)
 
     @property
     def here(self) -> Place | None:
@@ -171,6 +177,16 @@ class CanonicalTUILayout:
         rows = self.here.rows if self.here else ()
         return (*rows, *(row for row in self.plate_manager.job_rows if rows and row not in rows))
 
+    def _zoom(self) -> None:
+        self._state.dispatch(actions.PaneZoomed(not self._state.workbench.zoomed))
+
+    def _has_screen(self, name: str) -> bool:
+        """Whether the place of that name has the whole screen: the one with the focus, or the last that had it."""
+        here = self.here
+        if here is not None:
+            self._last_place = here.name
+        return self._state.workbench.zoomed and self._last_place == name
+
     def _rows_everywhere(self) -> tuple[Binding, ...]:
         return (*self.plate_manager.job_rows, *self.rows, *self._menu_rows)
 
@@ -194,6 +210,13 @@ class CanonicalTUILayout:
                 ("s-tab",), lambda: self.move_focus(-1), "Previous pane", "Go to the previous pane.", on_footer=False
             ),
             Binding(("f10",), lambda: self.menu_bar.open(0), "Menu", "Open the menu bar."),
+            Binding(
+                ("z",),
+                self._zoom,
+                "Zoom",
+                "Give this pane the whole screen, or all of them their places.",
+                on_footer=False,
+            ),
             Binding(
                 ("E",),
                 errors.show,
@@ -227,7 +250,7 @@ class CanonicalTUILayout:
                 (
                     *_named(self.rows, "Help", _PALETTE, "Errors", _INSPECTOR, "Theme"),
                     None,
-                    *_named(self.rows, "Next pane", "Previous pane"),
+                    *_named(self.rows, "Next pane", "Previous pane", "Zoom"),
                 ),
             ),
         )
@@ -245,7 +268,7 @@ _INSPECTOR: Final = "Tasks"
 _PALETTE: Final = "Commands"
 _MENUS: Final = "Menus"
 
-_LIST_MOVES: Final = frozenset({"Up", "Down", "Page up", "Page down", "First", "Last"})
+_LIST_MOVES: Final = frozenset({"Up", "Down", "Left", "Right", "Page up", "Page down", "First", "Last"})
 
 
 def _named(rows: Sequence[Binding], *labels: str) -> tuple[Binding, ...]:

@@ -5,26 +5,25 @@ Drawing is in `plate_text`; what the keys start is in `effects.plates`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 from prompt_toolkit.application import get_app
+from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import StyleAndTextTuples
-from prompt_toolkit.layout.containers import Container, HSplit, Window
+from prompt_toolkit.layout.containers import ConditionalContainer, Container, HSplit
 from prompt_toolkit.layout.dimension import Dimension
 
-from openhcs.core.model import Status
-from openhcs.core.progress import WellProgress, WellState
 from openhcs.tui import actions
 from openhcs.tui.effects.plates import Goal, PlateEffects
 from openhcs.tui.effects.text_dialog import show_text
 from openhcs.tui.panes import plate_text
 from openhcs.tui.panes.place import Place
-from openhcs.tui.ports import TaskSpawner
+from openhcs.tui.panes.wells import WellsPane
 from openhcs.tui.state import AppState
 from openhcs.tui.utils.safe_text import visible
+from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
 from openhcs.tui.widgets.bindings import Binding, key_of
-from openhcs.tui.widgets.drawn_text import drawn_window
 from openhcs.tui.widgets.keymap import Keymap
 from openhcs.tui.widgets.pane_frame import PaneFrame
 from openhcs.tui.widgets.selectable_list import SelectableList
@@ -32,30 +31,30 @@ from openhcs.tui.workbench import PlateRow
 
 __all__ = ["PlateManager"]
 
-SUMMARY_LINES: Final = 5
 _JOBS: Final = frozenset({"Init", "Compile", "Run", "Results"})
 
 
 class PlateManager:
-    """Plates and wells; `plates` and `wells` are its two places for the focus.
+    """Plates and wells (`panes.wells`); `plates` and `wells` are its two places for the focus.
 
-    `job_rows` are those of `plate_rows` that are for every pane: their keys are free there, and the plate is selected.
+    `has_screen(name)` says whether a place has the whole screen to itself. `job_rows` are those of `plate_rows` that
+    are for every pane: their keys are free there, and the plate is selected.
     """
 
     def __init__(
         self,
         state: AppState,
         effects: PlateEffects,
-        tasks: TaskSpawner,
+        tasks: UnifiedTaskManager,
         refuse: Callable[[str], None],
         keymap: Keymap,
+        has_screen: Callable[[str], bool],
     ) -> None:
         self._state = state
         self._effects = effects
         self._tasks = tasks
-        self._wells: tuple[object, tuple[WellProgress, ...]] = (None, ())
+        self._has_screen = has_screen
         self.plate_rows = keymap.rows("Plates", self._plate_bindings())
-        self.well_rows = keymap.rows("Wells", self._well_bindings())
         self.job_rows = tuple(row for row in self.plate_rows if row.label in _JOBS)
         plate_list = SelectableList[PlateRow](
             lambda: state.workbench.plates,
@@ -69,33 +68,23 @@ class PlateManager:
             refuse=refuse,
             name="plate details",
         )
-        well_list = SelectableList[WellProgress](
-            self._well_items,
-            plate_text.well_fragments,
-            index=lambda: state.workbench.well,
-            on_select=lambda index: state.dispatch(actions.WellSelected(index)),
-            on_activate=self._show_well,
-            empty=lambda: _no_wells(key_of(self.plate_rows, "Init")) if self._row else [],
-            bindings=self.well_rows,
-            tasks=tasks,
-            refuse=refuse,
-            name="well details",
+        self._wells = WellsPane(
+            state,
+            effects,
+            tasks,
+            refuse,
+            keymap,
+            lambda: _no_wells(key_of(self.plate_rows, "Init")) if self._row else [],
         )
-        well_list.window.height = Dimension(min=3)
+        self.well_rows = self._wells.rows
         self.plates = Place("Plates", plate_list.window, plate_list.rows)
-        self.wells = Place("Wells", well_list.window, well_list.rows)
-        summary = drawn_window(
-            lambda width: plate_text.summary_fragments(self._row, width, state.workbench.now_s),
-            height=Dimension(min=1, max=SUMMARY_LINES),
+        plate_frame = PaneFrame(
+            plate_list, self._plates_title, lambda: self.plates.has_focus, height=self._plates_height
         )
         self.container = HSplit(
             [
-                PaneFrame(plate_list, self._plates_title, lambda: self.plates.has_focus, height=self._plates_height),
-                PaneFrame(
-                    HSplit([summary, Window(height=1, char="─", style="class:pane.border"), well_list]),
-                    self._wells_title,
-                    lambda: self.wells.has_focus,
-                ),
+                ConditionalContainer(plate_frame, ~Condition(lambda: has_screen(self.wells.name))),
+                ConditionalContainer(self._wells, ~Condition(lambda: has_screen(self.plates.name))),
             ],
             width=Dimension(weight=11),
         )
@@ -104,26 +93,18 @@ class PlateManager:
         return self.container
 
     @property
+    def wells(self) -> Place:
+        """Where the focus stands among the wells."""
+        return self._wells.place
+
+    @property
     def _row(self) -> PlateRow | None:
         return self._state.workbench.selected
 
-    @property
-    def _well(self) -> WellProgress | None:
-        wells = self._well_items()
-        return wells[min(self._state.workbench.well, len(wells) - 1)] if wells else None
-
-    def _well_items(self) -> Sequence[WellProgress]:
-        """The wells of the selected plate, waiting ones before there is a run; made once for each snapshot."""
-        row = self._row
-        if row is None:
-            return ()
-        source = row.progress if row.progress is not None else row.facts
-        if self._wells[0] is not source:
-            self._wells = (source, row.wells)
-        return self._wells[1]
-
     def _plates_height(self) -> Dimension:
-        """The list is as high as it has plates, within a quarter and a half of the screen; the wells get the rest."""
+        """As many lines as there are plates, within a quarter and a half of the screen; the wells get the rest."""
+        if self._has_screen(self.plates.name):
+            return Dimension()
         rows = get_app().output.get_size().rows
         wanted = len(self._state.workbench.plates) + 3
         return Dimension.exact(max(4, rows // 4, min(wanted, rows // 2 - 1)))
@@ -131,9 +112,6 @@ class PlateManager:
     def _plates_title(self) -> str:
         count = len(self._state.workbench.plates)
         return f"Plates ({count})" if count else "Plates"
-
-    def _wells_title(self) -> str:
-        return f"Wells of {visible(self._row.name)}" if self._row else "Wells"
 
     # -- keys ----------------------------------------------------------------------------------------------------
 
@@ -200,31 +178,6 @@ class PlateManager:
             ),
         )
 
-    def _well_bindings(self) -> tuple[Binding, ...]:
-        return (
-            Binding(
-                ("enter",),
-                lambda: self._show_well(self._well) if self._well else None,
-                "Details",
-                "Show how the well stands, or why it failed.",
-                lambda: None if self._well else "No well is selected",
-            ),
-            Binding(
-                ("x",),
-                self._cancel_well,
-                "Cancel well",
-                "Cancel this well; the others go on.",
-                self._why_not_cancel_well,
-            ),
-            Binding(
-                ("n",),
-                self._next_failed,
-                "Next failed",
-                "Go to the next well that failed.",
-                lambda: None if self._failed() else "No well has failed",
-            ),
-        )
-
     def _on_plate(self, do: Callable[[PlateRow], None]) -> Callable[[], None]:
         def run() -> None:
             if self._row is not None:
@@ -261,35 +214,10 @@ class PlateManager:
             return f"{self._what_goes_on(row)}: {key_of(self.plate_rows, 'Cancel')} cancels that first"
         return self._why_no_plate()
 
-    def _why_not_cancel_well(self) -> str | None:
-        row, well = self._row, self._well
-        if row is None or well is None:
-            return "No well is selected"
-        if row.status is not Status.RUNNING:
-            return f"{visible(row.name)} is not running"
-        return f"Well {visible(well.well)} is over" if well.state.has_ended else None
-
     # -- what the keys do ----------------------------------------------------------------------------------------
 
     async def _show_details(self, row: PlateRow) -> None:
         await show_text(row.name, plate_text.detail_text(row), app_state=self._state, tasks=self._tasks)
-
-    async def _show_well(self, well: WellProgress) -> None:
-        lines = plate_text.well_detail_text(well)
-        await show_text(f"Well {well.well}", lines, app_state=self._state, tasks=self._tasks)
-
-    async def _cancel_well(self) -> None:
-        if self._row is not None and self._well is not None:
-            await self._effects.cancel_well(self._row.folder, self._well.well)
-
-    def _failed(self) -> list[int]:
-        return [i for i, well in enumerate(self._well_items()) if well.state is WellState.FAILED]
-
-    def _next_failed(self) -> None:
-        failed = self._failed()
-        here = self._state.workbench.well
-        if failed:
-            self._state.dispatch(actions.WellSelected(next((i for i in failed if i > here), failed[0])))
 
 
 def _no_plates(add: str) -> StyleAndTextTuples:

@@ -20,7 +20,16 @@ from openhcs.tui.widgets.drawn_text import cut, cut_middle, fit
 from openhcs.tui.widgets.progress import bar, duration_text
 from openhcs.tui.workbench import PlateFacts, PlateRow
 
-__all__ = ["detail_text", "plate_fragments", "shape_text", "summary_fragments", "well_detail_text", "well_fragments"]
+__all__ = [
+    "WELL_LOOK",
+    "detail_text",
+    "plate_fragments",
+    "shape_text",
+    "summary_fragments",
+    "well_detail_text",
+    "well_fragments",
+    "well_words",
+]
 
 _STATUS_STYLE: Final = {
     Status.ADDED: "class:muted",
@@ -30,7 +39,7 @@ _STATUS_STYLE: Final = {
     Status.FINISHED: "class:ok",
     Status.FAILED: "class:error",
 }
-_WELL_LOOK: Final = {
+WELL_LOOK: Final = {
     WellState.PENDING: ("·", "class:muted"),
     WellState.RUNNING: ("!", "class:busy"),
     WellState.FINISHED: ("✓", "class:ok"),
@@ -150,13 +159,13 @@ def _state_lines(row: PlateRow, now_s: float) -> list[tuple[str, str]]:
     return [(f"class:{severity.value}", words), ("class:muted", f"{_RESULTS}{visible(str(row.out))}")]
 
 
-def well_fragments(well: WellProgress, width: int) -> StyleAndTextTuples:
-    """One line of the well list: state, name, step and what it does or why it failed, time at the right."""
-    symbol, style = _WELL_LOOK[well.state]
+def well_fragments(well: WellProgress, width: int, *, marked: bool = False) -> StyleAndTextTuples:
+    """One line of the well list: state, name, mark, what it does or why it failed, time at the right."""
+    symbol, style = WELL_LOOK[well.state]
     tail = duration_text(well.seconds) if well.seconds is not None else ""
-    head = f"{symbol} {fit(visible(well.well), 4)} "
+    head = f"{symbol} {fit(visible(well.well), 4)}{'*' if marked else ' '}"
     room = max(0, width - len(head) - len(tail) - 1)
-    words = _well_words(well)
+    words = well_words(well)
     return [
         (style, head),
         (style if well.state in (WellState.RUNNING, WellState.FAILED) else "", fit(words, room)),
@@ -165,7 +174,8 @@ def well_fragments(well: WellProgress, width: int) -> StyleAndTextTuples:
     ]
 
 
-def _well_words(well: WellProgress) -> str:
+def well_words(well: WellProgress) -> str:
+    """What a well does, counted, or failed of."""
     match well.state:
         case WellState.RUNNING:
             return f"{well.fraction:3.0%} {visible(well.step_name)}" if well.steps else ""

@@ -60,8 +60,8 @@ async def test_one_key_brings_a_plate_from_its_folder_to_results(demo: Path, hom
         assert row.out == home / "openhcs-results" / "demo" / "nuclei"
         await wb.press("o")
         await wb.wait_for("Results: openhcs-results/demo/nuclei")
-        await wb.press("tab", "enter")
-        await wb.wait_for("Objects")
+        await wb.press("tab", "enter", "s-tab")
+        await wb.wait_for("Objects  ")
         await wb.press("escape")
         await wb.press("s-tab", "r")
         await wb.wait_for("from an earlier run", RUN_S)

@@ -419,7 +419,7 @@ async def test_a_menu_closes_where_nothing_takes_the_focus() -> None:
 @pytest.mark.parametrize("key", ["?", "f1"])
 async def test_help_tells_every_key_of_where_the_focus_is(key: str) -> None:
     """The help names the pane's keys first, then those that work everywhere; Escape closes it."""
-    async with workbench(size=(120, 60)) as wb:
+    async with workbench(size=(120, 72)) as wb:
         await wb.press(key)
         await wb.wait_for("Plates: the keys here")
         assert "Add plate folders, found in the file browser." in wb.text

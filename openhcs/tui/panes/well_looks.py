@@ -1,0 +1,85 @@
+"""How a well is drawn on the plate map, by its state or by a number, and what the legend below says.
+
+Every state has a shape as well as a colour, and every number one of five shapes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final
+
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.utils import get_cwidth
+
+from openhcs.core.progress import WellProgress, WellState
+from openhcs.tui.effects.well_values import measure_text
+from openhcs.tui.panes.plate_text import WELL_LOOK, well_words
+from openhcs.tui.utils.safe_text import visible
+from openhcs.tui.widgets.colour_scale import NO_VALUE, Palette, Scale, legend_fragments, number_text
+from openhcs.tui.widgets.drawn_text import cut
+from openhcs.tui.widgets.plate_map import WellLook
+from openhcs.tui.workbench import Measure
+
+__all__ = ["measure_legend", "state_legend", "state_look", "told_fragments", "value_look"]
+
+_COLOURS: Final = {
+    WellState.PENDING: "#4a525a",
+    WellState.RUNNING: "#6cb6ff",
+    WellState.FINISHED: "#3fa35a",
+    WellState.REUSED: "#2f7f86",
+    WellState.FAILED: "#ff5a50",
+    WellState.CANCELLED: "#e6b450",
+}
+
+
+def state_look(state: WellState) -> WellLook:
+    """A well by its state."""
+    symbol, style = WELL_LOOK[state]
+    return WellLook(symbol, style, _COLOURS[state])
+
+
+def value_look(value: float | None, scale: Scale | None, palette: Palette) -> WellLook:
+    """A well by a number; without one it is a question mark."""
+    if scale is None or value is None:
+        return WellLook(NO_VALUE, "class:muted", "#2a2f35")
+    colour = scale.colour(value, palette)
+    return WellLook(scale.shape(value), f"fg:{colour}" if colour else "", colour)
+
+
+def told_fragments(
+    well: WellProgress, measure: Measure | None, value: float | None, width: int, *, marked: bool
+) -> StyleAndTextTuples:
+    """One line on the well under the cursor: name, state, what it does or counted, and its number."""
+    symbol, style = WELL_LOOK[well.state]
+    mark = "* " if marked else ""
+    number = "" if measure is None else f"{visible(measure.name)} {number_text(value) if value is not None else '?'}, "
+    words = well_words(well)
+    state = well.state.value if words in ("", well.state.value) else f"{well.state.value}: {words}"
+    head = f"{mark}{visible(well.well)} "
+    return [
+        ("class:title", head),
+        (style, symbol),
+        ("", cut(f" {number}{state}", max(0, width - get_cwidth(head) - 1))),
+    ]
+
+
+def state_legend(states: Iterable[WellState], width: int) -> StyleAndTextTuples:
+    """One line: the states there are, with their shapes and how many wells are in each."""
+    counts = Counter(states)
+    legend: StyleAndTextTuples = []
+    for state in WellState:
+        if not counts[state]:
+            continue
+        symbol, style = WELL_LOOK[state]
+        text = f" {state.value} {counts[state]}  "
+        if len(text) + 1 > width:
+            break
+        legend += [(style, symbol), ("class:muted", text)]
+        width -= len(text) + 1
+    return legend
+
+
+def measure_legend(measure: Measure, scale: Scale | None, palette: Palette, width: int) -> StyleAndTextTuples:
+    """One line: the measure, its unit, and the scale from its lowest to its highest number."""
+    return legend_fragments(measure_text(measure), scale, palette, width)

@@ -1,0 +1,352 @@
+"""The pictures of a well in the well view: all its sites as they lie, or one of them, near.
+
+`load` reads what the scene asks for and may be cancelled at any await; what it has read is on the screen at once. A
+frame only puts finished lines beside each other.
+"""
+
+from __future__ import annotations
+
+import textwrap
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prompt_toolkit.application import get_app
+from prompt_toolkit.formatted_text import StyleAndTextTuples, fragment_list_width
+from prompt_toolkit.key_binding import KeyBindingsBase
+from prompt_toolkit.layout.containers import Container, Window
+from prompt_toolkit.layout.controls import UIContent, UIControl
+from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
+from prompt_toolkit.utils import get_cwidth
+
+from openhcs.errors import OpenHCSError
+from openhcs.tui.effects.wells import Tile, WellReader, colour_words, stock_of
+from openhcs.tui.ports import TaskSpawner
+from openhcs.tui.utils.safe_text import visible
+from openhcs.tui.well_scene import Frame, Scene, Stage, Stock
+from openhcs.tui.widgets.bindings import Binding, key_bindings
+from openhcs.tui.widgets.colour_scale import palette_for
+from openhcs.tui.widgets.drawn_text import cut, is_reachable
+from openhcs.tui.widgets.selectable_list import DOUBLE_CLICK_S
+from openhcs.tui.widgets.thumbnail import FreshStyles, Tiling, tile_sites
+
+if TYPE_CHECKING:
+    from prompt_toolkit.key_binding.key_bindings import NotImplementedOrNone
+
+    from openhcs.core.previews import WellImages
+    from openhcs.core.rasters import Limits
+
+__all__ = ["Subject", "WellPictures"]
+
+_NOTHING = Stock((), (), (), (), (), {})
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Which well is looked at, and where its results are or will be."""
+
+    folder: Path
+    well: str
+    out: Path | None
+
+
+class WellPictures:
+    """Shows the pictures of a well. `on_change` is called when `load` should be run: another scene, another size."""
+
+    def __init__(self, reader: WellReader, scene: Scene, on_change: Callable[[], None], tasks: TaskSpawner) -> None:
+        self._reader = reader
+        self._on_change = on_change
+        self.scene = scene
+        self.stock = _NOTHING
+        self.note = ""
+        self.error = ""
+        self._subject: Subject | None = None
+        self._images: dict[Stage, WellImages] = {}
+        self._limits: dict[Stage, Mapping[int, Limits]] = {}
+        self._channels: list[tuple[int, str, str]] = []
+        self._tiles: dict[int, Tile] = {}
+        self._drawn_for: object = None
+        self._size_px = (1, 1)
+        self._area = (0, 0)
+        self._styles = FreshStyles()
+        self.rows = self._rows()
+        self._control = _PicturesControl(self, key_bindings(self.rows, tasks=tasks, refuse=lambda reason: None))
+        self.window = Window(self._control, always_hide_cursor=True, style="class:list")
+
+    def __pt_container__(self) -> Container:
+        return self.window
+
+    # -- what is looked at ---------------------------------------------------------------------------------------
+
+    def forget(self, *, results_only: bool = False) -> None:
+        """Read anew: another well, or (`results_only`) the same one with new results."""
+        for stage in (Stage.RESULTS,) if results_only else tuple(Stage):
+            self._images.pop(stage, None)
+            self._limits.pop(stage, None)
+        if not results_only:
+            self._tiles, self._size_px, self.error, self.note = {}, (1, 1), "", "reading"
+
+    def change(self, scene: Scene) -> None:
+        """Look at something else of this well."""
+        if scene != self.scene:
+            self.scene = scene
+            self._on_change()
+
+    def choose_site(self, site: int, *, near: bool) -> None:
+        """Select a site, and with `near` look at it alone."""
+        scene = replace(self.scene, site=site)
+        self.change(scene.closer() if near else scene)
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing of this well has been read yet."""
+        return not self._images
+
+    def turn_stage(self) -> None:
+        """Look at the other side of the pipeline; label outlines stay with the results."""
+        self._size_px = (1, 1)
+        self.change(replace(self.scene, stage=self.scene.stage.other))
+
+    def why_one(self, values: int, what: str) -> str | None:
+        """Why there is nothing to step through, or None."""
+        return None if values > 1 else f"There is one {what} only" if values else f"There is no {what}"
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    async def load(self, subject: Subject) -> None:
+        """Read what the scene asks for."""
+        if 0 in self._area:
+            return  # comes again with the first frame
+        self.error = ""
+        stage = self.scene.stage
+        try:
+            if stage not in self._images:
+                self._say(f"reading {subject.well}, {stage.value}")
+                self._images[stage] = await self._reader.open_images(subject.folder, subject.out, subject.well, stage)
+            images = self._images[stage]
+            self.stock = stock_of(images)
+            self.scene = self.scene.within(self.stock)
+            self._channels = list(colour_words(images))
+            if self.scene.site is not None and self._size_px == (1, 1):
+                self._say(f"reading site {self.scene.site}")
+                self._size_px = await self._reader.size_px(images, self.scene.site)
+        except OpenHCSError as error:
+            self._tiles, self.error = {}, str(error)
+            self._say("")
+            return
+        await self._load_tiles(images)
+        self._say("")
+
+    async def _load_tiles(self, images: WellImages) -> None:
+        scene, stage = self.scene, self.scene.stage
+        palette = palette_for(get_app().color_depth)
+        frames = self._frames()
+        # Pictures of another size or another part would be wrong until they are replaced; others stay meanwhile.
+        shape = scene.is_overview, next(((frame.rows, frame.columns) for frame in frames.values()), None)
+        if shape != self._drawn_for:
+            self._tiles, self._drawn_for = {}, shape
+        self._tiles = {site: tile for site, tile in self._tiles.items() if site in frames}
+        limits = self._limits.get(stage, {})
+        for number, (site, frame) in enumerate(frames.items(), start=1):
+            self._say(f"reading site {site} ({number} of {len(frames)})" if site else "reading")
+            self._tiles[site] = await self._reader.read_tile(images, scene, site, frame, limits, palette)
+            get_app().invalidate()
+        if any(number not in limits for tile in self._tiles.values() for number, _ in tile.layers):
+            tiles, found = await self._reader.even_out(images, list(self._tiles.values()), palette)
+            self._limits[stage] = {**limits, **found}
+            self._tiles = {tile.site: tile for tile in tiles}
+
+    def _say(self, note: str) -> None:
+        self.note = note
+        get_app().invalidate()
+
+    def _tiling(self) -> Tiling:
+        width, height = self._area
+        places = self.stock.places
+        at = places.get(self.scene.site or 0, (0, 0))
+        return tile_sites(tuple(places.values()), at, width, height, self._size_px[0] / self._size_px[1])
+
+    def _frames(self) -> Mapping[int, Frame]:
+        """The sites to read, and how large."""
+        if not self.scene.is_overview:
+            site = self.scene.site
+            return {} if site is None else {site: Frame.of(self.scene, self._size_px, self._area[0], self._area[1] - 1)}
+        tiling = self._tiling()
+        shown = range(tiling.first, tiling.first + tiling.rows)
+        whole = Frame.whole(tiling.width, tiling.height)
+        return {site: whole for site, (row, _) in self.stock.places.items() if row in shown}
+
+    # -- keys ----------------------------------------------------------------------------------------------------
+
+    def _rows(self) -> tuple[Binding, ...]:
+        def row(keys: tuple[str, ...], to: Callable[[], Scene], label: str, description: str) -> Binding:
+            return Binding(keys, lambda: self.change(to()), label, description, on_footer=False)
+
+        def move(rows: int, columns: int) -> Callable[[], Scene]:
+            return lambda: self.scene.moved(self.stock, rows, columns)
+
+        return (
+            row(("up",), move(-1, 0), "Up", "Go to the site above, or move the picture."),
+            row(("down",), move(1, 0), "Down", "Go to the site below, or move the picture."),
+            row(("left",), move(0, -1), "Left", "Go to the site on the left, or move the picture."),
+            row(("right",), move(0, 1), "Right", "Go to the site on the right, or move the picture."),
+            row(("enter",), lambda: self.scene.closer(), "Near", "Look at the selected site alone, then nearer."),
+        )
+
+    # -- drawing -------------------------------------------------------------------------------------------------
+
+    def lines(self, width: int, height: int) -> list[StyleAndTextTuples]:
+        """The whole control drawn."""
+        area = (width, max(0, height - 1))
+        if area != self._area:
+            self._area, self._tiles = area, {}
+            self._on_change()
+        self._styles.begin()
+        body = self._message() if self.error else self._overview() if self.scene.is_overview else self._one()
+        drawn = [self._head(width), *(self._styles.admit(line) for line in body[: area[1]])]
+        if self._styles.is_waiting:
+            get_app().invalidate()
+        return drawn
+
+    def _head(self, width: int) -> StyleAndTextTuples:
+        scene, stock = self.scene, self.stock
+        head: StyleAndTextTuples = [("class:title", f"{scene.stage.value}  ")]
+        for place, (number, name, colour) in enumerate(self._channels, start=1):
+            seen = scene.channel in (None, number)
+            style = "class:disabled" if not seen else f"fg:{colour} bold" if scene.channel is None else "bold"
+            head += [(style, f"{place} {name}"), ("", "  ")]
+        if len(stock.z_planes) > 1:
+            head.append(("", f"z {scene.z or 'projection'} of {max(stock.z_planes)}  "))
+        if len(stock.time_points) > 1:
+            head.append(("", f"t {scene.t} of {max(stock.time_points)}  "))
+        if scene.label in stock.labels:
+            head.append(("class:warning", f"outlines: {visible(scene.label or '')}  "))
+        if not scene.is_overview:
+            head.append(("", f"site {scene.site or 'all'}, {scene.zoom:.3g}x  "))
+        if self.note:
+            note = cut(self.note, max(0, width - 10))
+            room = width - get_cwidth(note) - 1
+            head = _clipped(head, room)
+            head += [("", " " * max(1, room - fragment_list_width(head) + 1)), ("class:busy", note)]
+        return _clipped(head, width)
+
+    def _message(self) -> list[StyleAndTextTuples]:
+        return _in_lines("class:warning", self.error, self._area[0])
+
+    def _overview(self) -> list[StyleAndTextTuples]:
+        tiling = self._tiling()
+        sites = {place: site for site, place in self.stock.places.items()}
+        lines: list[StyleAndTextTuples] = []
+        focused = get_app().layout.has_focus(self.window)
+        for row in range(tiling.first, tiling.first + tiling.rows):
+            tiles = [sites.get((row, column)) for column in range(tiling.columns)]
+            caption: StyleAndTextTuples = []
+            for site in tiles:
+                caption += [*self._caption(site, tiling.width, focused), ("", " ")]
+            lines.append(caption)
+            for number in range(tiling.height):
+                line: StyleAndTextTuples = []
+                for site in tiles:
+                    line += [*self._tile_line(site, number, tiling.width), ("", " ")]
+                lines.append(line)
+        return lines
+
+    def _caption(self, site: int | None, width: int, focused: bool) -> StyleAndTextTuples:
+        if site is None:
+            return [("", " " * width)]
+        selected = site == self.scene.site
+        text = f"{'>' if selected else ' '}site {site or 'all'}"
+        style = ("class:selected" if focused else "class:selected.unfocused") if selected else "class:muted"
+        return [(style, f"{cut(text, width):<{width}}")]
+
+    def _tile_line(self, site: int | None, number: int, width: int) -> StyleAndTextTuples:
+        tile = self._tiles.get(site) if site is not None else None
+        if tile is None:
+            waiting = "reading" if site is not None and number == 0 and self.note else ""
+            return [("class:muted", f"{cut(waiting, width):<{width}}")]
+        if tile.error:
+            text = _wrapped(f"X {visible(tile.error)}", width)
+            return [("class:tile", f"{text[number] if number < len(text) else '':<{width}}")]
+        return list(tile.lines[number]) if number < len(tile.lines) else [("", " " * width)]
+
+    def _one(self) -> list[StyleAndTextTuples]:
+        site = self.scene.site
+        tile = self._tiles.get(site) if site is not None else None
+        if tile is None:
+            return []
+        if tile.error:
+            return _in_lines("class:tile", f"X {tile.error}", self._area[0])
+        return list(tile.lines)
+
+    # -- mouse ---------------------------------------------------------------------------------------------------
+
+    def site_at(self, x: int, y: int) -> int | None:
+        """The site whose picture is drawn at a cell of the control."""
+        if not self.scene.is_overview or y < 1:
+            return None
+        tiling = self._tiling()
+        place = (tiling.first + (y - 1) // (tiling.height + 1), x // (tiling.width + 1))
+        return next((site for site, at in self.stock.places.items() if at == place), None)
+
+
+def _clipped(fragments: StyleAndTextTuples, width: int) -> StyleAndTextTuples:
+    """At most `width` cells of a line."""
+    clipped: StyleAndTextTuples = []
+    for fragment in fragments:
+        text = cut(fragment[1], width)
+        clipped.append((fragment[0], text))
+        width -= get_cwidth(text)
+        if width <= 0 or text != fragment[1]:
+            break
+    return clipped
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, max(4, width))
+
+
+def _in_lines(style: str, text: str, width: int) -> list[StyleAndTextTuples]:
+    lines = _wrapped(visible(text), width - 2)
+    return [[(style, f" {line}")] for line in lines]
+
+
+class _PicturesControl(UIControl):
+    def __init__(self, owner: WellPictures, bindings: KeyBindingsBase) -> None:
+        self._owner = owner
+        self._bindings = bindings
+        self._last_click: tuple[float, int] = (-1.0, -1)
+
+    def is_focusable(self) -> bool:
+        return True
+
+    def get_key_bindings(self) -> KeyBindingsBase:
+        return self._bindings
+
+    def create_content(self, width: int, height: int) -> UIContent:
+        lines = self._owner.lines(width, height)
+        return UIContent(get_line=lambda i: lines[i], line_count=len(lines), show_cursor=False)
+
+    def mouse_handler(self, mouse_event: MouseEvent) -> NotImplementedOrNone:
+        owner = self._owner
+        if not is_reachable(owner.window):
+            return None
+        match mouse_event.event_type:
+            case MouseEventType.SCROLL_UP:
+                owner.change(owner.scene.closer())
+            case MouseEventType.SCROLL_DOWN:
+                owner.change(owner.scene.farther())
+            case MouseEventType.MOUSE_UP:
+                get_app().layout.focus(self)
+                self._click(owner.site_at(mouse_event.position.x, mouse_event.position.y))
+        return None
+
+    def _click(self, site: int | None) -> None:
+        if site is None:
+            return
+        owner, now_s = self._owner, time.monotonic()
+        clicked_s, clicked = self._last_click
+        twice = clicked == site and now_s - clicked_s <= DOUBLE_CLICK_S
+        self._last_click = (-1.0, -1) if twice else (now_s, site)
+        owner.choose_site(site, near=twice)

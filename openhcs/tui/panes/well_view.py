@@ -1,0 +1,471 @@
+"""One well, over the whole screen: its pictures, measurements, provenance and log; n and p go on to the next.
+
+It follows the well that is selected in the workbench. What is read belongs to two exclusive groups of tasks, one for
+the pictures and one for the rest: going on to another well, or looking at something else, cancels what was being read
+for the last. A key never waits for any of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from enum import Enum
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from prompt_toolkit.application import get_app
+from prompt_toolkit.filters import Condition
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.layout.containers import (
+    AnyContainer,
+    ConditionalContainer,
+    HSplit,
+    VSplit,
+    Window,
+)
+from prompt_toolkit.layout.dimension import Dimension
+from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
+
+from openhcs.core.progress import WellProgress, WellState
+from openhcs.errors import OpenHCSError
+from openhcs.tui import actions
+from openhcs.tui.effects.text_dialog import show_text
+from openhcs.tui.effects.wells import WellReader, WellRecord
+from openhcs.tui.panes.help import key_lines
+from openhcs.tui.panes.plate_text import well_detail_text
+from openhcs.tui.panes.well_pages import TablePage, TextPage
+from openhcs.tui.panes.well_pictures import Subject, WellPictures
+from openhcs.tui.state import AppState
+from openhcs.tui.utils.dialog_helpers import show_scrollable_error_dialog
+from openhcs.tui.utils.safe_text import visible
+from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
+from openhcs.tui.well_scene import Scene
+from openhcs.tui.widgets.bindings import Binding, footer_fragments, key_bindings
+from openhcs.tui.widgets.drawn_text import drawn_window
+from openhcs.tui.widgets.pane_frame import PaneFrame
+from openhcs.tui.workbench import PlateRow
+
+if TYPE_CHECKING:
+    from prompt_toolkit.key_binding.key_bindings import NotImplementedOrNone
+
+__all__ = ["WellView"]
+
+_WHOLE_SCREEN: Final = Dimension(preferred=10_000)
+_PAUSE_S: Final = 0.06
+"""How long a well is selected before it is read, so that a held key reads nothing on its way."""
+
+WIDE: Final = 110
+"""Cells from which pictures and a page have room beside each other."""
+
+
+class Page(Enum):
+    """What is shown; the value is its title."""
+
+    PICTURES = "Pictures"
+    MEASUREMENTS = "Measurements"
+    PROVENANCE = "Provenance"
+    LOG = "Log"
+
+
+class WellView:
+    """Shows the selected well of `state` in a dialog; what is chosen in it is kept for the next time it is opened."""
+
+    def __init__(self, state: AppState, reader: WellReader, tasks: UnifiedTaskManager) -> None:
+        self._state = state
+        self._reader = reader
+        self._tasks = tasks
+        self._chosen = self._page = Page.PICTURES
+        self._scene = Scene()
+        self._shown: tuple[object, ...] = ()
+        self._record = WellRecord((), (), None, ())
+        self._table = ""
+        self._closed: asyncio.Future[None] | None = None
+        self._loading: dict[str, asyncio.Task[None]] = {}
+        self._note = ""
+
+    async def show(self) -> None:
+        """Show the selected well until the user closes it."""
+        if self._closed is not None or self._subject is None:
+            return
+        self._closed = asyncio.get_running_loop().create_future()
+        self._shown, self._note = (), ""
+        # Who opens a well that failed wants to know why.
+        failed = self._well is not None and self._well.state is WellState.FAILED
+        self._page = Page.LOG if failed else self._chosen
+        self._build()
+        unsubscribe = self._state.subscribe(self._look)
+        try:
+            self._look()
+            await self._state.show_dialog(self._dialog(), self._closed)
+        finally:
+            unsubscribe()
+            self._closed = None
+            self._scene = self._pictures.scene.to_overview()
+            for task in self._loading.values():
+                self._tasks.cancel(task, "the well view was closed")
+            self._loading.clear()
+
+    # -- which well ----------------------------------------------------------------------------------------------
+
+    @property
+    def _row(self) -> PlateRow | None:
+        return self._state.workbench.selected
+
+    @property
+    def _well(self) -> WellProgress | None:
+        wells = self._row.wells if self._row is not None else ()
+        return wells[min(self._state.workbench.well, len(wells) - 1)] if wells else None
+
+    @property
+    def _subject(self) -> Subject | None:
+        row, well = self._row, self._well
+        return Subject(row.folder, well.well, row.out) if row is not None and well is not None else None
+
+    def _go(self, by: int) -> None:
+        self._state.dispatch(actions.WellSelected(self._state.workbench.well + by))
+
+    def _look(self) -> None:
+        """Read what another well, or another state of the same one, asks for; a comparison at every change of state."""
+        subject, well = self._subject, self._well
+        if subject is None or well is None or self._closed is None:
+            return
+        shown = (subject, well.state)
+        if shown == self._shown:
+            return
+        is_other = not self._shown or self._shown[0] != subject
+        self._shown = shown
+        self._pictures.forget(results_only=not is_other)
+        if is_other:
+            self._record = WellRecord((), (), None, ())
+            self._measurements.show(None, "reading")
+        self._show_texts()
+        self._load_pictures()
+        self._start("record", self._load_record(subject))
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    def _start(self, what: str, work: Coroutine[Any, Any, None]) -> None:
+        self._loading[what] = self._tasks.exclusive(f"well view: {what}", work, f"read the {what} of a well")
+
+    def _load_pictures(self) -> None:
+        subject = self._subject
+        if subject is not None and self._closed is not None:
+            self._start("pictures", self._read_pictures(subject))
+
+    async def _read_pictures(self, subject: Subject) -> None:
+        if self._pictures.is_new:
+            await asyncio.sleep(_PAUSE_S)
+        await self._pictures.load(subject)
+
+    async def _load_record(self, subject: Subject) -> None:
+        await asyncio.sleep(_PAUSE_S)
+        try:
+            self._record = await self._reader.read_record(subject.out, subject.well)
+        except OpenHCSError as error:
+            self._record = WellRecord((), (str(error),), None, ())
+        self._show_texts()
+        get_app().invalidate()
+        tables = self._record.tables
+        if self._table not in tables:
+            self._table = next((name for name in ("measurements", *tables) if name in tables), "")
+        await self._read_table(subject)
+
+    async def _read_table(self, subject: Subject) -> None:
+        if not self._table or subject.out is None:
+            self._measurements.show(None, "No measurements of this well yet.")
+        else:
+            try:
+                self._measurements.show(await self._reader.read_table(subject.out, self._table, subject.well))
+            except OpenHCSError as error:
+                self._measurements.show(None, visible(str(error)))
+        get_app().invalidate()
+
+    def _sort(self, column: str, descending: bool) -> None:
+        async def sort() -> None:
+            table = self._measurements.table
+            if table is not None:
+                in_order = await self._reader.sort_table(table, column, descending=descending)
+                self._measurements.show(in_order, keep_order=True)
+                get_app().invalidate()
+
+        self._start("order", sort())
+
+    def _next_table(self) -> None:
+        tables, subject = self._record.tables, self._subject
+        if tables and subject is not None:
+            at = tables.index(self._table) if self._table in tables else -1
+            self._table = tables[(at + 1) % len(tables)]
+            self._start("record", self._read_table(subject))
+
+    def _show_texts(self) -> None:
+        well = self._well
+        record = self._record
+        self._provenance.show(record.provenance or (" No results of this well yet: nothing made them.",))
+        detail = list(well_detail_text(well)) if well is not None else []
+        if record.history:
+            detail += ["", "What happened", *record.history]
+        self._log.show(detail)
+
+    # -- how it stands on the screen -----------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        self._pictures = WellPictures(self._reader, self._scene, self._load_pictures, self._tasks)
+        self._measurements = TablePage(self._sort, self._tasks)
+        self._provenance = TextPage(_draw_line)
+        self._log = TextPage(_draw_line)
+        self._windows = {
+            Page.PICTURES: self._pictures.window,
+            Page.MEASUREMENTS: self._measurements.window,
+            Page.PROVENANCE: self._provenance.window,
+            Page.LOG: self._log.window,
+        }
+        self._page_rows, self._picture_rows, self._common_rows = self._rows()
+
+    def _dialog(self) -> AnyContainer:
+        pages: Sequence[tuple[Page, AnyContainer]] = (
+            (Page.MEASUREMENTS, self._measurements),
+            (Page.PROVENANCE, self._provenance),
+            (Page.LOG, self._log),
+        )
+        beside = HSplit(
+            [ConditionalContainer(page, Condition(partial(self._is_page, which))) for which, page in pages],
+            width=Dimension(weight=1),
+        )
+        text_shown = Condition(lambda: self._page is not Page.PICTURES)
+        pictures_shown = Condition(lambda: self._page is Page.PICTURES or self._is_wide)
+        between = Condition(lambda: self._page is not Page.PICTURES and self._is_wide)
+        body = HSplit(
+            [
+                drawn_window(self._tabs),
+                VSplit(
+                    [
+                        ConditionalContainer(HSplit([self._pictures], width=Dimension(weight=1)), pictures_shown),
+                        ConditionalContainer(Window(width=1, char="│", style="class:pane.border"), between),
+                        ConditionalContainer(beside, text_shown),
+                    ]
+                ),
+            ],
+            key_bindings=key_bindings(
+                (*self._common_rows, *self._picture_rows, *self._page_rows), tasks=self._tasks, refuse=self._refuse
+            ),
+        )
+        self._focus_page()
+        return PaneFrame(
+            body,
+            self._title,
+            lambda: True,
+            lambda width: footer_fragments(self._rows_here(), width, tasks=self._tasks, refuse=self._refuse),
+            width=_WHOLE_SCREEN,
+            height=_WHOLE_SCREEN,
+            style="class:dialog",
+        )
+
+    @property
+    def _is_wide(self) -> bool:
+        return get_app().output.get_size().columns >= WIDE
+
+    def _is_page(self, page: Page) -> bool:
+        return self._page is page
+
+    def _title(self) -> str:
+        row, well = self._row, self._well
+        if row is None or well is None:
+            return "Well"
+        return f"Well {visible(well.well)} of {visible(row.name)}: {well.state.value}"
+
+    def _tabs(self, width: int) -> StyleAndTextTuples:
+        tabs: StyleAndTextTuples = [("", " ")]
+        for page in Page:
+            here = page is self._page
+            text = f"[{page.value}]" if here else f" {page.value} "
+            tabs += [("class:title" if here else "class:muted", text, self._click(page)), ("", " ")]
+        if self._note:
+            tabs.append(("class:warning", f"  {self._note}"))
+        return tabs
+
+    def _click(self, page: Page) -> Callable[[MouseEvent], NotImplementedOrNone]:
+        def handler(mouse_event: MouseEvent) -> NotImplementedOrNone:
+            if mouse_event.event_type is not MouseEventType.MOUSE_UP:
+                return NotImplemented
+            self._turn_to(page)
+            return None
+
+        return handler
+
+    def _turn_to(self, page: Page) -> None:
+        self._chosen = self._page = page
+        self._note = ""
+        self._focus_page()
+
+    def _turn(self, by: int) -> None:
+        pages = list(Page)
+        self._turn_to(pages[(pages.index(self._page) + by) % len(pages)])
+
+    def _focus_page(self) -> None:
+        layout, window = get_app().layout, self._windows[self._page]
+        if any(other is window for other in layout.find_all_windows()):
+            layout.focus(window)
+
+    # -- keys ----------------------------------------------------------------------------------------------------
+
+    def _refuse(self, reason: str) -> None:
+        self._note = reason
+
+    def _rows_here(self) -> Sequence[Binding]:
+        own = self._page_rows if self._page is not Page.PICTURES else ()
+        table = self._measurements.rows[-1:] if self._page is Page.MEASUREMENTS else ()
+        pictures = self._picture_rows if self._page is Page.PICTURES or self._is_wide else ()
+        close, *rest = self._common_rows
+        return (close, *table, *own, *rest[:3], *pictures, *rest[3:])
+
+    def _rows(self) -> tuple[tuple[Binding, ...], tuple[Binding, ...], tuple[Binding, ...]]:
+        page = (
+            Binding(
+                ("m",),
+                self._next_table,
+                "Table",
+                "Show the next table of measurements.",
+                lambda: None if self._record.tables else "There is no table of this well",
+            ),
+            Binding(
+                ("e",),
+                self._show_failure,
+                "Error",
+                "Show why the well failed, with its traceback.",
+                lambda: None if self._failure() else "This well has not failed",
+            ),
+        )
+        common = (
+            Binding(("escape", "q", "c-c"), self._back, "Close", "Go back to all sites, then close the well."),
+            Binding(("n",), lambda: self._go(1), "Next", "Go to the next well.", lambda: self._why_no_well(1)),
+            Binding(("p",), lambda: self._go(-1), "Previous", "Go to the well before.", lambda: self._why_no_well(-1)),
+            Binding(("tab",), lambda: self._turn(1), "Page", "Go to the next page."),
+            Binding(("s-tab",), lambda: self._turn(-1), "Page back", "Go to the page before.", on_footer=False),
+            Binding(("?", "f1"), self._show_help, "Help", "Show what every key does here."),
+        )
+        return page, self._scene_rows(), common
+
+    def _scene_rows(self) -> tuple[Binding, ...]:
+        pictures = self._pictures
+
+        def step(
+            keys: tuple[str, ...],
+            to: Callable[[], object],
+            label: str,
+            description: str,
+            why_not: Callable[[], str | None] = lambda: None,
+            *,
+            on_footer: bool = True,
+        ) -> Binding:
+            def run() -> None:
+                self._note = ""
+                to()
+
+            return Binding(keys, run, label, description, why_not, on_footer)
+
+        def why_no_z() -> str | None:
+            return pictures.why_one(len(pictures.stock.z_planes), "z plane")
+
+        def why_no_t() -> str | None:
+            return pictures.why_one(len(pictures.stock.time_points), "time point")
+
+        def channel(number: int) -> Binding:
+            return step(
+                (str(number),),
+                lambda: pictures.change(pictures.scene.with_channel(pictures.stock, number)),
+                f"Channel {number}",
+                f"Show channel {number} alone, or all again.",
+                lambda: None if number <= len(pictures.stock.channels) else f"There is no channel {number}",
+                on_footer=False,
+            )
+
+        return (
+            step(("b",), pictures.turn_stage, "Before/after", "Turn between the images acquired and the results."),
+            step(
+                ("c",),
+                lambda: pictures.change(pictures.scene.next_channel(pictures.stock)),
+                "Channel",
+                "Show the next channel alone; after the last all in their colours.",
+            ),
+            *(channel(number) for number in range(1, 10)),
+            step(
+                ("l",),
+                lambda: pictures.change(pictures.scene.next_label(pictures.stock)),
+                "Labels",
+                "Outline the objects of the next label image; after the last none.",
+                lambda: None if pictures.stock.labels else "There are no label images here: b shows the results",
+            ),
+            step(
+                ("z",),
+                lambda: pictures.change(pictures.scene.stepped_z(pictures.stock, 1)),
+                "z",
+                "Go to the next z plane.",
+                why_no_z,
+            ),
+            step(
+                ("Z",),
+                lambda: pictures.change(pictures.scene.stepped_z(pictures.stock, -1)),
+                "z back",
+                "Go to the z plane before.",
+                why_no_z,
+                on_footer=False,
+            ),
+            step(
+                ("t",),
+                lambda: pictures.change(pictures.scene.stepped_t(pictures.stock, 1)),
+                "t",
+                "Go to the next time point.",
+                why_no_t,
+            ),
+            step(
+                ("T",),
+                lambda: pictures.change(pictures.scene.stepped_t(pictures.stock, -1)),
+                "t back",
+                "Go to the time point before.",
+                why_no_t,
+                on_footer=False,
+            ),
+            step(
+                ("+", "="), lambda: pictures.change(pictures.scene.closer()), "Near", "Look at one site, then nearer."
+            ),
+            step(("-",), lambda: pictures.change(pictures.scene.farther()), "Far", "Look from farther away."),
+        )
+
+    def _why_no_well(self, by: int) -> str | None:
+        count = len(self._row.wells) if self._row is not None else 0
+        if 0 <= self._state.workbench.well + by < count:
+            return None
+        return "This is the last well" if by > 0 else "This is the first well"
+
+    def _back(self) -> None:
+        pictures = self._pictures
+        if self._page is Page.PICTURES and not pictures.scene.is_overview:
+            pictures.change(pictures.scene.to_overview())
+        elif self._closed is not None and not self._closed.done():
+            self._closed.set_result(None)
+
+    def _failure(self) -> tuple[str, str] | None:
+        """What is told of why the well failed, and the traceback."""
+        well = self._well
+        failure = (well.failure if well is not None else None) or self._record.failure
+        return (failure.message, failure.traceback) if failure is not None else None
+
+    async def _show_failure(self) -> None:
+        failure, well = self._failure(), self._well
+        if failure is not None and well is not None:
+            text = "\n\n".join(part for part in failure if part)
+            await show_scrollable_error_dialog(f"Well {well.well} failed", text, app_state=self._state)
+
+    async def _show_help(self) -> None:
+        moves = [row for row in self._pictures.rows if row.label != "Near"]
+        groups = [
+            ("Everywhere", self._common_rows),
+            ("Pictures", (*self._picture_rows, *moves)),
+            ("Measurements and log", (*self._measurements.rows, *self._page_rows)),
+        ]
+        await show_text("The well view", key_lines(groups), app_state=self._state, tasks=self._tasks)
+
+
+def _draw_line(number: int, line: str) -> StyleAndTextTuples:
+    is_title = bool(line) and not line.startswith(" ") and len(line.split()) <= 4 and not line[-1].isdigit()
+    return [("class:title" if is_title else "", line)]

@@ -1,0 +1,299 @@
+"""The wells of the selected plate: a list, or a map where they lie; both show the same cursor and the same marks.
+
+Drawing is in `plate_text` and `well_looks`; a well opened is shown by `well_view`.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Final, Generic, TypeVar
+
+from prompt_toolkit.application import get_app
+from prompt_toolkit.filters import Condition
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.layout.containers import ConditionalContainer, Container, HSplit, Window
+from prompt_toolkit.layout.dimension import Dimension
+
+from openhcs.core.model import Status, well_position
+from openhcs.core.progress import WellProgress, WellState
+from openhcs.tui import actions
+from openhcs.tui.effects.plates import PlateEffects
+from openhcs.tui.effects.well_values import WellValueEffects, values_shown
+from openhcs.tui.effects.wells import WellReader
+from openhcs.tui.panes import plate_text, well_looks
+from openhcs.tui.panes.place import Place
+from openhcs.tui.panes.well_view import WellView
+from openhcs.tui.state import AppState
+from openhcs.tui.utils.safe_text import visible
+from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
+from openhcs.tui.widgets.bindings import Binding
+from openhcs.tui.widgets.colour_scale import Palette, Scale, palette_for
+from openhcs.tui.widgets.drawn_text import drawn_window
+from openhcs.tui.widgets.keymap import Keymap
+from openhcs.tui.widgets.pane_frame import PaneFrame
+from openhcs.tui.widgets.plate_map import Grid, PlateMap, WellLook
+from openhcs.tui.widgets.selectable_list import SelectableList
+from openhcs.tui.workbench import PlateRow
+
+__all__ = ["WellsPane"]
+
+SUMMARY_LINES: Final = 5
+
+
+T = TypeVar("T")
+
+
+class _Kept(Generic[T]):
+    """Something made from parts of a snapshot, kept until one of them is another object: comparing costs nothing."""
+
+    def __init__(self) -> None:
+        self._parts: tuple[object, ...] = ()
+        self._made: T | None = None
+
+    def made_from(self, parts: tuple[object, ...], make: Callable[[], T]) -> T:
+        """What `make` makes of `parts`."""
+        same = len(parts) == len(self._parts) and all(map(operator.is_, parts, self._parts))
+        if self._made is None or not same:
+            self._parts, self._made = parts, make()
+        return self._made
+
+
+class WellsPane:
+    """Wells under a summary of their plate; `place` is where the focus stands in it, `rows` are its keys."""
+
+    def __init__(
+        self,
+        state: AppState,
+        effects: PlateEffects,
+        tasks: UnifiedTaskManager,
+        refuse: Callable[[str], None],
+        keymap: Keymap,
+        empty: Callable[[], StyleAndTextTuples],
+    ) -> None:
+        self._state = state
+        self._effects = effects
+        self._values = WellValueEffects(state, tasks)
+        self._view = WellView(state, WellReader(effects), tasks)
+        self._items: _Kept[tuple[WellProgress, ...]] = _Kept()
+        self._names: _Kept[tuple[str, ...]] = _Kept()
+        self._grid: tuple[object, Grid] = (None, Grid.of(0, 0, ()))
+        self._numbers: _Kept[tuple[Mapping[str, float], Scale | None]] = _Kept()
+        self.rows = keymap.rows("Wells", self._bindings())
+        well_list = SelectableList[WellProgress](
+            self.items,
+            lambda well, width: plate_text.well_fragments(well, width, marked=well.well in self._marked),
+            index=lambda: state.workbench.well,
+            on_select=lambda index: state.dispatch(actions.WellSelected(index)),
+            on_activate=lambda well: self._view.show(),
+            empty=empty,
+            bindings=self.rows,
+            tasks=tasks,
+            refuse=refuse,
+            name="well details",
+        )
+        well_map = PlateMap(
+            self._plate_grid,
+            self._look,
+            index=lambda: state.workbench.well,
+            on_select=lambda index: state.dispatch(actions.WellSelected(index)),
+            on_activate=self._view.show,
+            is_marked=lambda number: self.items()[number].well in self._marked,
+            on_mark=self._mark,
+            may_stack=lambda: self._palette is not Palette.SHAPES,
+            empty=empty,
+            bindings=self.rows,
+            tasks=tasks,
+            refuse=refuse,
+            name="well details",
+        )
+        well_list.window.height = Dimension(min=3)
+        well_map.window.height = Dimension(min=3)
+        self._as_list = Place("Wells", well_list.window, well_list.rows)
+        self._as_map = Place("Wells", well_map.window, well_map.rows)
+        summary = drawn_window(
+            lambda width: plate_text.summary_fragments(self._row, width, state.workbench.now_s),
+            height=lambda: Dimension(min=1, max=1 if state.workbench.wells_as_map else SUMMARY_LINES),
+        )
+        shows_map = Condition(lambda: state.workbench.wells_as_map)
+        below = HSplit([well_map, drawn_window(self._told), drawn_window(self._legend)])
+        self.container = PaneFrame(
+            HSplit(
+                [
+                    summary,
+                    Window(height=1, char="─", style="class:pane.border"),
+                    ConditionalContainer(well_list, ~shows_map),
+                    ConditionalContainer(below, shows_map),
+                ]
+            ),
+            self._title,
+            lambda: self.place.has_focus,
+        )
+
+    def __pt_container__(self) -> Container:
+        return self.container.container
+
+    @property
+    def place(self) -> Place:
+        """Where the focus stands: the list, or the map."""
+        return self._as_map if self._state.workbench.wells_as_map else self._as_list
+
+    # -- what is shown -------------------------------------------------------------------------------------------
+
+    @property
+    def _row(self) -> PlateRow | None:
+        return self._state.workbench.selected
+
+    @property
+    def _marked(self) -> frozenset[str]:
+        return self._row.marked if self._row is not None else frozenset()
+
+    @property
+    def _well(self) -> WellProgress | None:
+        wells = self.items()
+        return wells[min(self._state.workbench.well, len(wells) - 1)] if wells else None
+
+    @property
+    def _palette(self) -> Palette:
+        return palette_for(get_app().color_depth)
+
+    def items(self) -> Sequence[WellProgress]:
+        """The wells of the selected plate, waiting ones before there is a run; made once for each snapshot."""
+        row = self._row
+        if row is None:
+            return ()
+        return self._items.made_from((row.progress, row.facts), lambda: row.wells)
+
+    def _plate_grid(self) -> Grid:
+        """Where the wells lie; made anew only for other wells."""
+        row = self._row
+        items = self.items()
+        names = self._names.made_from((items,), lambda: tuple(well.well for well in items))
+        facts = row.facts if row is not None else None
+        size = (facts.rows, facts.columns) if facts is not None else (0, 0)
+        if self._grid[0] != (size, names):
+            self._grid = ((size, names), Grid.of(*size, [well_position(name) for name in names]))
+        return self._grid[1]
+
+    def _measured(self) -> tuple[Mapping[str, float], Scale | None]:
+        """What the wells are coloured by, and its range; made once for each snapshot."""
+        workbench = self._state.workbench
+        row = workbench.selected
+
+        def make() -> tuple[Mapping[str, float], Scale | None]:
+            values = values_shown(row, workbench.measure, workbench.values)
+            return values, Scale.of(values.values())
+
+        sources = (row.folder if row else None, row.progress if row else None, workbench.measure, workbench.values)
+        return self._numbers.made_from(sources, make)
+
+    def _look(self, number: int) -> WellLook:
+        well = self.items()[number]
+        if self._state.workbench.measure is None:
+            return well_looks.state_look(well.state)
+        values, scale = self._measured()
+        return well_looks.value_look(values.get(well.well), scale, self._palette)
+
+    def _title(self) -> str:
+        marked = f", {len(self._marked)} marked" if self._marked else ""
+        return f"Wells of {visible(self._row.name)}{marked}" if self._row else "Wells"
+
+    def _told(self, width: int) -> StyleAndTextTuples:
+        """The well under the cursor in words, so that nothing is told by colour alone."""
+        well = self._well
+        if well is None:
+            return []
+        measure = self._state.workbench.measure
+        value = self._measured()[0].get(well.well)
+        return well_looks.told_fragments(well, measure, value, width, marked=well.well in self._marked)
+
+    def _legend(self, width: int) -> StyleAndTextTuples:
+        measure = self._state.workbench.measure
+        if measure is None:
+            return well_looks.state_legend((well.state for well in self.items()), width)
+        return well_looks.measure_legend(measure, self._measured()[1], self._palette, width)
+
+    # -- keys ----------------------------------------------------------------------------------------------------
+
+    def _bindings(self) -> tuple[Binding, ...]:
+        def why_no_well() -> str | None:
+            return None if self._well else "No well is selected"
+
+        return (
+            Binding(
+                ("enter",),
+                self._view.show,
+                "Open",
+                "Open the well: its pictures, measurements, provenance and log.",
+                why_no_well,
+            ),
+            Binding(("m",), self._switch, "Map/list", "Show the wells where they lie on the plate, or as a list."),
+            Binding(("space",), self._toggle, "Mark", "Mark the well for what is to come, or unmark it.", why_no_well),
+            Binding(
+                ("u",),
+                lambda: self._mark(range(len(self.items())), False),
+                "Unmark all",
+                "Take all marks away.",
+                lambda: None if self._marked else "No well is marked",
+                on_footer=False,
+            ),
+            Binding(
+                ("v",),
+                self._values.choose,
+                "Colour by",
+                "Colour the map by state, by objects counted or by a measurement.",
+                lambda: None if self._row else "There is no plate",
+            ),
+            Binding(
+                ("x",),
+                self._cancel_well,
+                "Cancel well",
+                "Cancel this well; the others go on.",
+                self._why_not_cancel_well,
+            ),
+            Binding(
+                ("n",),
+                self._next_failed,
+                "Next failed",
+                "Go to the next well that failed.",
+                lambda: None if self._failed() else "No well has failed",
+            ),
+        )
+
+    def _switch(self) -> None:
+        had_focus = self.place.has_focus
+        self._state.dispatch(actions.WellsShownAsMap(not self._state.workbench.wells_as_map))
+        if had_focus:
+            self.place.take_focus()
+
+    def _mark(self, numbers: Collection[int], on: bool) -> None:
+        row, wells = self._row, self.items()
+        if row is not None:
+            names = frozenset(wells[number].well for number in numbers)
+            self._state.dispatch(actions.WellsMarked(row.folder, names, on))
+
+    def _toggle(self) -> None:
+        well = self._well
+        if well is not None:
+            self._mark((self._state.workbench.well,), well.well not in self._marked)
+
+    def _why_not_cancel_well(self) -> str | None:
+        row, well = self._row, self._well
+        if row is None or well is None:
+            return "No well is selected"
+        if row.status is not Status.RUNNING:
+            return f"{visible(row.name)} is not running"
+        return f"Well {visible(well.well)} is over" if well.state.has_ended else None
+
+    async def _cancel_well(self) -> None:
+        if self._row is not None and self._well is not None:
+            await self._effects.cancel_well(self._row.folder, self._well.well)
+
+    def _failed(self) -> list[int]:
+        return [i for i, well in enumerate(self.items()) if well.state is WellState.FAILED]
+
+    def _next_failed(self) -> None:
+        failed = self._failed()
+        here = self._state.workbench.well
+        if failed:
+            self._state.dispatch(actions.WellSelected(next((i for i in failed if i > here), failed[0])))
