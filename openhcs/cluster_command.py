@@ -111,22 +111,26 @@ def slurm(
 
 @cluster.command()
 def local(
-    workers: Annotated[int, typer.Option(min=1, help="Workers to keep; each takes one well at a time.")] = 2,
+    workers: Annotated[int, typer.Option(min=0, help="Workers to keep; each takes one well at a time.")] = 2,
     memory: MemoryOption = "4 GB",
+    interface: Annotated[
+        str | None,
+        typer.Option(help="The network interface by which other machines join with workers; by default none can."),
+    ] = None,
     name: NameOption = "openhcs-cluster",
     file: FileOption = None,
 ) -> int:
     """Start a scheduler and workers on this machine, for runs one after another or to try things; Ctrl-C ends them."""
     _need_extra()
-    from openhcs.core.cluster_jobs import StandingCluster
+    from openhcs.core.cluster_jobs import StandingCluster, Wanted
     from openhcs.core.job_queue import WorkerJob
     from openhcs.core.local_queue import LocalQueue
 
     files = _files(name, file)
-    job = WorkerJob(name=name, memory_bytes=_bytes(memory), host=LOOPBACK)
-    queue = LocalQueue(job, files)
-    wanted = _wanted(workers, None)
-    return _stand(StandingCluster(queue, job, files, wanted, Lines(files), host=LOOPBACK), files)
+    host = LOOPBACK if interface is None else None
+    job = WorkerJob(name=name, memory_bytes=_bytes(memory), interface=interface, host=host)
+    queue, wanted = LocalQueue(job, files), Wanted(workers, workers)
+    return _stand(StandingCluster(queue, job, files, wanted, Lines(files), interface=interface, host=host), files)
 
 
 class Lines:

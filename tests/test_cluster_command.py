@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -10,11 +11,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+import psutil
 import pytest
 from typer.testing import CliRunner
 
 from openhcs.cli import app
 from openhcs.core import paths
+from tests.core.made_plates import write_plane
 from tests.core.made_slurm import MadeSlurm, made_slurm
 
 CLUSTER = (sys.executable, "-m", "openhcs", "cluster")
@@ -113,6 +117,27 @@ def test_a_second_interrupt_does_not_wait_for_slurm(slurm: MadeSlurm) -> None:
         lab.wait_said("Ending 1 job (1001).")
         assert lab.end(signal.SIGINT) == 130
     assert "It is not known whether all have ended; see 1 job (1001)." in lab.said
+
+
+def test_a_run_uses_the_workers_of_slurm_jobs(slurm: MadeSlurm, here: Path) -> None:
+    """From `openhcs cluster slurm` to results: a run finds the workers by the scheduler file, and leaves them there."""
+    plate = here / "small_Plate_1"
+    for well in ("A01", "B02"):
+        write_plane(plate, np.full((64, 64), 7), well=well, pixel_size_um=0.5)
+    Path("project.yaml").write_text("name: project\nsteps: [{name: Project, functions: project_maximum}]\n")
+    run = (sys.executable, "-m", "openhcs", "run", str(plate), "--pipeline", "project.yaml", "--json")
+    with cluster("slurm", "--workers", "1", "--interface", "lo", "--poll", "1", "--name", "lab") as lab:
+        lab.wait_said("1 wanted, 1 ready")
+        done = subprocess.run(
+            [*run, "--scheduler", "lab.json"], capture_output=True, text=True, check=False, timeout=PATIENCE_S
+        )
+        assert done.returncode == 0, done.stdout + done.stderr + lab.said
+        assert {well["well"]: well["state"] for well in json.loads(done.stdout)["wells"]} == dict.fromkeys(
+            ("A01", "B02"), "finished"
+        )
+        assert "0 ready, 1 starting" not in lab.said.partition("1 ready")[2]
+        assert lab.end(signal.SIGINT) == 0
+    assert psutil.wait_procs(slurm.processes(), timeout=PATIENCE_S)[1] == []
 
 
 def test_what_sbatch_refuses_is_an_error_of_one_line(slurm: MadeSlurm) -> None:

@@ -309,13 +309,15 @@ class StandingCluster:
 
     def _tell(self, scheduler: Scheduler) -> None:
         ready = len(scheduler.workers)
+        # Others may have been started by hand.
+        of_jobs = sum(str(worker.name).startswith(f"{self._job.name}-") for worker in scheduler.workers.values())
         waiting = [job for job in self._jobs if job.status.state is JobState.PENDING]
         reasons = Counter(job.status.reason for job in waiting if job.status.reason)
         pending = len(waiting) * self._job.workers
         counts = WorkerCounts(
             wanted=self._wanted_jobs() * self._job.workers,
             ready=ready,
-            starting=max(len(self._jobs) * self._job.workers - pending - ready, 0),
+            starting=max(len(self._jobs) * self._job.workers - pending - of_jobs, 0),
             pending=pending,
             reason=reasons.most_common(1)[0][0] if reasons else "",
         )
