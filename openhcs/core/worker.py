@@ -21,9 +21,10 @@ import numpy as np
 import numpy.typing as npt
 
 from openhcs.core.formats import PlateFormat, format_named, stage_positions
-from openhcs.core.functions import Function, ParameterKind, find_function
+from openhcs.core.functions import Function, ParameterKind, PlateEstimate, find_function
 from openhcs.core.model import FunctionCall, PlaneKey, PlateIndex, Step, WellPlan
 from openhcs.core.pattern import Stack, group_stacks, label_key, split_parts
+from openhcs.core.plate_estimates import estimates_for
 from openhcs.core.progress import Failure
 from openhcs.core.result_checks import (
     FloatArray,
@@ -198,11 +199,25 @@ class _Well:
             arguments["pixel_size_um"] = self.plan.pixel_size_um
         if function.takes_positions:
             arguments["positions"] = _positions(self.plan, at)
+        if function.estimate is not None:
+            arguments = {name: value for name, value in arguments.items() if name not in function.estimate.not_own}
+            arguments[function.estimate.argument] = self._estimates(function.estimate, call, image.shape[1:], at)
         try:
             result: object = function.callable(image, **arguments)
         except (Exception, SystemExit) as error:  # a function of the catalogue or of the user's may raise anything
             raise at.error(f"{type(error).__name__}: {error}") from error
         return result
+
+    def _estimates(
+        self, estimate: PlateEstimate, call: FunctionCall, shape: tuple[int, ...], at: Place
+    ) -> Sequence[object]:
+        """What the function wants to know of the whole plate, for each plane."""
+        try:
+            return estimates_for(estimate, call, self.plan, shape, at)
+        except WellError:
+            raise
+        except (Exception, SystemExit) as error:  # as above
+            raise at.error(f"{type(error).__name__}: {error}") from error
 
 
 class _Part:

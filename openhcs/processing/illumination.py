@@ -19,7 +19,9 @@ from openhcs.processing.types import Bounds, FromPlate, Image, PlateSample
 
 __all__ = [
     "correct_illumination",
+    "correct_plate_illumination",
     "estimate_illumination",
+    "estimate_plate_illumination",
 ]
 
 _FEW_SITES = 4
@@ -112,7 +114,7 @@ def estimate_illumination(
 
     Source: surface fitting for retrospective correction, Tomazevic, Likar and Pernus, J. Microsc. 208:212 (2002); a
     common profile of many images, Singh, Bray, Jones and Carpenter, J. Microsc. 256:231 (2014);
-    `numpy.polynomial.legendre`; `scipy.optimize.least_squares`.
+    `numpy.polynomial.legendre`.
 
     Args:
         image: (N, Y, X), counts.

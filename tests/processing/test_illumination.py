@@ -5,9 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from openhcs.processing.illumination import correct_illumination, estimate_illumination
+from openhcs.processing.illumination import (
+    correct_illumination,
+    correct_plate_illumination,
+    estimate_illumination,
+    estimate_plate_illumination,
+    fit_plate_light,
+)
 from openhcs.processing.stitching import align_sites, stitch_sites
-from tests.processing.mosaics import DARK_COUNTS, PIXEL_SIZE_UM, cut_mosaic, vignette
+from openhcs.processing.types import Image
+from tests.processing.mosaics import DARK_COUNTS, PIXEL_SIZE_UM, cut_mosaic, paint_cells, vignette
 
 
 def test_the_light_is_found_within_two_percent() -> None:
@@ -73,3 +80,65 @@ def test_one_plane_is_told_to_be_little() -> None:
 def test_any_size_of_image_is_taken(shape: tuple[int, int, int]) -> None:
     """Images of a pixel, narrow ones, and such that blocks do not fill."""
     assert np.allclose(correct_illumination(np.full(shape, 500, np.float32)), 500, rtol=1e-4)
+
+
+def plate_planes(cells_per_mpx: float, planes: int, *, seed: int, size_px: int = 256) -> list[Image]:
+    """Planes under one lamp, of wells whose cells differ in number by six and in brightness by four."""
+    rng = np.random.default_rng(seed)
+    lamp, margin = vignette(size_px), 20
+    made = []
+    for _ in range(planes):
+        density = cells_per_mpx * rng.uniform(0.3, 1.7)
+        picture = paint_cells(rng, size_px + 2 * margin, size_px + 2 * margin, cells_per_mpx=density)
+        seen = lamp * picture[margin:-margin, margin:-margin] * rng.uniform(0.5, 2)
+        counts = DARK_COUNTS + rng.poisson(seen / 2) * 2 + rng.normal(0, 6, seen.shape)
+        made.append(np.clip(np.rint(counts), 0, 65535).astype(np.float32))
+    return made
+
+
+def percent_off(light: Image) -> tuple[float, float]:
+    """How far `light` is from the lamp: in the median over the pixels, and at most, in per cent."""
+    truth = vignette(light.shape[0]) / vignette(light.shape[0]).mean()
+    off = 100 * np.abs(light / truth - 1)
+    return float(np.median(off)), float(off.max())
+
+
+@pytest.mark.parametrize(("cells_per_mpx", "median", "most"), [(900, 0.1, 2), (3000, 0.3, 5), (8000, 0.3, 5)])
+def test_a_plate_shows_its_lamp_far_better_than_a_well(cells_per_mpx: float, median: float, most: float) -> None:
+    """64 planes, a sixth of them covered with cells to nearly all: errors in per cent, and those of four sites."""
+    planes = plate_planes(cells_per_mpx, 64, seed=4)
+    of_plate = percent_off(fit_plate_light(planes, dark_counts=DARK_COUNTS).surface())
+    wells = [np.stack(planes[first : first + 4]) for first in range(0, 16, 4)]
+    of_wells = np.mean([percent_off(estimate_illumination(well, dark_counts=DARK_COUNTS)) for well in wells], axis=0)
+    assert of_plate[0] < median
+    assert of_plate[1] < most
+    assert of_plate[0] < of_wells[0] / 3
+    assert of_plate[1] < of_wells[1] / 3
+
+
+def test_each_plane_is_divided_by_its_own_light() -> None:
+    """Planes of several channels in one stack each have the light of theirs; counts above the offset are even."""
+    lamps = vignette(96), vignette(96)[::-1, ::-1]
+    light = [fit_plate_light([DARK_COUNTS + 500 * lamp] * 16, dark_counts=DARK_COUNTS) for lamp in lamps]
+    image = np.stack([DARK_COUNTS + 900 * lamps[channel] for channel in (0, 1, 1, 0)])
+    corrected = correct_plate_illumination(image, light=[light[channel] for channel in (0, 1, 1, 0)], dark_counts=110)
+    assert np.allclose(corrected, 900 * lamps[0].mean(), rtol=2e-3)
+    shown = estimate_plate_illumination(image[:2], light=light)
+    assert np.allclose(shown, np.stack([lamp / lamp.mean() for lamp in lamps]), rtol=2e-3)
+
+
+def test_light_of_another_size_is_refused() -> None:
+    """A mosaic is not divided by the light of a site."""
+    light = fit_plate_light([np.full((64, 48), 500, np.float32)] * 16)
+    with pytest.raises(ValueError, match="illumination of planes of 64 x 48, and the image has 128 x 96"):
+        correct_plate_illumination(np.ones((1, 128, 96), np.float32), light=[light])
+
+
+def test_dark_planes_and_few_planes_are_told() -> None:
+    """Planes without light do not count; too few planes are warned of; none is an error."""
+    lit = [DARK_COUNTS + 500 * vignette(64)] * 2
+    with pytest.warns(UserWarning, match="estimated from 3 planes only"):
+        light = fit_plate_light([*lit, np.full((64, 64), 100, np.float32)], dark_counts=DARK_COUNTS)
+    assert percent_off(light.surface())[1] < 1
+    with pytest.raises(ValueError, match="no plane to estimate the illumination from"):
+        fit_plate_light([])
