@@ -191,6 +191,15 @@ def run(
         float | None,
         typer.Option("--well-timeout", metavar="SECONDS", min=0.1, help="Time one try of a well may take."),
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Start nothing: tell what would be done, what it takes, what is wrong.")
+    ] = False,
+    check_room: Annotated[
+        bool,
+        typer.Option(
+            "--room-check/--no-room-check", help="Refuse what needs more memory or disk than there is; on by default."
+        ),
+    ] = True,
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Return once the run has begun; it goes on by itself.")
     ] = False,
@@ -221,6 +230,8 @@ def run(
         workers=workers,
         execution=settings.execution.but_with(scheduler, retries, well_timeout_s),
         telling=Telling(as_json=as_json, quiet=quiet, detach=detach),
+        dry_run=dry_run,
+        check_room=check_room,
     )
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+import typer
+
 from openhcs.core.config import Settings
 from openhcs.core.execution import Execution
 from openhcs.core.known_runs import find_runs, known_runs
@@ -20,7 +22,8 @@ from openhcs.core.pipeline_file import load_pipeline
 from openhcs.core.progress import RunState
 from openhcs.core.selection import WellRange, choose_wells, sites_text, spread_wells
 from openhcs.core.wording import name_wells
-from openhcs.errors import RunError
+from openhcs.dry_run import forecast_json, print_forecast, problems_json
+from openhcs.errors import PipelineError, RunError
 from openhcs.headless import report, tell_discrepancies
 from openhcs.run_follow import Interrupts, exit_code, follow
 from openhcs.run_view import tell
@@ -60,8 +63,15 @@ def run_plate(
     workers: int | None = None,
     execution: Execution | None = None,
     telling: Telling = Telling(),
+    dry_run: bool = False,
+    check_room: bool = True,
 ) -> int:
-    """Take a plate through its life; the exit code. Without `workers` and `execution` the settings decide."""
+    """Take a plate through its life; the exit code. Without `workers` and `execution` the settings decide.
+
+    Args:
+        dry_run: start nothing; tell what would be done and whether there is room for it.
+        check_room: refuse what there is no room for; the settings may say otherwise as well.
+    """
     execution = execution or settings.execution
     pipeline = load_pipeline(pipeline_file)
     orchestrator = Orchestrator(plate, settings.function_modules)
@@ -71,7 +81,12 @@ def run_plate(
     wells = choose_wells(choice.wells, index.wells) if choice.wells else index.wells
     if choice.at_most is not None and not choice.failed:
         wells = spread_wells(wells, choice.at_most)
-    plans = orchestrator.compile(pipeline, wells, choice.sites)
+    try:
+        plans = orchestrator.compile(pipeline, wells, choice.sites)
+    except PipelineError as error:
+        if dry_run and telling.as_json:
+            typer.echo(problems_json(index.name, pipeline.name, error.problems))
+        raise
     planned = tuple(plan.well for plan in plans)
     if missing := set(wells) - set(planned):
         tell(f"note: {name_wells(missing)}: no image of site {sites_text(choice.sites)}; not run")
@@ -85,9 +100,24 @@ def run_plate(
             return 0
         if choice.at_most is not None:
             planned = spread_wells(planned, choice.at_most)
+    at_once, memory = workers or settings.wells_at_once(execution), settings.worker_memory_bytes
+    check_room = check_room and settings.check_room
+    forecast = orchestrator.forecast(
+        out, at_once, memory, planned, execution, fixed_workers=workers is not None or not check_room
+    )
+    if dry_run:
+        where = str(out.absolute())
+        if telling.as_json:
+            typer.echo(forecast_json(forecast, plans, pipeline.name, where, index.discrepancies))
+        else:
+            print_forecast(forecast, plans, pipeline.name, where)
+        return 2 if forecast.problems and check_room else 0
+    if check_room:
+        forecast.require_room()
+        at_once = forecast.workers if forecast.is_lowered else at_once
+    _tell_notes([*forecast.notes, *map(str, forecast.problems)])
     with Interrupts() as interrupts:
-        at_once = workers or settings.wells_at_once(execution)
-        started = orchestrator.run(out, at_once, settings.worker_memory_bytes, planned, execution)
+        started = orchestrator.run(out, at_once, memory, planned, execution, check_room=False)
         known_runs().add(out)
         if not telling.quiet:
             tell(f"{index.name}: {_size(planned, index.wells)} with pipeline {pipeline.name}; results in {out}")
@@ -119,6 +149,11 @@ def attach_run(out: Path | None, settings: Settings, telling: Telling = Telling(
     elif not interrupts.hung_up:
         tell(f"The run goes on. {_how_to_follow(run)}")
     return exit_code(progress, interrupts)
+
+
+def _tell_notes(notes: Sequence[str]) -> None:
+    for note in notes:
+        tell(f"note: {note}")
 
 
 def _detached(run: Run, telling: Telling) -> int:

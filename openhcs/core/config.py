@@ -107,6 +107,11 @@ class Settings(BaseModel):
         default=300.0, gt=0, description="seconds a run waits for a worker when there is none, before it fails"
     )
 
+    check_room: bool = Field(
+        default=True,
+        description="refuse runs that need more memory or disk than there is, and take fewer workers where that helps",
+    )
+
     @property
     def worker_memory_bytes(self) -> int | None:
         """`worker_memory_gib` in bytes."""
