@@ -36,6 +36,7 @@ __all__ = ["Provenance", "ResultsFolder", "explained", "is_done", "recipe_of"]
 
 _PROVENANCE_FORMAT = "openhcs provenance 1"
 _RESULTS_FORMAT = "openhcs results 1"
+_EARLIER = "earlier"
 
 Provenance = Mapping[str, Json]
 """What `provenance/<well>.json` holds; `store` writes it."""
@@ -246,9 +247,20 @@ class ResultsFolder:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield  # closing the file gives the lock back
 
+    def replaced_well(self, aside: Path, place: Path) -> Path:
+        """Where in the folder `aside` the earlier images go of a well that is replaced; see `clear_temporary`."""
+        return aside / _EARLIER / place.relative_to(self.plate)
+
     def clear_temporary(self) -> None:
-        """Remove what unfinished wells left; call it while no well is being written."""
+        """Remove what unfinished wells left; call it while no well is being written.
+
+        Images of a well that was just being replaced go back to their place if it is empty.
+        """
         with explained(self.temporary):
+            for earlier in self.temporary.glob(f"*/{_EARLIER}/*/*"):
+                place = self.plate / earlier.parent.name / earlier.name
+                if not place.exists():
+                    earlier.replace(place)
             if self.temporary.exists():
                 shutil.rmtree(self.temporary)
 

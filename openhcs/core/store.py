@@ -34,6 +34,7 @@ from openhcs.core.journal import Json
 from openhcs.core.model import Component, PlaneKey, WellPlan
 from openhcs.core.plate_wells import list_well, well_path
 from openhcs.core.results import Provenance, ResultsFolder, explained
+from openhcs.core.swap import put_in_place
 from openhcs.core.tables import Rows, write_well_table
 from openhcs.errors import StoreError
 
@@ -168,9 +169,9 @@ class WellStore:
         place = self._folder.plate / well_path(self._plan.well)
         if not (place.parent / "zarr.json").exists():
             zarr.open_group(place.parent, mode="a", zarr_format=3)
-        if place.exists():
-            place.replace(self._aside / "earlier")
-        (self._aside / "well").replace(place)
+        earlier = self._folder.replaced_well(self._aside, place)
+        earlier.parent.mkdir(parents=True)
+        put_in_place(self._aside / "well", place, earlier)
         list_well(self._folder.plate, self._plan.well)
         return place
 
@@ -247,11 +248,10 @@ class WellStore:
         """The same part with its arrays in files, read when they are used."""
 
         def spool(plane: npt.NDArray[Any]) -> npt.NDArray[Any]:
-            handle, name = tempfile.mkstemp(suffix=".npy", dir=self._aside)
+            handle, name = tempfile.mkstemp(suffix=".plane", dir=self._aside)
             with os.fdopen(handle, "wb") as file:
-                np.save(file, plane)
-            spooled: npt.NDArray[Any] = np.load(name, mmap_mode="r")
-            return spooled
+                file.write(np.ascontiguousarray(plane).data)  # np.save does not say why it could not write
+            return np.memmap(name, plane.dtype, "r", shape=plane.shape)
 
         labels = {name: {key: spool(plane) for key, plane in planes.items()} for name, planes in part.labels.items()}
         return PartResult({key: spool(plane) for key, plane in part.images.items()}, labels)
