@@ -16,10 +16,11 @@ import typer
 
 from openhcs.core.config import Settings
 from openhcs.core.execution import Execution
-from openhcs.core.known_runs import find_runs, known_runs
+from openhcs.core.known_runs import find_runs
 from openhcs.core.orchestrator import Orchestrator, Run, default_results_folder
 from openhcs.core.pipeline_file import load_pipeline
 from openhcs.core.progress import RunState
+from openhcs.core.remembered_runs import known_runs
 from openhcs.core.selection import WellRange, choose_wells, sites_text, spread_wells
 from openhcs.core.wording import name_wells
 from openhcs.dry_run import forecast_json, print_forecast, problems_json
