@@ -29,6 +29,7 @@ from openhcs.tui.panes.task_inspector import TaskInspector
 from openhcs.tui.state import AppState
 from openhcs.tui.utils.bounded_run import exit_bounded
 from openhcs.tui.utils.circuit_breaker import BreakerState
+from openhcs.tui.utils.colour_depth import colour_depth
 from openhcs.tui.utils.error_journal import ErrorJournal
 from openhcs.tui.utils.program import Program
 from openhcs.tui.utils.safe_text import visible
@@ -112,6 +113,7 @@ class SimpleOpenHCSTUILauncher:
             start=open_what_was_given,
             guard=guard,
             key_bindings=parts.layout.keys_above_all,
+            color_depth=colour_depth(os.environ),
             style=parts.appearance.style,
         )
 

@@ -44,7 +44,7 @@ def value_look(value: float | None, scale: Scale | None, palette: Palette) -> We
     if scale is None or value is None:
         return WellLook(NO_VALUE, "class:muted", "#2a2f35")
     colour = scale.colour(value, palette)
-    return WellLook(scale.shape(value), f"fg:{colour}" if colour else "", colour)
+    return WellLook(scale.shape(value), f"fg:{colour}" if colour else "", colour, fills=True)
 
 
 def told_fragments(

@@ -68,6 +68,7 @@ class WellPictures:
         self._channels: list[tuple[int, str, str]] = []
         self._tiles: dict[int, Tile] = {}
         self._drawn_for: object = None
+        self._wants_label = False
         self._size_px = (1, 1)
         self._area = (0, 0)
         self._styles = FreshStyles()
@@ -109,6 +110,20 @@ class WellPictures:
         self._size_px = (1, 1)
         self.change(replace(self.scene, stage=self.scene.stage.other))
 
+    def why_no_labels(self) -> str | None:
+        """Why there is nothing to outline, or None; while the images are opened nobody knows."""
+        if self.stock.labels or self.scene.stage not in self._images:
+            return None
+        hint = ": b shows the results" if self.scene.stage is Stage.SOURCE else ""
+        return f"There are no label images here{hint}"
+
+    def next_label(self) -> None:
+        """Outline the objects of the next label image; asked while images are opened, of the first."""
+        if self.scene.stage in self._images:
+            self.change(self.scene.next_label(self.stock))
+        else:
+            self._wants_label = True
+
     def why_one(self, values: int, what: str) -> str | None:
         """Why there is nothing to step through, or None."""
         return None if values > 1 else f"There is one {what} only" if values else f"There is no {what}"
@@ -128,6 +143,9 @@ class WellPictures:
             images = self._images[stage]
             self.stock = stock_of(images)
             self.scene = self.scene.within(self.stock)
+            if self._wants_label:
+                self._wants_label = False
+                self.scene = self.scene.next_label(self.stock)
             self._channels = list(colour_words(images))
             if self.scene.site is not None and self._size_px == (1, 1):
                 self._say(f"reading site {self.scene.site}")

@@ -390,10 +390,10 @@ class WellView:
             *(channel(number) for number in range(1, 10)),
             step(
                 ("l",),
-                lambda: pictures.change(pictures.scene.next_label(pictures.stock)),
+                pictures.next_label,
                 "Labels",
                 "Outline the objects of the next label image; after the last none.",
-                lambda: None if pictures.stock.labels else "There are no label images here: b shows the results",
+                pictures.why_no_labels,
             ),
             step(
                 ("z",),

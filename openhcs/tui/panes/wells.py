@@ -113,17 +113,17 @@ class WellsPane:
         self._as_map = Place("Wells", well_map.window, well_map.rows)
         summary = drawn_window(
             lambda width: plate_text.summary_fragments(self._row, width, state.workbench.now_s),
-            height=lambda: Dimension(min=1, max=1 if state.workbench.wells_as_map else SUMMARY_LINES),
+            height=Dimension(min=1, max=SUMMARY_LINES),
         )
         shows_map = Condition(lambda: state.workbench.wells_as_map)
-        below = HSplit([well_map, drawn_window(self._told), drawn_window(self._legend)])
+        # A map needs every line: 1536 wells just fit into 80 x 24, two rows a line.
+        map_and_words = HSplit([well_map, drawn_window(self._told), drawn_window(self._legend)])
+        summary_and_list = HSplit([summary, Window(height=1, char="─", style="class:pane.border"), well_list])
         self.container = PaneFrame(
             HSplit(
                 [
-                    summary,
-                    Window(height=1, char="─", style="class:pane.border"),
-                    ConditionalContainer(well_list, ~shows_map),
-                    ConditionalContainer(below, shows_map),
+                    ConditionalContainer(summary_and_list, ~shows_map),
+                    ConditionalContainer(map_and_words, shows_map),
                 ]
             ),
             self._title,

@@ -33,7 +33,6 @@ __all__ = ["Grid", "MapLayout", "PlateMap", "WellLook", "lay_out", "row_letters"
 _HEADER_CELLS: Final = 3
 _WIDEST: Final = 4
 _ABSENT: Final = " "
-_BACKGROUND: Final = "#16191d"
 
 Position = tuple[int, int]
 """Row and column on the plate, from 0."""
@@ -61,11 +60,15 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class WellLook:
-    """How one well is drawn: a shape of one cell, its style, and a plain colour for where half a cell is all it has."""
+    """How one well is drawn: a shape of one cell, its style, and a plain colour for where half a cell is all it has.
+
+    A shape that `fills` is repeated over the well's cells, which makes neighbours a picture.
+    """
 
     shape: str
     style: str = ""
     colour: str | None = None
+    fills: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,29 +318,33 @@ class _MapControl(UIControl):
         if layout.cell == 1:
             return [(f"{style} underline" if marked else style, look.shape)]
         # A mark, and the place where one stands, are told by a character beside the shape as well.
-        beside = ">" if selected and focused else "*" if marked else " "
-        if selected and marked:
-            beside = "*"
-        gap = " " * (layout.cell - 2)
-        return [(style, f"{look.shape}{beside}"), ("", gap)]
+        beside = "*" if marked else ">" if selected else " "
+        text = look.shape * max(1, layout.cell - 2) if look.fills else look.shape
+        beside_style = style if selected else "class:mark"
+        return [(style, text), (beside_style, beside), ("", " " * (layout.cell - len(text) - 1))]
 
     def _stacked(
         self, grid: Grid, layout: MapLayout, position: Position, at: Position, focused: bool
     ) -> StyleAndTextTuples:
         row, column = position
         halves = [grid.numbers.get((row + half, column)) for half in (0, 1)]
-        colours = [
-            (self._owner._look(number).colour or _BACKGROUND) if number is not None else _BACKGROUND
-            for number in halves
-        ]
+        if halves == [None, None]:
+            return [("", _ABSENT * layout.cell)]
+        colours = [self._half(number, grid.positions[number] == at, focused) for number in halves if number is not None]
         marked = any(number is not None and self._owner._is_marked(number) for number in halves)
-        if column == at[1] and row <= at[0] <= row + 1:
-            # The cursor: the half that is selected is white.
-            colours[at[0] - row] = "#ffffff" if focused else "#9aa4ae"
-        style = f"fg:{colours[0]} bg:{colours[1]}{' underline' if marked else ''}"
+        style = f"fg:{colours[0]}{' underline' if marked else ''}"
+        shape = "▄" if halves[0] is None else "▀"
+        if len(colours) == 2:
+            style += f" bg:{colours[1]}"
         if layout.cell == 1:
-            return [(style, "▀")]
-        return [(style, "▀" * (layout.cell - 1)), ("", " ")]
+            return [(style, shape)]
+        return [(style, shape * (layout.cell - 1)), ("", " ")]
+
+    def _half(self, number: int, selected: bool, focused: bool) -> str:
+        """The colour of half a cell; the selected well is white there, and told in words elsewhere."""
+        if selected:
+            return "#ffffff" if focused else "#9aa4ae"
+        return self._owner._look(number).colour or "ansibrightblack"
 
     def _number_at(self, mouse_event: MouseEvent) -> int | None:
         grid, layout = self._owner._grid(), self._layout

@@ -1,0 +1,25 @@
+"""How many colours are drawn with, by what the environment says."""
+
+from __future__ import annotations
+
+import pytest
+from prompt_toolkit.output import ColorDepth
+
+from openhcs.tui.utils.colour_depth import colour_depth
+
+
+@pytest.mark.parametrize(
+    ("environment", "depth"),
+    [
+        ({"TERM": "xterm-256color", "COLORTERM": "truecolor"}, ColorDepth.DEPTH_24_BIT),
+        ({"TERM": "tmux-256color", "COLORTERM": "24bit"}, ColorDepth.DEPTH_24_BIT),
+        ({"TERM": "xterm-256color"}, None),
+        ({"TERM": "vt100"}, ColorDepth.DEPTH_1_BIT),
+        ({"TERM": "vt220", "COLORTERM": "truecolor"}, ColorDepth.DEPTH_1_BIT),
+        ({"NO_COLOR": "1", "COLORTERM": "truecolor"}, None),
+        ({"PROMPT_TOOLKIT_COLOR_DEPTH": "DEPTH_4_BIT", "COLORTERM": "truecolor"}, None),
+    ],
+)
+def test_true_colour_is_drawn_where_it_is_announced(environment: dict[str, str], depth: ColorDepth | None) -> None:
+    """COLORTERM is believed, old terminals get no colour, and what the user says wins."""
+    assert colour_depth(environment) is depth
