@@ -12,7 +12,8 @@ import re
 import shlex
 import signal
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from openhcs.core.cluster_jobs import StandingCluster, Wanted, WorkerCounts
 
 __all__ = ["cluster"]
+
+log = logging.getLogger(__name__)
 
 INTERRUPTED = 128 + signal.SIGINT
 PLACEHOLDER = "tls://SCHEDULER:PORT"
@@ -156,16 +159,23 @@ class Lines:
         self.happened("workers: " + ", ".join(parts))
 
     def happened(self, what: str) -> None:
-        typer.echo(f"{time.strftime('%H:%M:%S')} {visible_lines(what)}", err=True)
+        log.info(what)
+        _tell(f"{time.strftime('%H:%M:%S')} {what}")
+
+
+def _tell(what: str) -> None:
+    # A terminal that is gone is no reason to leave jobs behind: what is told is in the log as well.
+    with suppress(OSError):
+        typer.echo(visible_lines(what), err=True)
 
 
 def _stand(standing: StandingCluster, files: ClusterFiles) -> int:
     """Keep a cluster until a signal ends it; the exit code."""
-    _log_to_file(files)
-    try:
-        return asyncio.run(_until_signalled(standing))
-    except asyncio.CancelledError:
-        return INTERRUPTED
+    with _logging_to_file(files):
+        try:
+            return asyncio.run(_until_signalled(standing))
+        except asyncio.CancelledError:
+            return INTERRUPTED
 
 
 async def _until_signalled(standing: StandingCluster) -> int:
@@ -176,7 +186,7 @@ async def _until_signalled(standing: StandingCluster) -> int:
         if stop.is_set():
             life.cancel()  # the second time: without waiting for slurm
             return
-        typer.echo("Ending the cluster; again to leave at once.", err=True)
+        _tell("Ending the cluster; again to leave at once.")
         stop.set()
 
     loop = asyncio.get_running_loop()
@@ -184,7 +194,7 @@ async def _until_signalled(standing: StandingCluster) -> int:
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup wants the terminal's end to be nothing
             loop.add_signal_handler(number, note)
     await life
-    typer.echo("The cluster has ended.", err=True)
+    _tell("The cluster has ended.")
     return 0
 
 
@@ -216,15 +226,22 @@ def _bytes(memory: str) -> int:
     raise InputError(f"--memory: {memory!r}; expected a size of 100 MB or more, as in '4 GB' or 3GiB.")
 
 
-def _log_to_file(files: ClusterFiles) -> None:
-    """What Dask says goes beside the scheduler file, not among our lines."""
-    dask_says = logging.getLogger("distributed")
-    for handler in list(dask_says.handlers):
-        dask_says.removeHandler(handler)
-    handler = logging.FileHandler(files.logs / "scheduler.log", delay=True)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
-    dask_says.addHandler(handler)
-    dask_says.propagate = False
+@contextmanager
+def _logging_to_file(files: ClusterFiles) -> Iterator[None]:
+    """What is told goes into a log beside the scheduler file as well, and what Dask says there only."""
+    to_file = logging.FileHandler(files.logs / "scheduler.log", delay=True)
+    to_file.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
+    log.setLevel(logging.INFO)
+    loggers = (log, logging.getLogger("distributed"))
+    before = [(logger.handlers, logger.propagate) for logger in loggers]
+    for logger in loggers:
+        logger.handlers, logger.propagate = [to_file], False
+    try:
+        yield
+    finally:
+        for logger, (handlers, propagate) in zip(loggers, before, strict=True):
+            logger.handlers, logger.propagate = handlers, propagate
+        to_file.close()
 
 
 def _need_extra() -> None:

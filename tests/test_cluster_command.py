@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pexpect
 import psutil
 import pytest
 from typer.testing import CliRunner
@@ -107,6 +108,19 @@ def test_a_signal_ends_the_cluster_and_its_jobs(slurm: MadeSlurm, here: Path, nu
     assert not list(here.glob("lab.*.pem"))
 
 
+def test_a_lost_terminal_leaves_no_jobs(slurm: MadeSlurm, here: Path) -> None:
+    """When the connection breaks nothing can be told any more; the jobs are cancelled all the same."""
+    (slurm.folder / "waiting").write_text("Priority")
+    arguments = ["-m", "openhcs", "cluster", "slurm", "--workers", "1", "--interface", "lo", "--name", "lab"]
+    terminal = pexpect.spawn(sys.executable, arguments, timeout=PATIENCE_S, encoding="utf-8")
+    terminal.expect_exact("1 pending (Priority)")
+    process = psutil.Process(terminal.pid)
+    terminal.close(force=False)
+    assert psutil.wait_procs([process], timeout=PATIENCE_S)[1] == []
+    assert [ending.name for ending in slurm.folder.glob("*.ending")] == ["1001.ending"]
+    assert "Ending 1 job (1001)." in (here / "lab.logs" / "scheduler.log").read_text()
+
+
 def test_a_second_interrupt_does_not_wait_for_slurm(slurm: MadeSlurm) -> None:
     """While scancel hangs one can leave, and is told which jobs to look after."""
     (slurm.folder / "waiting").write_text("Priority")
@@ -147,6 +161,13 @@ def test_what_sbatch_refuses_is_an_error_of_one_line(slurm: MadeSlurm) -> None:
     assert said.splitlines()[-1].endswith("It said: sbatch: error: Batch job submission failed: Invalid account")
 
 
+def test_where_there_is_no_slurm_it_says_so(here: Path) -> None:
+    """It is told at once, in one line, and nothing is left behind."""
+    (line,) = says("slurm", "--workers", "1", "--interface", "lo", code=2).stderr.splitlines()
+    assert line.startswith("error: squeue: it cannot be started (No such file or directory)")
+    assert list(here.iterdir()) == []
+
+
 def test_a_dry_run_prints_the_script_and_does_nothing(here: Path) -> None:
     """The script is on standard output as it would be submitted; no slurm is needed and no file written."""
     script = says("slurm", "--workers", "8", "--queue", "short", "--job-extra=--gres=gpu:1", "--dry-run").stdout
@@ -167,7 +188,6 @@ def test_a_dry_run_prints_the_script_and_does_nothing(here: Path) -> None:
         (("local", "--memory", "4"), "expected a size of 100 MB or more"),
         (("local", "--name", "my cluster"), "--name: 'my cluster'"),
         (("local", "--file", "lab.txt"), "ends in .json"),
-        (("slurm", "--workers", "1"), "squeue: it cannot be started"),
     ],
 )
 def test_what_cannot_be_used_is_an_error_of_one_line(arguments: tuple[str, ...], words: str) -> None:

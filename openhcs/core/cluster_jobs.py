@@ -270,13 +270,19 @@ class StandingCluster:
             return
         self._barren.append(job.id)
         self._report.happened(f"Job {job.id} ended before its workers joined: {why}.")
-        if len(self._barren) == _BARREN_JOBS:
-            log = self._queue.log(job.id)
-            raise RunError(
-                f"jobs: the last {_BARREN_JOBS} ended before their workers joined; expected workers that reach the "
-                f"scheduler. The environment must be the same on the nodes, and --interface one that they reach. "
-                f"The log of the last one, {log}, ends:\n{_end_of(log)}"
-            )
+        if len(self._barren) < _BARREN_JOBS:
+            return
+        log = self._queue.log(job.id)
+        what = (
+            f"jobs: the last {_BARREN_JOBS} ended before their workers joined; expected workers that reach the "
+            f"scheduler. The environment must be the same on the nodes, and --interface one that they reach. "
+            f"The log of the last one, {log}, ends:\n{_end_of(log)}"
+        )
+        if not any(other.joined for other in self._jobs):
+            raise RunError(what)
+        self._report.happened(f"{what}\nThe workers that are there go on; jobs are submitted again in a while.")
+        self._barren.clear()
+        self._submit_again_s = time.monotonic() + self._pace.retry_s
 
     async def _let_go(self) -> None:
         """Cancel jobs beyond those wanted: first what waits, then the youngest."""

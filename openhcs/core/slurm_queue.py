@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
+import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,22 @@ from openhcs.errors import RunError
 __all__ = ["SlurmOptions", "SlurmQueue"]
 
 _PENDING = frozenset({"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "RESV_DEL_HOLD"})
-_UNDER_WAY = frozenset({"RUNNING", "SUSPENDED", "RESIZING", "SIGNALING", "STAGE_OUT", "STOPPED"})
+_ENDED = frozenset(
+    {
+        "BOOT_FAIL",
+        "CANCELLED",
+        "COMPLETED",
+        "DEADLINE",
+        "FAILED",
+        "LAUNCH_FAILED",
+        "NODE_FAIL",
+        "OUT_OF_MEMORY",
+        "PREEMPTED",
+        "RECONFIG_FAIL",
+        "REVOKED",
+        "TIMEOUT",
+    }
+)
 _OUTPUT_OPTIONS = ("#SBATCH -o ", "#SBATCH -e ", "#SBATCH --output", "#SBATCH --error")
 
 
@@ -69,7 +84,7 @@ class SlurmQueue:
 
     async def look(self, jobs: Collection[str]) -> Mapping[str, JobStatus]:
         # By user, since squeue refuses a list of ids that have all ended; `all` tells how jobs ended, for a while.
-        lines = await call("squeue", "--noheader", f"--user={getpass.getuser()}", "--states=all", "--format=%i %T %r")
+        lines = await call("squeue", "--noheader", f"--user={os.getuid()}", "--states=all", "--format=%i %T %r")
         found = {}
         for line in lines.splitlines():
             job, state, reason = [*line.split(maxsplit=2), "", "", ""][:3]
@@ -88,6 +103,6 @@ class SlurmQueue:
 def _status(state: str, reason: str) -> JobStatus:
     if state in _PENDING:
         return JobStatus(JobState.PENDING, reason)
-    if state in _UNDER_WAY:
-        return JobStatus(JobState.RUNNING)
-    return JobStatus(JobState.ENDED, state)
+    if state in _ENDED:
+        return JobStatus(JobState.ENDED, state)
+    return JobStatus(JobState.RUNNING)  # or on its way to an end

@@ -9,6 +9,7 @@ import stat
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import dask
@@ -137,10 +138,18 @@ def test_jobs_bring_workers_that_the_scheduler_file_leads_to(slurm: MadeSlurm, f
             with pytest.raises(OSError, match="TLS certificate does not match"):
                 await Client(heard.address, security=another_key(files), timeout=2, asynchronous=True)
 
+            def is_pending(job: str) -> bool:
+                return job in slurm.jobs and heard.counts.pending == 1
+
+            (slurm.folder / "waiting").write_text("Priority")
             slurm.end("1001", "TIMEOUT")
-            await heard.until(lambda: "1003" in slurm.jobs and heard.counts.ready == 2)
-            assert heard.told == ["Job 1001 ended: its walltime is over. Another takes its place."]
-        assert heard.told[1:] == ["Ending 2 jobs (1002, 1003)."]
+            for barren in ("1003", "1004", "1005"):
+                await heard.until(partial(is_pending, barren))
+                (slurm.folder / f"{barren}.ending").write_text("BOOT_FAIL")
+            assert heard.told[0] == "Job 1001 ended: its walltime is over. Another takes its place."
+            await heard.until(lambda: any("workers that are there go on" in told for told in heard.told))
+            assert heard.counts.ready == 1
+        assert heard.told[-1].startswith("Ending ")
 
     asyncio.run(live())
     psutil.wait_procs(slurm.processes(), timeout=PATIENCE_S)
