@@ -154,10 +154,11 @@ class PlateInitialised:
 
 @dataclass(frozen=True, slots=True)
 class PlateCompiled:
-    """A plate has plans for all its wells, made from `pipeline`."""
+    """A plate has plans for all its wells, made from `pipeline`; `takes` is what they take of memory and disk."""
 
     folder: Path
     pipeline: Pipeline
+    takes: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -235,7 +235,14 @@ def _compiled(workbench: Workbench, action: actions.PlateCompiled) -> Workbench:
 
     def compiled(row: PlateRow) -> PlateRow:
         # The pipeline may have been edited while its compilation ran; `_settle` tells.
-        row = replace(row, status=Status.COMPILED, activity=None, compiled=action.pipeline, problems=())
+        row = replace(
+            row,
+            status=Status.COMPILED,
+            activity=None,
+            compiled=action.pipeline,
+            takes=action.takes,
+            problems=(),
+        )
         return _settle(row, pipeline)
 
     return _change_plate(workbench, action.folder, compiled)

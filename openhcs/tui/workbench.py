@@ -108,7 +108,8 @@ class PlateRow:
     """One plate of the workbench: where it is in its life and what is known about it.
 
     `compiled` is the pipeline its plans were last made from; the row is COMPILED only while that is the pipeline
-    being edited. `problems` are those of the last failure. `marked` are the wells the user chose for what is to come.
+    being edited. `takes` is what a run by these plans takes of memory and disk, in words. `problems` are those of the
+    last failure. `marked` are the wells the user chose for what is to come.
     """
 
     folder: Path
@@ -116,6 +117,7 @@ class PlateRow:
     activity: Activity | None = None
     facts: PlateFacts | None = None
     compiled: Pipeline | None = None
+    takes: str = ""
     problems: tuple[Problem, ...] = ()
     progress: RunProgress | None = None
     marked: frozenset[str] = frozenset()

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from openhcs.core.model import PlateIndex, Status
 from openhcs.core.progress import RunProgress
-from openhcs.errors import OpenHCSError, PipelineError, Problem, RunError, StoreError
+from openhcs.errors import NoRoomError, OpenHCSError, PipelineError, Problem, RunError, StoreError
 from openhcs.tui import actions
 from openhcs.tui.effects.preferences import Preferences
 from openhcs.tui.effects.run_errors import RunErrors
@@ -256,7 +256,7 @@ class PlateEffects:
         self._begin(folder, Activity.COMPILING)
         pipeline = self._state.workbench.editing.pipeline
         plans = await in_daemon_thread(lambda: orchestrator.compile(pipeline), f"compile {folder.name}")
-        self._state.dispatch(actions.PlateCompiled(folder, pipeline))
+        self._state.dispatch(actions.PlateCompiled(folder, pipeline, orchestrator.estimate.text))
         self._tell(f"{visible(folder.name)}: {len(plans)} wells compiled with {visible(pipeline.name)}", Severity.OK)
 
     async def _run(self, folder: Path, orchestrator: Orchestrator) -> None:
@@ -269,7 +269,9 @@ class PlateEffects:
             execution = settings.execution
             at_once = settings.wells_at_once(execution)
             run = await in_daemon_thread(
-                lambda: orchestrator.run(out, at_once, settings.worker_memory_bytes, execution=execution),
+                lambda: orchestrator.run(
+                    out, at_once, settings.worker_memory_bytes, execution=execution, check_room=settings.check_room
+                ),
                 f"start {folder.name}",
             )
             self._tell(f"{visible(folder.name)}: running; results go to {_shown(out)}")
@@ -317,7 +319,7 @@ class PlateEffects:
         self._tell(f"{visible(folder.name)}: {activity.value}")
 
     def _fail(self, folder: Path, goal: Goal, error: Exception) -> None:
-        problems = error.problems if isinstance(error, PipelineError) else ()
+        problems = error.problems if isinstance(error, PipelineError | NoRoomError) else ()
         message = describe(error).splitlines()[0]
         self._state.dispatch(actions.PlateFailed(folder, problems or (Problem(message),)))
         self._tell(f"{visible(folder.name)}: cannot {goal.value}: {visible(message)}", Severity.ERROR)

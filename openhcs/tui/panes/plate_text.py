@@ -128,6 +128,8 @@ def summary_fragments(row: PlateRow | None, width: int, now_s: float) -> StyleAn
         pixel = f"{facts.pixel_size_um:.4g} µm/px" if facts.pixel_size_um else "pixel size unknown"
         names = ", ".join(visible(channel.name) for channel in facts.channels)
         lines.append(("class:muted", f"{visible(facts.format)}, {pixel}: {names}"))
+    if row.status is Status.COMPILED and row.takes:
+        lines.append(("class:muted", f"Takes {row.takes}"))
     lines += _state_lines(row, now_s)
     if facts is not None and facts.discrepancies:
         first = visible(str(facts.discrepancies[0]))
@@ -215,6 +217,8 @@ def detail_text(row: PlateRow) -> Sequence[str]:
             wavelength = f", {channel.wavelength_nm:g} nm" if channel.wavelength_nm else ""
             lines.append(f"Channel {channel.number:<4} {channel.name}{wavelength}")
         lines.append(f"Wells        {', '.join(facts.wells)}")
+    if row.takes:
+        lines.append(f"Takes        {row.takes}")
     if row.progress is not None:
         lines += [f"Results      {row.out}", f"Last run     {row.progress.pipeline}: {end_words(row.progress)[0]}"]
     if row.problems:
