@@ -24,7 +24,7 @@ from openhcs.core.result_checks import FloatArray, Place, size_text
 from openhcs.core.retries import is_transient
 from openhcs.errors import PlaneError, SampleError
 
-__all__ = ["estimates_for"]
+__all__ = ["estimates_for", "forget_estimates"]
 
 _KEPT = 64
 """Estimates of a process: the channels of a plate, several times over, or its sites where they are told apart."""
@@ -56,6 +56,11 @@ def estimates_for(
             for category, message in made[place].warnings:
                 warnings.warn(message, category, stacklevel=2)
     return [made[_place(key, by_site)].value for key in at.keys]
+
+
+def forget_estimates() -> None:
+    """Be as a process that has made none."""
+    _estimate.cache_clear()
 
 
 @dataclass(frozen=True, slots=True)

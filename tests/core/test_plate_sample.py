@@ -132,7 +132,7 @@ def test_sites_can_be_told_apart() -> None:
 
 
 def test_plans_of_a_large_plate_carry_the_sample_once() -> None:
-    """1,536 wells, four channels: the plans' text grows by less than 5 per cent and is read back as it was."""
+    """1,536 wells, four channels: the plans' text grows by less than a tenth, and is read back as it was."""
     index = plate(rows=32, columns=48, sites=2, channels=4)
     plain = plans_to_json(compile_plate(index, pipeline("gaussian_blur")))
     plans = compile_plate(index, pipeline())
