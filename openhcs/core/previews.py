@@ -344,8 +344,12 @@ def channel_colours(channels: Sequence[Channel]) -> Mapping[int, Colour]:
     colours: dict[int, Colour] = {}
     for channel in channels:
         wished = _wished_colour(channel)
-        free = [colour for colour in _IN_ORDER if colour not in colours.values()]
-        colours[channel.number] = wished if wished in free else free[0] if free else _WHITE
+        if wished is not None and wished not in colours.values():
+            colours[channel.number] = wished
+    free = [colour for colour in _IN_ORDER if colour not in colours.values()]
+    for channel in channels:
+        if channel.number not in colours:
+            colours[channel.number] = free.pop(0) if free else _WHITE
     return colours
 
 

@@ -27,7 +27,7 @@ from openhcs.tui.ports import TaskSpawner
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.well_scene import Frame, Scene, Stage, Stock
 from openhcs.tui.widgets.bindings import Binding, key_bindings
-from openhcs.tui.widgets.colour_scale import palette_for
+from openhcs.tui.widgets.colour_scale import Palette, palette_for
 from openhcs.tui.widgets.drawn_text import cut, is_reachable
 from openhcs.tui.widgets.selectable_list import DOUBLE_CLICK_S
 from openhcs.tui.widgets.thumbnail import FreshStyles, Tiling, tile_sites
@@ -143,6 +143,9 @@ class WellPictures:
             images = self._images[stage]
             self.stock = stock_of(images)
             self.scene = self.scene.within(self.stock)
+            if self.scene.channel is None and palette_for(get_app().color_depth) is Palette.SHAPES:
+                # Channels laid over each other cannot be told apart without colour.
+                self.scene = self.scene.next_channel(self.stock)
             if self._wants_label:
                 self._wants_label = False
                 self.scene = self.scene.next_label(self.stock)
@@ -230,19 +233,22 @@ class WellPictures:
 
     def _head(self, width: int) -> StyleAndTextTuples:
         scene, stock = self.scene, self.stock
-        head: StyleAndTextTuples = [("class:title", f"{scene.stage.value}  ")]
+        head: StyleAndTextTuples = [("class:title", f"{scene.stage.value} ")]
         for place, (number, name, colour) in enumerate(self._channels, start=1):
-            seen = scene.channel in (None, number)
-            style = "class:disabled" if not seen else f"fg:{colour} bold" if scene.channel is None else "bold"
-            head += [(style, f"{place} {name}"), ("", "  ")]
+            if scene.channel is None:
+                head.append((f"fg:{colour} bold", f" {place} {name} "))
+            elif scene.channel == number:
+                head.append(("bold", f"[{place} {name}]"))
+            else:
+                head.append(("class:disabled", f" {place} {name} "))
         if len(stock.z_planes) > 1:
-            head.append(("", f"z {scene.z or 'projection'} of {max(stock.z_planes)}  "))
+            head.append(("", f" z {scene.z or 'projection'} of {max(stock.z_planes)}  "))
         if len(stock.time_points) > 1:
-            head.append(("", f"t {scene.t} of {max(stock.time_points)}  "))
+            head.append(("", f" t {scene.t} of {max(stock.time_points)}  "))
         if scene.label in stock.labels:
-            head.append(("class:warning", f"outlines: {visible(scene.label or '')}  "))
+            head.append(("class:warning", f" outlines: {visible(scene.label or '')}  "))
         if not scene.is_overview:
-            head.append(("", f"site {scene.site or 'all'}, {scene.zoom:.3g}x  "))
+            head.append(("", f" site {scene.site or 'all'}, {scene.zoom:.3g}x  "))
         if self.note:
             note = cut(self.note, max(0, width - 10))
             room = width - get_cwidth(note) - 1
