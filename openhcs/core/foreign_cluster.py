@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import dask
+from dask.utils import parse_timedelta
 from distributed import Client
 from distributed.versions import get_versions
 
@@ -61,7 +62,8 @@ async def foreign_cluster(
     """
     scheduler = find_scheduler(where)
     dask.config.set({"distributed.admin.tick.limit": "1h"})
-    client = Client(scheduler.address, security=scheduler.security, timeout=_CONNECTS_WITHIN_S, asynchronous=True)
+    timeout_s = min(_CONNECTS_WITHIN_S, parse_timedelta(dask.config.get("distributed.comm.timeouts.connect")))
+    client = Client(scheduler.address, security=scheduler.security, timeout=timeout_s, asynchronous=True)
     try:
         await client
     except (OSError, ValueError, TypeError) as error:

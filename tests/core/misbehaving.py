@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import warnings
@@ -26,6 +27,7 @@ __all__ = [
     "segment_each",
     "take_first",
     "uneven_columns",
+    "wait_for_program",
     "warn",
 ]
 
@@ -36,6 +38,12 @@ def hold_or_fail(image: Image) -> Image:
         threading.Event().wait()
     if np.all(image == 9):
         raise ZeroDivisionError("a plane of nines")
+    return image
+
+
+def wait_for_program(image: Image) -> Image:
+    """Start a program that goes on for hours, and wait for it."""
+    subprocess.run(["sleep", "36000"], check=True)
     return image
 
 

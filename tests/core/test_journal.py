@@ -44,9 +44,7 @@ def test_a_torn_last_line_is_left_out(tmp_path: Path) -> None:
         assert replay(path) == EVENTS[:-1]
 
 
-@pytest.mark.parametrize(
-    "damage", [b"{", b"[]\n", b'{"time_s": 1, "kind": 3, "well": null, "data": {}}\n', b"\xff\n"]
-)
+@pytest.mark.parametrize("damage", [b"{", b"[]\n", b'{"time_s": 1, "kind": 3, "well": null, "data": {}}\n', b"\xff\n"])
 def test_a_damaged_line_is_an_error_that_names_it(tmp_path: Path, damage: bytes) -> None:
     """A damaged line with lines after it is an error that names file and line."""
     path = tmp_path / "journal"
@@ -55,6 +53,16 @@ def test_a_damaged_line_is_an_error_that_names_it(tmp_path: Path, damage: bytes)
     path.write_bytes(b"".join([lines[0], damage.rstrip(b"\n") + b"\n", *lines[2:]]))
     with pytest.raises(StoreError, match="line 2 is damaged"):
         replay(path)
+
+
+def test_events_of_a_later_version_are_left_out(tmp_path: Path) -> None:
+    """A kind of event that is not known here does not keep the others from being read."""
+    path = tmp_path / "journal"
+    write(path, *EVENTS)
+    lines = path.read_bytes().splitlines(keepends=True)
+    later = b'{"time_s": 1, "kind": "lunch", "well": null, "data": {"menu": 3}}\n'
+    path.write_bytes(b"".join([lines[0], later, *lines[1:]]))
+    assert replay(path) == EVENTS
 
 
 def test_a_follower_hands_out_each_event_once(tmp_path: Path) -> None:

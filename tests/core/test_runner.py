@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import polars as pl
 import psutil
 import pytest
 import tifffile
+from distributed.security import Security
 
 from openhcs.core.control import request
 from openhcs.core.demo_plate import make_demo_plate
@@ -289,6 +291,39 @@ def test_a_function_that_ends_its_process_is_told_from_want_of_memory(
     assert failure is not None
     assert words in failure.message
     assert failure.step == "Leave"
+
+
+def test_a_well_that_takes_too_long_is_killed_and_tried_again_and_nobody_else_can_talk_to_workers(
+    plate: Path, tmp_path: Path, runs: list[Run]
+) -> None:
+    """A well beyond its time is tried as often as allowed, then it has failed; the journal tells each try.
+
+    Meanwhile its worker listens on the loopback to those alone who have the run's certificate.
+    """
+    fill(plate, "B02", HOLD)
+    orchestrator = Orchestrator(plate, modules=(MODULE,))
+    orchestrator.initialise()
+    orchestrator.compile(PIPELINE, ["B02"])
+    run = orchestrator.run(tmp_path / "out", workers=1, execution=Execution(retries=1, well_timeout_s=2))
+    runs.append(run)
+    wait_until(run, lambda now: "B02" in now.wells and now.wells["B02"].step == 1)
+    (worker,) = run.workers()
+    assert (worker.well, worker.pid in psutil.pids(), worker.memory_bytes > 0) == ("B02", True, True)
+    assert worker.address.startswith("tls://127.0.0.1:")
+    host, port = worker.address.removeprefix("tls://").split(":")
+    strangers = Security.temporary().get_connection_args("client")["ssl_context"]
+    with socket.create_connection((host, int(port)), timeout=10) as plain, pytest.raises(OSError, match=r"(?i)ssl"):
+        with strangers.wrap_socket(plain) as encrypted:
+            encrypted.recv(1)
+
+    progress = run.wait(timeout_s=60)
+    failure = progress.wells["B02"].failure
+    assert failure is not None
+    assert (failure.kind, failure.step, progress.wells["B02"].retries) == ("TimeoutError", "Hold or fail", 1)
+    assert "more than 2 s" in failure.message
+    kinds = [event.kind for event in replay(run.log.parent / "journal.jsonl") if event.well == "B02"]
+    tries = [EventKind.WELL_STARTED, EventKind.STEP_STARTED]
+    assert kinds == [*tries, EventKind.WELL_RETRIED, *tries, EventKind.WELL_FAILED]
 
 
 def test_every_event_of_a_run_is_in_its_journal(plate: Path, tmp_path: Path, runs: list[Run]) -> None:
