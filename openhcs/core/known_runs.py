@@ -5,17 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from openhcs.core import paths
-from openhcs.core.remembered_runs import RememberedRuns
+from openhcs.core.remembered_runs import known_runs
 from openhcs.core.run import Run
 from openhcs.errors import RunError, StoreError
 
-__all__ = ["find_live_runs", "find_runs", "known_runs"]
-
-
-def known_runs() -> RememberedRuns:
-    """The runs that this user started or followed."""
-    return RememberedRuns(paths.state_folder() / "known-runs")
+__all__ = ["find_live_runs", "find_runs"]
 
 
 def find_runs(results_folder: Path, at_most: int | None = None) -> tuple[Run, ...]:

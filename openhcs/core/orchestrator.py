@@ -22,6 +22,7 @@ from openhcs.core.pipeline_rules import step_names
 from openhcs.core.progress import RunState
 from openhcs.core.rerun import only_sites, unfinished_wells
 from openhcs.core.room import Forecast, Workers, forecast_run
+from openhcs.core.results import is_done
 from openhcs.core.run import Run, start_run
 from openhcs.core.selection import sites_text
 from openhcs.errors import RunError
@@ -131,6 +132,10 @@ class Orchestrator:
             StoreError: what an earlier run left cannot be read.
         """
         return unfinished_wells(out, self._plans)
+
+    def done(self, out: Path) -> tuple[str, ...]:
+        """The planned wells that have results of their plan in `out`; raises `StoreError`."""
+        return tuple(plan.well for plan in self._plans if is_done(plan, out))
 
     def forecast(
         self,

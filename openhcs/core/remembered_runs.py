@@ -3,7 +3,7 @@
 The workbench looks here before its first second is over, so this imports nothing that would hold it up; and a folder
 that cannot be written is no reason not to run. What became of the runs is in the results folders themselves.
 
-Standard library only.
+Imports nothing but the standard library and `paths`. Checked by tests/core/test_known_runs.py.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-__all__ = ["RememberedRuns"]
+from openhcs.core import paths
+
+__all__ = ["RememberedRuns", "followed_runs", "known_runs"]
 
 REMEMBERED_AT_MOST: Final = 200
 
@@ -52,3 +54,13 @@ class RememberedRuns:
 
     def _file(self, out: Path) -> Path:
         return self._folder / hashlib.sha256(bytes(out)).hexdigest()[:32]
+
+
+def known_runs() -> RememberedRuns:
+    """The runs that this user started or followed."""
+    return RememberedRuns(paths.state_folder() / "known-runs")
+
+
+def followed_runs() -> RememberedRuns:
+    """The runs that a workbench follows, until all that is to be told of them has been told."""
+    return RememberedRuns(paths.state_folder() / "followed-runs")

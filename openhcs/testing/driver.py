@@ -238,16 +238,24 @@ class WorkbenchDriver:
 
 @asynccontextmanager
 async def workbench(
-    plates: Sequence[Path] = (), *, pipeline: Path | None = None, size: tuple[int, int] = (80, 24)
+    plates: Sequence[Path] = (),
+    *,
+    pipeline: Path | None = None,
+    size: tuple[int, int] = (80, 24),
+    comes_to_rest: bool = True,
 ) -> AsyncIterator[WorkbenchDriver]:
-    """Run the workbench in a terminal of `size` (columns, rows), on the running loop, for the time of the block."""
+    """Run the workbench in a terminal of `size` (columns, rows), on the running loop, for the time of the block.
+
+    `comes_to_rest` says that nothing is going on after the start, such as a run from before.
+    """
     terminal = _Terminal(*size)
     output = Vt100_Output(terminal, terminal.size, term="xterm-256color", enable_cpr=False)
     with create_pipe_input() as pipe, create_app_session(input=pipe, output=output):
         driver = WorkbenchDriver(SimpleOpenHCSTUILauncher(plates, pipeline), pipe, terminal)
         await driver.start()
         try:
-            await driver.wait_idle()
+            if comes_to_rest:
+                await driver.wait_idle()
             yield driver
         finally:
             await driver.stop()

@@ -195,13 +195,16 @@ def _restore_plate(workbench: Workbench) -> Workbench:
     return replace(workbench, plates=plates, plate=at, well=0, removed=tuple(removed))
 
 
-def _status_of(progress: RunProgress) -> Status:
-    """The status an ended run leaves; after a cancelled one the plate's plans decide again."""
+def _status_of(row: PlateRow, progress: RunProgress) -> Status:
+    """The status an ended run leaves; after one that was cancelled, or of some wells, the plate's plans decide."""
+    wells = len(row.facts.wells) if row.facts is not None else 0
     match progress.state:
-        case RunState.FINISHED:
-            return Status.FAILED if progress.failed else Status.FINISHED
-        case RunState.CANCELLED:
-            return Status.INITIALISED
+        case RunState.FINISHED if progress.failed:
+            return Status.FAILED
+        case RunState.FINISHED if progress.finished >= wells:
+            return Status.FINISHED
+        case RunState.FINISHED | RunState.CANCELLED:
+            return Status.INITIALISED if row.facts is not None else Status.ADDED
         case _:
             return Status.FAILED
 
@@ -256,7 +259,7 @@ def _progressed(workbench: Workbench, action: actions.RunProgressed) -> Workbenc
         if not progress.state.has_ended:
             activity = None if row.activity is Activity.STARTING else row.activity
             return replace(row, status=Status.RUNNING, activity=activity, progress=progress, problems=())
-        row = replace(row, status=_status_of(progress), activity=None, progress=progress)
+        row = replace(row, status=_status_of(row, progress), activity=None, progress=progress)
         return _settle(row, pipeline)
 
     workbench = _change_plate(workbench, action.folder, progressed)

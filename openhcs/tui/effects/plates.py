@@ -13,17 +13,31 @@ from __future__ import annotations
 import asyncio
 import shlex
 import time
+from collections.abc import Collection, Coroutine
 from enum import Enum
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from openhcs.core.model import PlateIndex, Status
 from openhcs.core.progress import RunProgress
-from openhcs.errors import NoRoomError, OpenHCSError, PipelineError, Problem, RunError, StoreError
+from openhcs.core.selection import WELL_SYNTAX, choose_wells, parse_wells
+from openhcs.errors import (
+    InputError,
+    NoRoomError,
+    OpenHCSError,
+    PipelineError,
+    Problem,
+    RunError,
+    SettingsError,
+    StoreError,
+)
 from openhcs.tui import actions
+from openhcs.tui.effects.live_runs import find_live_runs, remember_run
 from openhcs.tui.effects.preferences import Preferences
 from openhcs.tui.effects.run_errors import RunErrors
-from openhcs.tui.run_text import end_words
+from openhcs.tui.effects.well_choices import ALL_WELLS, WellChoice, WellKind, with_done
+from openhcs.tui.run_text import count_of, end_words
 from openhcs.tui.state import AppState
 from openhcs.tui.utils import dialog_helpers
 from openhcs.tui.utils.daemon_thread import in_daemon_thread
@@ -105,13 +119,44 @@ class PlateEffects:
 
     # -- jobs ----------------------------------------------------------------------------------------------------
 
-    def bring(self, folder: Path, goal: Goal) -> None:
-        """Start the job that brings the plate in `folder` to `goal`, the steps before it included."""
-        if folder in self._jobs:
-            return
-        job = self._tasks.create_task(self._bring(folder, goal), f"{goal.value} {folder.name}")
-        self._jobs[folder] = job
-        job.add_done_callback(lambda _: self._jobs.pop(folder, None))
+    def bring(self, folder: Path, goal: Goal, wells: WellChoice = ALL_WELLS) -> None:
+        """Start the job that brings the plate in `folder` to `goal`, the steps before it included; runs `wells`."""
+        if folder not in self._jobs:
+            self._begin_job(folder, self._bring(folder, goal, wells), f"{goal.value} {folder.name}")
+
+    async def run_wells(self, row: PlateRow) -> None:
+        """Run the marked wells of `row`; without marks, those that the user names."""
+        wells: Collection[str] = row.marked
+        if not wells:
+            words = f"Wells of {visible(row.name)}: {WELL_SYNTAX}"
+            asked = await dialog_helpers.prompt_for_text_input("Run chosen wells", words, self._state)
+            if not asked:
+                return
+            try:
+                wells = choose_wells(parse_wells(asked), row.facts.wells if row.facts is not None else ())
+            except InputError as error:
+                await dialog_helpers.show_refusal(error, "choose wells", self._state)
+                return
+        self.bring(row.folder, Goal.FINISHED, WellChoice(WellKind.NAMED, frozenset(wells)))
+
+    async def show_live_runs(self) -> None:
+        """Put the plates whose runs go on without us on the list, and follow these runs."""
+        try:
+            live = await in_daemon_thread(find_live_runs, "look for runs that go on")
+        except SettingsError:
+            return  # told when they are needed
+        cursor = self._state.workbench.plate
+        was_empty = not self._state.workbench.plates
+        for folder, run in live:
+            if folder not in self._jobs:
+                self._state.dispatch(actions.PlatesAdded((folder,)))
+                self._begin_job(folder, self._join(folder, run), f"follow {folder.name}")
+        if live:
+            self._state.dispatch(actions.PlateSelected(0 if was_empty else cursor))
+
+    def _begin_job(self, folder: Path, job: Coroutine[Any, Any, None], name: str) -> None:
+        task = self._jobs[folder] = self._tasks.create_task(job, name)
+        task.add_done_callback(lambda _: self._jobs.pop(folder, None))
 
     async def cancel(self, folder: Path) -> None:
         """Cancel what is going on with the plate in `folder`, asking first where a run would lose work."""
@@ -179,9 +224,19 @@ class PlateEffects:
                 await asyncio.wait(jobs, timeout=CANCEL_S)
         return answer in (leave, cancel)
 
-    async def _bring(self, folder: Path, goal: Goal) -> None:
+    async def _join(self, folder: Path, run: Run) -> None:
+        """Follow a run that was begun elsewhere."""
         try:
-            await self._steps(folder, goal)
+            progress = run.progress
+            done = f"{progress.finished + progress.failed} of {progress.total} wells done"
+            self._tell(f"{visible(folder.name)}: a run with {visible(progress.pipeline)} goes on, {done}")
+            self._tell_end(folder, await self._follow(folder, run))
+        finally:
+            self._runs.pop(folder, None)
+
+    async def _bring(self, folder: Path, goal: Goal, wells: WellChoice) -> None:
+        try:
+            await self._steps(folder, goal, wells)
         except asyncio.CancelledError:
             self._state.dispatch(actions.ActivityChanged(folder, None))
             raise
@@ -195,7 +250,7 @@ class PlateEffects:
         finally:
             self._runs.pop(folder, None)
 
-    async def _steps(self, folder: Path, goal: Goal) -> None:
+    async def _steps(self, folder: Path, goal: Goal, wells: WellChoice) -> None:
         row = self._state.workbench.find(folder)
         if row is None:
             return
@@ -212,7 +267,7 @@ class PlateEffects:
         if goal is Goal.COMPILED or row.status is not Status.COMPILED:
             await self._compile(folder, orchestrator)
         if goal is Goal.FINISHED:
-            await self._run(folder, orchestrator)
+            await self._run(folder, orchestrator, wells)
 
     async def _orchestrator(self, folder: Path) -> Orchestrator:
         settings = await self._preferences.settings()
@@ -259,7 +314,7 @@ class PlateEffects:
         self._state.dispatch(actions.PlateCompiled(folder, pipeline, orchestrator.estimate.text))
         self._tell(f"{visible(folder.name)}: {len(plans)} wells compiled with {visible(pipeline.name)}", Severity.OK)
 
-    async def _run(self, folder: Path, orchestrator: Orchestrator) -> None:
+    async def _run(self, folder: Path, orchestrator: Orchestrator, choice: WellChoice) -> None:
         if self._turn.locked():
             self._begin(folder, Activity.QUEUED)
         async with self._turn:
@@ -268,18 +323,46 @@ class PlateEffects:
             out = await self._results_folder(folder)
             execution = settings.execution
             at_once = settings.wells_at_once(execution)
+            chosen = await self._choose(folder, orchestrator, choice, out)
+            if not chosen:
+                return
             run = await in_daemon_thread(
                 lambda: orchestrator.run(
-                    out, at_once, settings.worker_memory_bytes, execution=execution, check_room=settings.check_room
+                    out,
+                    at_once,
+                    settings.worker_memory_bytes,
+                    with_done(chosen, orchestrator, out),
+                    execution,
+                    check_room=settings.check_room,
                 ),
                 f"start {folder.name}",
             )
-            self._tell(f"{visible(folder.name)}: running; results go to {_shown(out)}")
+            some = f" {len(chosen)} of {count_of(len(orchestrator.plans), 'well')}"
+            words = "" if choice.kind is WellKind.ALL else some
+            self._tell(f"{visible(folder.name)}: running{words}; results go to {_shown(out)}")
             self._tell_end(folder, await self._follow(folder, run))
+
+    async def _choose(self, folder: Path, orchestrator: Orchestrator, choice: WellChoice, out: Path) -> tuple[str, ...]:
+        """The wells to run; none, and the user has been told why, where there is nothing to run."""
+        why: RunError | None = None
+        try:
+            chosen = await in_daemon_thread(partial(choice.chosen, orchestrator, out), f"choose wells of {folder.name}")
+        except RunError as error:
+            chosen, why = (), error
+        if not chosen:
+            # The plate is as it was: what was asked for is refused, nothing has failed.
+            self._state.dispatch(actions.ActivityChanged(folder, None))
+            self._tell(
+                f"{visible(folder.name)}: nothing to run, there are none of {choice.kind.value}", Severity.WARNING
+            )
+        if why is not None:
+            await dialog_helpers.show_refusal(why, f"run {choice.kind.value}", self._state)
+        return chosen
 
     async def _follow(self, folder: Path, run: Run) -> RunProgress:
         """Dispatch what is new in a run until it ends."""
         self._runs[folder] = run
+        await in_daemon_thread(partial(remember_run, run.out), "remember the run")
         await self._errors.begin(run)
         while True:
             progress = await in_daemon_thread(run.poll, f"follow {folder.name}")

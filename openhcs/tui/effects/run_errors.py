@@ -14,11 +14,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from openhcs.core import paths
 from openhcs.core.progress import RunProgress
+from openhcs.core.remembered_runs import followed_runs
 from openhcs.errors import RunError, StoreError
 from openhcs.tui import actions
-from openhcs.tui.effects.followed_runs import FollowedRuns
 from openhcs.tui.run_text import count_of
 from openhcs.tui.state import AppState
 from openhcs.tui.utils.daemon_thread import in_daemon_thread
@@ -43,7 +42,7 @@ class RunErrors:
     def __init__(self, state: AppState, tasks: UnifiedTaskManager) -> None:
         self._state = state
         self._tasks = tasks
-        self._followed = FollowedRuns(paths.state_folder() / "followed-runs")
+        self._followed = followed_runs()
         self._stands: dict[Path, tuple[int, bool]] = {}
         self._telling = asyncio.Lock()
 
@@ -61,7 +60,7 @@ class RunErrors:
 
     async def tell_what_was_left(self) -> None:
         """Tell of the runs that an earlier workbench followed and did not see the end of."""
-        for out in await in_daemon_thread(self._followed.left, "look for runs that were left"):
+        for out in await in_daemon_thread(self._followed.all, "look for runs that were left"):
             run = await in_daemon_thread(partial(_attach, out), f"look at the run in {out.name}")
             if run is None:
                 await in_daemon_thread(partial(self._followed.discard, out), "forget the run")

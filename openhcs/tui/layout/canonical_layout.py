@@ -30,6 +30,7 @@ from openhcs.tui.effects.errors import ErrorHistory
 from openhcs.tui.effects.pipeline import PipelineEffects
 from openhcs.tui.effects.plates import PlateEffects
 from openhcs.tui.effects.text_dialog import show_text
+from openhcs.tui.effects.well_choices import TRIED
 from openhcs.tui.layout.menu_bar import Menu, MenuBar
 from openhcs.tui.layout.status_bar import StatusBar
 from openhcs.tui.panes.help import help_lines
@@ -242,7 +243,7 @@ class CanonicalTUILayout:
         files, steps = self.pipeline_editor.file_rows, self.pipeline_editor.step_rows
         return (
             Menu("File", (*_named(files, "New", "Load", "Save", "Save as"), None, *_named(self.rows, "Quit"))),
-            Menu("Plate", _grouped(plates, ("Add", "Remove", "Put back"), ("Init", "Compile", "Run", "Cancel"))),
+            Menu("Plate", _grouped(plates, ("Add", "Remove", "Put back"), _JOBS)),
             Menu("Wells", wells),
             Menu("Steps", (*steps, None, *_named(files, "Rename", "Planes"))),
             Menu(
@@ -268,6 +269,7 @@ _INSPECTOR: Final = "Tasks"
 _PALETTE: Final = "Commands"
 _MENUS: Final = "Menus"
 
+_JOBS: Final = ("Init", "Compile", "Run", f"Try {TRIED}", "Run failed", "Run wells", "Cancel")
 _LIST_MOVES: Final = frozenset({"Up", "Down", "Left", "Right", "Page up", "Page down", "First", "Last"})
 
 

@@ -102,6 +102,7 @@ class SimpleOpenHCSTUILauncher:
                 await parts.pipeline.load_file(self._pipeline)
             if self._plates:
                 await parts.plates.add_folders(self._plates)
+            await parts.plates.show_live_runs()
             await parts.plates.tell_what_was_left()
             if faults:
                 lines = [str(paths.keys_file()), *(f"- {visible(str(fault))}" for fault in faults)]

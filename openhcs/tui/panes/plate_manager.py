@@ -17,6 +17,7 @@ from prompt_toolkit.layout.dimension import Dimension
 from openhcs.tui import actions
 from openhcs.tui.effects.plates import Goal, PlateEffects
 from openhcs.tui.effects.text_dialog import show_text
+from openhcs.tui.effects.well_choices import TRIED, WellChoice, WellKind
 from openhcs.tui.panes import plate_text
 from openhcs.tui.panes.place import Place
 from openhcs.tui.panes.wells import WellsPane
@@ -31,7 +32,7 @@ from openhcs.tui.workbench import PlateRow
 
 __all__ = ["PlateManager"]
 
-_JOBS: Final = frozenset({"Init", "Compile", "Run", "Results"})
+_JOBS: Final = frozenset({"Init", "Compile", "Run", "Run wells", "Results"})
 
 
 class PlateManager:
@@ -141,6 +142,27 @@ class PlateManager:
                 self._why_not_compile,
             ),
             Binding(
+                ("t",),
+                self._on_plate(lambda row: effects.bring(row.folder, Goal.FINISHED, WellChoice(WellKind.FEW))),
+                f"Try {TRIED}",
+                f"Try the pipeline on {TRIED} wells far apart on the plate; a run of all wells reuses them.",
+                self._why_not_compile,
+            ),
+            Binding(
+                ("f",),
+                self._on_plate(lambda row: effects.bring(row.folder, Goal.FINISHED, WellChoice(WellKind.UNDONE))),
+                "Run failed",
+                "Run the wells again that failed or were cancelled when they were tried last.",
+                self._why_not_run_failed,
+            ),
+            Binding(
+                ("w",),
+                lambda: effects.run_wells(self._row) if self._row else None,
+                "Run wells",
+                "Run the marked wells; without marks, the wells that you name.",
+                self._why_not_run_wells,
+            ),
+            Binding(
                 ("x",),
                 lambda: effects.cancel(self._row.folder) if self._row else None,
                 "Cancel",
@@ -203,6 +225,19 @@ class PlateManager:
         if not self._state.workbench.editing.pipeline.steps:
             return "The pipeline has no steps: add one to it, or load a pipeline"
         return self._why_not_start()
+
+    def _why_not_run_failed(self) -> str | None:
+        row = self._row
+        if row is not None and row.progress is not None and not (row.progress.failed or row.progress.cancelled):
+            return self._why_not_compile() or f"No well of {visible(row.name)} failed or was cancelled in the last run"
+        return self._why_not_compile()
+
+    def _why_not_run_wells(self) -> str | None:
+        row = self._row
+        if row is not None and row.facts is None and not row.busy:
+            init = key_of(self.plate_rows, "Init")
+            return f"The wells of {visible(row.name)} are not known yet: {init} initialises it"
+        return self._why_not_compile()
 
     def _why_not_cancel(self) -> str | None:
         row = self._row

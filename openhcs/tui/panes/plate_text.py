@@ -86,6 +86,8 @@ def _tail(row: PlateRow, now_s: float) -> tuple[str, str]:
             return "class:muted", "not initialised"
         case _:
             wells = count_of(len(row.facts.wells), "well") if row.facts else ""
+            if row.facts and row.progress is not None and row.progress.finished:
+                wells = f"{row.progress.finished} of {wells} done"
             word = "ready" if row.status is Status.COMPILED else ""
             return "class:muted", ", ".join(filter(None, (wells, word)))
 

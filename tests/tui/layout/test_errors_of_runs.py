@@ -14,7 +14,7 @@ from openhcs.core.orchestrator import Run
 from openhcs.core.pipeline_file import shipped_pipelines
 from openhcs.errors import RunError, WellError
 from openhcs.testing.driver import WorkbenchDriver, workbench
-from openhcs.tui.effects.followed_runs import FollowedRuns
+from openhcs.core.remembered_runs import RememberedRuns
 from openhcs.tui.utils.error_journal import ErrorEntry
 from tests.tui.layout.gate import RUN_S, Gate, closed_gate
 
@@ -39,15 +39,15 @@ def test_followed_runs_are_remembered_across_processes(tmp_path: Path) -> None:
     """By whatever name their folder has; and a place that cannot be written is no reason to fail."""
     runs = [tmp_path / "one", tmp_path / "zwei ü\n", tmp_path / "bytes \udcff"]
     for run in runs:
-        FollowedRuns(tmp_path / "state").add(run)
-        FollowedRuns(tmp_path / "state").add(run)
-    assert sorted(FollowedRuns(tmp_path / "state").left()) == sorted(runs)
-    FollowedRuns(tmp_path / "state").discard(runs[0])
-    assert sorted(FollowedRuns(tmp_path / "state").left()) == sorted(runs[1:])
-    nowhere = FollowedRuns(Path("/dev/null/state"))
+        RememberedRuns(tmp_path / "state").add(run)
+        RememberedRuns(tmp_path / "state").add(run)
+    assert sorted(RememberedRuns(tmp_path / "state").all()) == sorted(runs)
+    RememberedRuns(tmp_path / "state").discard(runs[0])
+    assert sorted(RememberedRuns(tmp_path / "state").all()) == sorted(runs[1:])
+    nowhere = RememberedRuns(Path("/dev/null/state"))
     nowhere.add(runs[0])
     nowhere.discard(runs[0])
-    assert nowhere.left() == ()
+    assert nowhere.all() == ()
 
 
 async def wait_started(wb: WorkbenchDriver) -> None:

@@ -177,9 +177,11 @@ async def test_a_run_left_running_goes_on_and_is_found_again(demo: Path, gate: G
         await wb.press("enter")
         assert await wb.wait_exit() == 0
     assert Run.attach(gate.out).poll().state is RunState.RUNNING
-    async with workbench([demo], pipeline=gate.pipeline) as wb:
+    async with workbench([demo], pipeline=gate.pipeline, comes_to_rest=False) as wb:
+        await wb.wait_for("> ! demo", RUN_S)
+        await wait_running(wb, "B02")
         await wb.press("r")
-        await wb.wait_for("running already", RUN_S)
+        await wb.wait_for("demo is running: x cancels that")
         gate.open()
         await wb.wait_for("2 wells done", RUN_S)
 
