@@ -12,7 +12,7 @@ import pytest
 
 from openhcs.core.functions import REQUIRED, Parameter, ParameterKind, catalogue, describe, find_function
 from openhcs.errors import PipelineError
-from openhcs.processing.types import Bounds, Image, Labels, PixelSizeUm, Role, Table
+from openhcs.processing.types import Bounds, FromPlate, Image, Labels, PixelSizeUm, PlateSample, Role, Table
 
 
 def example(
@@ -59,6 +59,18 @@ def test_a_signature_is_read_completely():
     )
 
 
+def test_what_is_learnt_from_the_plate_brings_its_parameters():
+    """The estimate itself is not the user's to set: neither the form of a step nor a pipeline file has it."""
+    function = find_function("correct_plate_illumination")
+    names = [parameter.name for parameter in function.parameters]
+    assert names == ["dark_counts", "percent", "degree", "sample_planes", "sample_by_site"]
+    assert all(parameter.help for parameter in function.parameters)
+    assert function.parameter("sample_planes").expected == "a whole number from 1 to 1000"
+    assert function.estimate.argument == "light"
+    assert function.estimate.parameters == {"dark_counts", "percent", "degree"}
+    assert function.estimate.not_own == set(names) - {"dark_counts"}
+
+
 def unannotated(image: Image, *, sigma=1) -> Image: ...
 def no_image(sigma_px: float) -> Image: ...
 def no_result(image: Image) -> int: ...
@@ -66,6 +78,20 @@ def by_position(image: Image, sigma_px: float = 1) -> Image: ...
 def odd_type(image: Image, *, sizes: list[int]) -> Image: ...
 def odd_default(image: Image, *, sigma_px: Annotated[float, Bounds(0, 1)] = 2) -> Image: ...
 def odd_pixel_size(image: Image, *, size: PixelSizeUm = None) -> Image: ...
+def estimate_anything(sample: PlateSample, *, low: float = 1) -> float: ...
+def estimate_without_sample(planes: Image) -> float: ...
+def estimate_with_labels(sample: PlateSample, *, labels: Labels) -> float: ...
+def estimate_with_sample_planes(sample: PlateSample, *, sample_planes: int = 3) -> float: ...
+def no_sample(image: Image, *, own: Annotated[float, FromPlate(estimate_without_sample)]) -> Image: ...
+def labels_of_plate(image: Image, *, own: Annotated[float, FromPlate(estimate_with_labels)]) -> Image: ...
+def engines_name(image: Image, *, own: Annotated[float, FromPlate(estimate_with_sample_planes)]) -> Image: ...
+def other_low(image: Image, *, own: Annotated[float, FromPlate(estimate_anything)], low: float = 2) -> Image: ...
+def two_estimates(
+    image: Image,
+    *,
+    one: Annotated[float, FromPlate(estimate_anything)],
+    other: Annotated[float, FromPlate(estimate_anything)],
+) -> Image: ...
 
 
 @pytest.mark.parametrize(
@@ -78,6 +104,11 @@ def odd_pixel_size(image: Image, *, size: PixelSizeUm = None) -> Image: ...
         (odd_type, "parameter sizes of type"),
         (odd_default, r"default of sigma_px: 2; expected a number from 0 to 1"),
         (odd_pixel_size, "expected the name pixel_size_um"),
+        (no_sample, "own, estimated by estimate_without_sample: no planes as first parameter; expected `sample: "),
+        (labels_of_plate, "parameter labels of an earlier step; expected none"),
+        (engines_name, "parameter sample_planes; expected another name"),
+        (other_low, "parameter low differs from the function's own; expected the same"),
+        (two_estimates, "one and other from the plate; expected one such parameter"),
     ],
 )
 def test_an_unfit_signature_is_refused_with_what_is_missing(function, message):
