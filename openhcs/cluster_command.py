@@ -179,8 +179,8 @@ def _stand(standing: StandingCluster, files: ClusterFiles) -> int:
 
 
 async def _until_signalled(standing: StandingCluster) -> int:
-    stop = asyncio.Event()
-    life = asyncio.create_task(standing.run(stop), name="cluster")
+    stop, life = asyncio.Event(), asyncio.current_task()
+    assert life is not None
 
     def note() -> None:
         if stop.is_set():
@@ -193,7 +193,7 @@ async def _until_signalled(standing: StandingCluster) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup wants the terminal's end to be nothing
             loop.add_signal_handler(number, note)
-    await life
+    await standing.run(stop)
     _tell("The cluster has ended.")
     return 0
 

@@ -43,33 +43,6 @@ _LOG_LINES = 12
 _BARREN_JOBS = 3
 """So many jobs in a row that end without a worker are no accident."""
 
-_HOPELESS = {
-    "PartitionTimeLimit": "the partition does not allow such a walltime; ask for less with --walltime",
-    "PartitionNodeLimit": "the partition has no such nodes; ask for less, or another --partition",
-    "BadConstraints": "no node is as the job asks; ask for fewer --cores, less --memory, or another --partition",
-    "AccountNotAllowed": "the account may not use this partition; name another --account or --partition",
-    "InvalidAccount": "the account is not valid; name another --account",
-    "InvalidQOS": "the quality of service is not valid; see --job-extra",
-    "AssocMaxCpuPerJobLimit": "the account may not have so many cores in one job; ask for fewer",
-    "AssocMaxMemPerJob": "the account may not have so much memory in one job; ask for less",
-    "QOSMaxWallDurationPerJobLimit": "no job may take so long; ask for less with --walltime",
-    "QOSMaxCpuPerJobLimit": "no job may have so many cores; ask for fewer",
-    "QOSMaxMemoryPerJob": "no job may have so much memory; ask for less",
-    "DependencyNeverSatisfied": "what the job waits for will not happen; see --job-extra",
-    "JobHeldUser": "the job is held; see scontrol release",
-    "JobHeldAdmin": "an administrator holds the job; ask them",
-}
-"""Slurm's reasons for waiting that no waiting ends."""
-
-_ENDINGS = {
-    "TIMEOUT": "its walltime is over",
-    "OUT_OF_MEMORY": "it took more memory than the job has; give workers more with --memory",
-    "NODE_FAIL": "its node failed",
-    "PREEMPTED": "another job took its place",
-    "CANCELLED": "it was cancelled",
-    "COMPLETED": "its workers ended",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -182,8 +155,11 @@ class StandingCluster:
                         with suppress(TimeoutError):
                             async with asyncio.timeout(self._pace.look_s):
                                 await stop.wait()
-                finally:
-                    await self._end_jobs()
+                except BaseException:
+                    with suppress(RunError):  # told already; what went wrong before is what counts
+                        await self._end_jobs()
+                    raise
+                await self._end_jobs()
         finally:
             self._files.remove()
 
@@ -256,15 +232,12 @@ class StandingCluster:
             if job.status.state is JobState.ENDED:
                 self._jobs.remove(job)
                 self._note_end(job)
-            elif job.status.reason in _HOPELESS and job.status.reason not in self._told_reasons:
+            elif job.status.advice and job.status.reason not in self._told_reasons:
                 self._told_reasons.add(job.status.reason)
-                self._report.happened(
-                    f"Jobs will not start by waiting ({job.status.reason}): {_HOPELESS[job.status.reason]}."
-                )
+                self._report.happened(f"Jobs will not start by waiting ({job.status.reason}): {job.status.advice}.")
 
     def _note_end(self, job: _Job) -> None:
-        how = job.status.reason
-        why = _ENDINGS.get(how, how or "the queue does not say how")
+        why = job.status.reason or "the queue does not say how"
         if job.joined:
             self._report.happened(f"Job {job.id} ended: {why}. Another takes its place.")
             return

@@ -50,11 +50,13 @@ class JobStatus:
     """What the queue says of a job.
 
     Attributes:
-        reason: why it waits, or how it ended; empty if that is not known.
+        reason: why it waits, in the queue's own word, or how it ended; empty if that is not known.
+        advice: what to do, where waiting does not help.
     """
 
     state: JobState
     reason: str = ""
+    advice: str = ""
 
 
 @dataclass(frozen=True, slots=True)

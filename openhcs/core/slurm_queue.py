@@ -17,22 +17,43 @@ from openhcs.errors import RunError
 __all__ = ["SlurmOptions", "SlurmQueue"]
 
 _PENDING = frozenset({"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "RESV_DEL_HOLD"})
-_ENDED = frozenset(
-    {
-        "BOOT_FAIL",
-        "CANCELLED",
-        "COMPLETED",
-        "DEADLINE",
-        "FAILED",
-        "LAUNCH_FAILED",
-        "NODE_FAIL",
-        "OUT_OF_MEMORY",
-        "PREEMPTED",
-        "RECONFIG_FAIL",
-        "REVOKED",
-        "TIMEOUT",
-    }
-)
+_ADVICE = {
+    "PartitionTimeLimit": "the partition does not allow such a walltime; ask for less with --walltime",
+    "PartitionNodeLimit": "the partition has no such nodes; ask for less, or another --partition",
+    "BadConstraints": "no node is as the job asks; ask for fewer --cores, less --memory, or another --partition",
+    "AccountNotAllowed": "the account may not use this partition; name another --account or --partition",
+    "PartitionDown": "the partition is down; name another --partition, or ask when it is back",
+    "PartitionInactive": "the partition takes no jobs; name another --partition",
+    "InvalidAccount": "the account is not valid; name another --account",
+    "InvalidQOS": "the quality of service is not valid; see --job-extra",
+    "QOSNotAllowed": "the quality of service is not allowed here; see --job-extra and --partition",
+    "AssocMaxWallDurationPerJobLimit": "the account's jobs may not take so long; ask for less with --walltime",
+    "AssocMaxCpuPerJobLimit": "the account may not have so many cores in one job; ask for fewer",
+    "AssocMaxMemPerJob": "the account may not have so much memory in one job; ask for less",
+    "QOSMaxWallDurationPerJobLimit": "no job may take so long; ask for less with --walltime",
+    "QOSMaxCpuPerJobLimit": "no job may have so many cores; ask for fewer",
+    "QOSMaxMemoryPerJob": "no job may have so much memory; ask for less",
+    "DependencyNeverSatisfied": "what the job waits for will not happen; see --job-extra",
+    "JobHeldUser": "the job is held; see scontrol release",
+    "JobHeldAdmin": "an administrator holds the job; ask them",
+}
+"""Slurm's reasons for waiting that no waiting ends."""
+
+_ENDED = {
+    "BOOT_FAIL": "its node did not start",
+    "CANCELLED": "it was cancelled",
+    "COMPLETED": "its workers ended",
+    "DEADLINE": "its deadline has passed",
+    "FAILED": "its workers failed",
+    "LAUNCH_FAILED": "slurm could not start it",
+    "NODE_FAIL": "its node failed",
+    "OUT_OF_MEMORY": "it took more memory than the job has; give workers more with --memory",
+    "PREEMPTED": "another job took its place",
+    "RECONFIG_FAIL": "its node could not be set up for it",
+    "REVOKED": "another cluster has it",
+    "TIMEOUT": "its walltime is over",
+}
+
 _OUTPUT_OPTIONS = ("#SBATCH -o ", "#SBATCH -e ", "#SBATCH --output", "#SBATCH --error")
 
 
@@ -102,7 +123,7 @@ class SlurmQueue:
 
 def _status(state: str, reason: str) -> JobStatus:
     if state in _PENDING:
-        return JobStatus(JobState.PENDING, reason)
+        return JobStatus(JobState.PENDING, reason, _ADVICE.get(reason, ""))
     if state in _ENDED:
-        return JobStatus(JobState.ENDED, state)
+        return JobStatus(JobState.ENDED, _ENDED[state])
     return JobStatus(JobState.RUNNING)  # or on its way to an end

@@ -176,7 +176,7 @@ def test_jobs_that_bring_no_worker_are_not_submitted_for_ever(slurm: MadeSlurm, 
     heard, job = Heard(), WorkerJob("lab", setup=("echo no environment here", "exit 3"))
     with pytest.raises(RunError, match=r"(?s)the last 3 ended before .*1003\.log, ends:\nno environment here"):
         asyncio.run(slurm_cluster(files, heard, Wanted(1, 1), job=job).run(asyncio.Event()))
-    assert heard.told == [f"Job {job} ended before its workers joined: FAILED." for job in slurm.jobs]
+    assert heard.told == [f"Job {job} ended before its workers joined: its workers failed." for job in slurm.jobs]
 
 
 def test_a_reason_that_no_waiting_ends_is_told_once(slurm: MadeSlurm, files: ClusterFiles) -> None:
