@@ -9,6 +9,7 @@ Deliberately absent: which process this runs in (`cluster`), where results go (`
 
 from __future__ import annotations
 
+import os
 import time
 import traceback
 import warnings
@@ -40,7 +41,7 @@ from openhcs.core.result_checks import (
 from openhcs.core.retries import is_transient
 from openhcs.core.store import PartResult, WellStore
 from openhcs.core.tables import Rows
-from openhcs.errors import OpenHCSError, PlaneError, StoreError, WellError
+from openhcs.errors import OpenHCSError, PlaneError, PlateLostError, StoreError, WellError
 from openhcs.processing.types import Role, SitePositions
 
 __all__ = ["WellResult", "failure_of", "process_well"]
@@ -113,6 +114,7 @@ class _Well:
         self.tables: dict[str, list[Rows]] = {}
         self._report = report
         self._begun = 0
+        self._kinds: dict[int, tuple[str, str]] = {}  # size and type by channel, with the first file that has them
         self._parts = split_parts(plan.planes, plan.independent)
 
     def sites(self) -> Sequence[Sequence[Mapping[PlaneKey, str]]]:
@@ -138,7 +140,7 @@ class _Well:
 
     def process_part(self, files: Mapping[PlaneKey, str]) -> PartResult:
         """Do all steps on one part; raises `WellError`."""
-        part = _Part(self.plan, self.format, dict(files))
+        part = _Part(self.plan, self.format, dict(files), self._kinds)
         steps = len(self.plan.steps) * sum(len(site) for site in self._parts)
         for step in self.plan.steps:
             self._begun += 1
@@ -223,10 +225,17 @@ class _Well:
 class _Part:
     """The planes of one part as they are now: still in their files, or in memory once a step has changed them."""
 
-    def __init__(self, plan: WellPlan, plate_format: PlateFormat, files: dict[PlaneKey, str]) -> None:
+    def __init__(
+        self,
+        plan: WellPlan,
+        plate_format: PlateFormat,
+        files: dict[PlaneKey, str],
+        kinds: dict[int, tuple[str, str]],
+    ) -> None:
         self._plan = plan
         self._format = plate_format
         self._files = files
+        self._kinds = kinds
         self._images: dict[PlaneKey, FloatArray] = {}
         self.labels: dict[str, dict[PlaneKey, LabelArray]] = {}
         self._label_files = {(name, key): file for name, key, file in plan.labels}
@@ -239,7 +248,7 @@ class _Part:
         """The plane at `key`, `(Y, X)` float32, counts where it is read from its file."""
         if key in self._images:
             return self._images[key]
-        return self._read(key, self._files[key], step).astype(np.float32, copy=False)
+        return self._read_image(key, self._files[key], step)
 
     def all_images(self) -> Mapping[PlaneKey, FloatArray]:
         """Every plane, read now if no step did."""
@@ -312,7 +321,39 @@ class _Part:
         try:
             return self._format.read_plane(Path(self._plan.root) / file)
         except PlaneError as error:
-            raise WellError(str(error), well=self._plan.well, step=step, plane=str(key), file=file) from error
+            cause = _lost_plate(Path(self._plan.root)) or error
+            raise WellError(str(cause), well=self._plan.well, step=step, plane=str(key), file=file) from cause
+
+    def _read_image(self, key: PlaneKey, file: str, step: str | None) -> FloatArray:
+        """The plane in `file`, which must be like the others of its channel: another is not what the name says."""
+        plane = self._read(key, file, step)
+        kind = f"{size_text(plane.shape)} of {plane.dtype}"
+        like, first = self._kinds.setdefault(key.channel, (kind, file))
+        if kind != like:
+            raise WellError(
+                f"image does not fit: {file} is {kind}; expected {like}, as {first} of the same channel is. "
+                "Copy both files from the microscope again.",
+                well=self._plan.well,
+                step=step,
+                plane=str(key),
+                file=file,
+            )
+        return plane.astype(np.float32, copy=False)
+
+
+def _lost_plate(root: Path) -> PlateLostError | None:
+    """What is wrong with the plate's folder as a whole, if so: then not one image is missing, but all."""
+    try:
+        with os.scandir(root) as entries:
+            next(entries, None)
+    except OSError as error:
+        lost = PlateLostError(
+            f"the plate's folder is gone: {root} ({error.strerror}); expected the folder that was indexed. See that "
+            "the disk or the network drive it is on is there, and run again; finished wells are kept."
+        )
+        lost.__cause__ = error
+        return lost
+    return None
 
 
 def _stacked(planes: Iterable[FloatArray], keys: Sequence[PlaneKey], step: str) -> FloatArray:

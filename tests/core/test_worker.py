@@ -223,11 +223,13 @@ def test_an_image_that_no_step_touches_is_read_all_the_same(plate: Path, tmp_pat
 
 
 def test_planes_of_different_sizes_cannot_be_stacked(plate: Path, tmp_path: Path) -> None:
-    """A stack needs planes of one size; the odd one is named."""
-    odd = plate / "TimePoint_1" / "ZStep_3" / "small_A01_s1_w1.TIF"
-    tifffile.imwrite(odd, np.zeros((32, 48), np.uint16))
-    error = failure(planned(plate, step(call("project_maximum"))), tmp_path / "out")
-    assert error.plane == "A01, site 1, channel 1, z 3, t 1"
+    """A stack of channels needs planes of one size; the odd one is named."""
+    for odd in plate.rglob("*_w2.TIF"):
+        tifffile.imwrite(odd, np.zeros((32, 48), np.uint16))
+    error = failure(
+        planned(plate, Step("Step", (call("project_maximum"),), (CHANNEL,), group_by=None)), tmp_path / "out"
+    )
+    assert error.plane == "A01, site 1, channel 2, z 1, t 1"
     assert "plane of 32 x 48 among planes of 64 x 48" in str(error)
 
 
