@@ -116,6 +116,15 @@ def test_a_plate_shows_its_lamp_far_better_than_a_well(cells_per_mpx: float, med
     assert of_plate[1] < of_wells[1] / 3
 
 
+def test_the_percentile_is_chosen_by_where_planes_agree() -> None:
+    """In crowded wells the median is between background and cells, and several times as far off."""
+    planes = plate_planes(3000, 64, seed=4)
+    chosen = percent_off(fit_plate_light(planes, dark_counts=DARK_COUNTS).surface())
+    median = percent_off(fit_plate_light(planes, dark_counts=DARK_COUNTS, percent=50).surface())
+    assert chosen[0] < median[0] / 3
+    assert chosen[1] < median[1] / 3
+
+
 def test_each_plane_is_divided_by_its_own_light() -> None:
     """Planes of several channels in one stack each have the light of theirs; counts above the offset are even."""
     lamps = vignette(96), vignette(96)[::-1, ::-1]
