@@ -304,6 +304,17 @@ def doctor(as_json: JsonOption = False) -> int:
 
 
 @app.command()
+def settings(as_json: JsonOption = False) -> int:
+    """Print every setting with its value and where that comes from, as the file to change them in."""
+    from openhcs.core.config import read_settings
+    from openhcs.settings_view import settings_json, settings_text
+
+    known = read_settings()
+    typer.echo(settings_json(known) if as_json else settings_text(known), nl=False)
+    return 0
+
+
+@app.command()
 def keys() -> int:
     """Print the workbench's actions with their keys, as the file to change them in."""
     from openhcs.tui.layout.simple_launcher import SimpleOpenHCSTUILauncher

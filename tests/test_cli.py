@@ -56,6 +56,37 @@ def test_without_arguments_it_says_what_it_can_do() -> None:
         assert f" {command} " in shown.stdout
 
 
+def test_settings_are_printed_with_where_they_come_from(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The document tells each value and its place; the text is a settings file that changes nothing."""
+    file = home / "config" / "settings.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text("workers: 1\n")
+    monkeypatch.setenv("OPENHCS_RETRIES", "4")
+    text = openhcs_says("settings").stdout
+    document = json.loads(openhcs_says("settings", "--json").stdout)
+    assert document["file"] == str(file)
+    assert document["settings"]["workers"] == {"value": 1, "source": "file"}
+    assert document["settings"]["retries"] == {"value": 4, "source": "environment"}
+    assert document["settings"]["theme"] == {"value": "dark", "source": "default"}
+    monkeypatch.delenv("OPENHCS_RETRIES")
+    file.write_text(text)
+    again = json.loads(openhcs_says("settings", "--json").stdout)["settings"]
+    assert {name: known["value"] for name, known in again.items()} == {
+        name: known["value"] for name, known in document["settings"].items()
+    }
+
+
+def test_a_wrong_variable_ends_a_command_with_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the environment says wrongly is an error in one line, with the variable to correct."""
+    monkeypatch.setenv("OPENHCS_WORKERS", "many")
+    assert "OPENHCS_WORKERS: 'many'" in openhcs_says("settings", code=2).stderr
+
+
+def test_keys_are_printed_as_their_file() -> None:
+    """`openhcs keys` needs no terminal and names every action with its key."""
+    assert 'plates.run: ["r"]' in openhcs_says("keys").stdout
+
+
 def test_version_is_the_packages() -> None:
     """`openhcs version` and `openhcs --version` print the version of the package."""
     assert openhcs_says("version").stdout == f"openhcs {openhcs.__version__}\n"

@@ -1,43 +1,40 @@
-"""Settings the user decides, and the little that the program remembers. Both frozen, both YAML, both saved atomically.
+"""Settings: what the user decides once for all plates, where each value comes from, and changing them.
 
-Settings are strict: an unknown key or a wrong value is a `SettingsError` with the file, the key and what was expected,
-because a setting that is silently ignored costs a night of computing. What is remembered is forgiving: a broken file
-is set aside and the program starts without it.
+A value is taken from the command line, else from the environment (`OPENHCS_WORKERS`), else from the settings file, else
+it is the default. Settings are strict: an unknown key or a wrong value is a `SettingsError` with the place, the key and
+what was expected, because a setting that is silently ignored costs a night of computing.
 
-Where the files lie is in `paths`. There is no global instance: the composition root loads once and hands on.
+Where the file lies is in `paths`. There is no global instance: the composition root loads once and hands on.
 """
 
 from __future__ import annotations
 
-import difflib
-import logging
+import io
 import os
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Literal, get_origin
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from openhcs.core import paths
 from openhcs.core.execution import Execution, SchedulerName
-from openhcs.core.whole_file import deny_others, write_text
+from openhcs.core.yaml_model import describe_faults, read_mapping, write_yaml
 from openhcs.core.yaml_text import YamlFault, YamlText
-from openhcs.errors import SettingsError, StoreError
+from openhcs.errors import SettingsError
 
 __all__ = [
-    "Remembered",
+    "KnownSettings",
     "Settings",
+    "Source",
     "available_cores",
-    "load_remembered",
+    "change_settings",
     "load_settings",
-    "save_remembered",
-    "save_settings",
+    "read_settings",
+    "variable_of",
 ]
-
-log = logging.getLogger(__name__)
-
-REMEMBERED_AT_MOST = 20
-"""Recent plates, and recent pipelines, that are kept."""
 
 
 def available_cores() -> int:
@@ -79,16 +76,14 @@ class Settings(BaseModel):
         default=(),
         description="Python modules whose functions pipelines may use; importing a module runs its code",
     )
-
     theme: Literal["dark", "light", "high contrast", "no colour"] = Field(
         default="dark", description="how the workbench looks"
     )
-
     notify_after_s: float | None = Field(
         default=60.0,
         ge=0,
-        description="a run that took as many seconds rings the bell when it ends, and tells it on the desktop where the "
-        "terminal can; null never does",
+        description="a run that took as many seconds rings the bell when it ends, and tells it on the desktop where "
+        "the terminal can; null never does",
     )
     scheduler: SchedulerName | None = Field(
         default=None,
@@ -106,7 +101,6 @@ class Settings(BaseModel):
     wait_for_workers_s: float = Field(
         default=300.0, gt=0, description="seconds a run waits for a worker when there is none, before it fails"
     )
-
     check_room: bool = Field(
         default=True,
         description="refuse runs that need more memory or disk than there is, and take fewer workers where that helps",
@@ -132,126 +126,120 @@ class Settings(BaseModel):
         return self.workers if execution.scheduler is None or "workers" in self.model_fields_set else None
 
 
-class Remembered(BaseModel):
-    """What the program remembers between starts, most recent first."""
+class Source(Enum):
+    """Where the value of a setting comes from; the later ones win."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    DEFAULT = "default"
+    FILE = "file"
+    ENVIRONMENT = "environment"
+    FLAG = "command line"
 
-    folder: Path | None = Field(default=None, description="folder last browsed")
-    plates: tuple[Path, ...] = Field(default=(), description="plates opened")
-    pipelines: tuple[Path, ...] = Field(default=(), description="pipeline files opened or saved")
 
-    def with_folder(self, folder: Path) -> Self:
-        """The same with `folder` as the one last browsed."""
-        return self.model_copy(update={"folder": folder})
+@dataclass(frozen=True, slots=True)
+class KnownSettings:
+    """The settings, where each comes from, and the file they are or would be in."""
 
-    def with_plate(self, plate: Path) -> Self:
-        """The same with `plate` as the most recent one."""
-        return self.model_copy(update={"plates": _most_recent(plate, self.plates)})
-
-    def with_pipeline(self, pipeline: Path) -> Self:
-        """The same with `pipeline` as the most recent one."""
-        return self.model_copy(update={"pipelines": _most_recent(pipeline, self.pipelines)})
+    settings: Settings
+    sources: Mapping[str, Source]
+    file: Path
 
 
 def load_settings(file: Path | None = None) -> Settings:
-    """Read the settings; without a file, the defaults.
+    """The settings as `read_settings` finds them."""
+    return read_settings(file).settings
+
+
+def read_settings(file: Path | None = None, flags: Mapping[str, object] | None = None) -> KnownSettings:
+    """Find every setting; without file, variables and flags, the defaults.
 
     Args:
-        file: Read this file. None takes `paths.settings_file()`.
+        file: None takes `paths.settings_file()`.
+        flags: values given on the command line, by name; None is not given.
 
     Raises:
-        SettingsError: The file cannot be read, has an unknown key or a wrong value, or was named and is absent.
+        SettingsError: the file cannot be read, has an unknown key, or was named and is absent; or a value is wrong.
     """
     named = file is not None or bool(os.environ.get(paths.SETTINGS_VARIABLE))
     file = file or paths.settings_file()
-    if not named and not file.exists():
-        return Settings()
-    return _load(file, Settings)
+    given: dict[str, tuple[Source, object]] = {}
+    if named or file.exists():
+        given |= {name: (Source.FILE, value) for name, value in read_mapping(file).items()}
+    variables = {name: os.environ.get(variable_of(name)) for name in Settings.model_fields}
+    given |= {name: (Source.ENVIRONMENT, _parsed(name, text)) for name, text in variables.items() if text is not None}
+    given |= {name: (Source.FLAG, value) for name, value in (flags or {}).items() if value is not None}
+    try:
+        settings = Settings.model_validate({name: value for name, (_, value) in given.items()})
+    except ValidationError as error:
+        raise _wrong(error, {name: source for name, (source, _) in given.items()}, file) from error
+    sources = {name: given[name][0] if name in given else Source.DEFAULT for name in Settings.model_fields}
+    return KnownSettings(settings, sources, file)
 
 
-def save_settings(settings: Settings, file: Path | None = None) -> None:
-    """Write what was set on purpose, so that a default goes on following the machine and the program.
+def change_settings(changes: Mapping[str, object], reset: Collection[str] = (), file: Path | None = None) -> None:
+    """Change single values in the settings file, whose comments and order stay.
+
+    Args:
+        reset: names whose values are taken out of the file.
 
     Raises:
-        StoreError: The file cannot be written.
+        SettingsError: the file cannot be read, or a value is wrong; nothing is changed.
+        StoreError: it cannot be written.
     """
-    _save(file or paths.settings_file(), settings)
+    # A YAML library that keeps comments, 50 ms: for writing only.
+    from ruamel.yaml import YAML
 
-
-def load_remembered(file: Path | None = None) -> Remembered:
-    """Read what the program remembers; a file that cannot be understood is set aside, with a warning."""
-    file = file or paths.remembered_file()
-    if not file.exists():
-        return Remembered()
+    file = file or paths.settings_file()
+    content = (read_mapping(file) if file.exists() else {}) | dict(changes)
     try:
-        return _load(file, Remembered)
-    except SettingsError as error:
-        aside = file.with_name(f"{file.name}.broken")
-        log.warning("Recent plates and pipelines are forgotten; the file is kept as %s. %s", aside, error)
-        try:
-            file.replace(aside)
-        except OSError as failure:
-            log.warning("%s could not be set aside: %s", file, failure)
-        return Remembered()
-
-
-def save_remembered(remembered: Remembered, file: Path | None = None) -> None:
-    """Write what the program remembers; failing to is a warning, since nothing of the user's is lost."""
-    try:
-        _save(file or paths.remembered_file(), remembered)
-    except StoreError as error:
-        log.warning("Recent plates and pipelines are not remembered: %s", error)
-
-
-Model = TypeVar("Model", bound=BaseModel)
-
-
-def _most_recent(path: Path, others: tuple[Path, ...]) -> tuple[Path, ...]:
-    return (path, *(other for other in others if other != path))[:REMEMBERED_AT_MOST]
-
-
-def _load(file: Path, model: type[Model]) -> Model:
-    try:
-        content = YamlText.parse(file.read_text(encoding="utf-8")).data
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(
-            f"{file} cannot be read: {error}; expected a YAML file. Correct or remove the file."
-        ) from error
-    except YamlFault as error:
-        line = f", line {error.line}" if error.line is not None else ""
-        raise SettingsError(
-            f"{file}{line} is not YAML: {error}; expected lines of `key: value`. Correct or remove the file."
-        ) from error
-    if content is None:  # an empty file, or one of comments only
-        return model()
-    if not isinstance(content, dict):
-        raise SettingsError(f"{file} holds a {type(content).__name__}; expected lines of `key: value`.")
-    try:
-        return model.model_validate(content)
+        wanted = Settings.model_validate({name: content[name] for name in content if name not in reset})
     except ValidationError as error:
-        faults = [_describe(fault, model) for fault in error.errors(include_url=False)]
-        raise SettingsError(f"{file} has a wrong setting: {'; '.join(faults)}. Correct or remove it.") from error
+        raise _wrong(error, dict.fromkeys(content, Source.FILE), file) from error
+    values = wanted.model_dump(mode="json")
+    editor = YAML()
+    editor.preserve_quotes = True
+    editor.width = 4096
+    document = (editor.load(file.read_text(encoding="utf-8")) if file.exists() else None) or {}
+    for name in reset:
+        document.pop(name, None)
+    for name in changes:
+        document[name] = values[name]
+    text = io.StringIO()
+    if document:
+        editor.dump(document, text)
+    write_yaml(file, text.getvalue())
 
 
-def _describe(fault: Any, model: type[BaseModel]) -> str:
-    """One fault of pydantic's (an `ErrorDetails`) as `<key>: <value>, expected <...>`."""
-    key = ".".join(str(part) for part in fault["loc"])
-    if fault["type"] == "extra_forbidden":
-        known = list(model.model_fields)
-        close = difflib.get_close_matches(key, known, n=1)
-        return f"{key} is unknown, expected {close[0] if close else 'one of ' + ', '.join(known)}"
-    expected = fault["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-    return f"{key}: {fault['input']!r}, expected {expected}"
+def variable_of(name: str) -> str:
+    """The environment variable of a setting."""
+    return f"OPENHCS_{name.upper()}"
 
 
-def _save(file: Path, model: BaseModel) -> None:
-    text = yaml.safe_dump(model.model_dump(mode="json", exclude_unset=True), sort_keys=False, allow_unicode=True)
+def _parsed(name: str, text: str) -> object:
+    """The value in an environment variable: as YAML has it, a list also with commas alone."""
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_text(file, text)
-        deny_others(file)  # settings name modules, whose code is run
-    except OSError as error:
-        raise StoreError(
-            f"{file} cannot be saved: {error}; expected a folder that can be written. Free space or permissions first."
-        ) from error
+        value = YamlText.parse(text).data
+    except YamlFault:
+        return text
+    if isinstance(value, dict):  # a colon in a path or an address
+        return text
+    takes_many = get_origin(Settings.model_fields[name].annotation) is tuple
+    return [part.strip() for part in value.split(",")] if takes_many and isinstance(value, str) else value
+
+
+def _wrong(error: ValidationError, sources: Mapping[str, Source], file: Path) -> SettingsError:
+    """All wrong settings in one error, each with its place."""
+
+    def place(name: str) -> str:
+        match sources.get(name):
+            case Source.ENVIRONMENT:
+                return f"the environment variable {variable_of(name)}"
+            case Source.FLAG:
+                return f"{name} on the command line"
+        return name
+
+    in_file: list[str] = []
+    elsewhere: list[str] = []
+    for name, text in describe_faults(error, Settings, place):
+        (elsewhere if sources.get(name) in (Source.ENVIRONMENT, Source.FLAG) else in_file).append(text)
+    told = [f"{file} has a wrong setting: {'; '.join(in_file)}"] if in_file else []
+    return SettingsError(f"{'; '.join([*told, *elsewhere])}. Correct or remove it.")

@@ -1,22 +1,20 @@
-"""Settings and what is remembered: read, refused, saved, set aside."""
+"""Settings: read from all places, refused, changed."""
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 import pytest
 
 from openhcs.core import paths
 from openhcs.core.config import (
-    REMEMBERED_AT_MOST,
-    Remembered,
     Settings,
+    Source,
     available_cores,
-    load_remembered,
+    change_settings,
     load_settings,
-    save_remembered,
-    save_settings,
+    read_settings,
+    variable_of,
 )
 from openhcs.errors import SettingsError, StoreError
 
@@ -51,18 +49,83 @@ def test_without_a_file_the_defaults_hold() -> None:
     assert settings.function_modules == ()
 
 
-def test_what_was_saved_is_loaded() -> None:
-    """Saved settings come back equal."""
-    settings = Settings(workers=3, results_folder=Path("/data/results"), function_modules=("lab.functions",))
-    save_settings(settings)
-    assert load_settings() == settings
+def test_what_was_changed_is_loaded() -> None:
+    """Changed settings come back equal."""
+    change_settings({"workers": 3, "results_folder": Path("/data/results"), "function_modules": ["lab.functions"]})
+    assert load_settings() == Settings(
+        workers=3, results_folder=Path("/data/results"), function_modules=("lab.functions",)
+    )
 
 
 def test_defaults_are_not_frozen_into_the_file() -> None:
-    """Only what was set is saved, so that the number of workers goes on following the machine."""
-    save_settings(Settings(worker_memory_gib=2))
-    assert paths.settings_file().read_text().split(":")[0] == "worker_memory_gib"
-    assert "workers:" not in paths.settings_file().read_text()
+    """Only what was changed is in the file, so that the number of workers goes on following the machine."""
+    change_settings({"worker_memory_gib": 2})
+    assert paths.settings_file().read_text() == "worker_memory_gib: 2.0\n"
+
+
+def test_a_change_leaves_the_rest_of_the_file_as_it_was(tmp_path: Path) -> None:
+    """Comments, order and quotes that the user wrote stay; a reset takes one value out."""
+    file = tmp_path / "settings.yaml"
+    text = '# of our lab\nworkers: 3  # two are for others\nresults_folder: "/data/x y"\n\n# at night\nretries: 2\n'
+    file.write_text(text)
+    change_settings({"workers": 4}, file=file)
+    assert file.read_text() == text.replace("workers: 3", "workers: 4")
+    change_settings({"theme": "light"}, reset=["retries"], file=file)
+    assert file.read_text().startswith(text[: text.index("retries")].replace("workers: 3", "workers: 4"))
+    assert read_settings(file).settings.theme == "light"
+    assert read_settings(file).sources["retries"] is Source.DEFAULT
+
+
+def test_a_wrong_change_changes_nothing(tmp_path: Path) -> None:
+    """A value that would be refused when read is refused when written."""
+    file = tmp_path / "settings.yaml"
+    file.write_text("workers: 3\n")
+    with pytest.raises(SettingsError, match="workers: 0, expected"):
+        change_settings({"workers": 0}, file=file)
+    assert file.read_text() == "workers: 3\n"
+
+
+def test_every_value_knows_where_it_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flag wins over a variable, that over the file, that over the default."""
+    file = tmp_path / "settings.yaml"
+    file.write_text("workers: 2\nretries: 2\nwell_timeout_s: 2\n")
+    monkeypatch.setenv("OPENHCS_RETRIES", "3")
+    monkeypatch.setenv("OPENHCS_WELL_TIMEOUT_S", "3")
+    known = read_settings(file, {"well_timeout_s": 4.0, "workers": None})
+    assert (known.settings.workers, known.sources["workers"]) == (2, Source.FILE)
+    assert (known.settings.retries, known.sources["retries"]) == (3, Source.ENVIRONMENT)
+    assert (known.settings.well_timeout_s, known.sources["well_timeout_s"]) == (4.0, Source.FLAG)
+    assert known.sources["theme"] is Source.DEFAULT
+    assert set(known.sources) == set(Settings.model_fields)
+    assert known.file == file
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("workers", "3", 3),
+        ("worker_memory_gib", "null", None),
+        ("check_room", "no", False),
+        ("results_folder", "/data/x: y", Path("/data/x: y")),
+        ("scheduler", "tcp://10.0.0.1:8786", "tcp://10.0.0.1:8786"),
+        ("function_modules", "lab.one, lab.two", ("lab.one", "lab.two")),
+        ("function_modules", "[lab.one]", ("lab.one",)),
+    ],
+)
+def test_a_variable_gives_any_setting(name: str, text: str, value: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every setting can be given as `OPENHCS_<NAME>`; a list has commas between its parts."""
+    monkeypatch.setenv(variable_of(name), text)
+    assert getattr(load_settings(), name) == value
+
+
+def test_a_wrong_variable_or_flag_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error tells which variable and which option to correct."""
+    monkeypatch.setenv("OPENHCS_WORKERS", "many")
+    with pytest.raises(SettingsError, match=r"the environment variable OPENHCS_WORKERS: 'many', expected .*integer"):
+        load_settings()
+    monkeypatch.delenv("OPENHCS_WORKERS")
+    with pytest.raises(SettingsError, match="well_timeout_s on the command line: -1, expected greater than 0"):
+        read_settings(flags={"well_timeout_s": -1})
 
 
 @pytest.mark.parametrize(
@@ -125,52 +188,12 @@ def test_a_failed_save_leaves_the_old_file(tmp_path: Path) -> None:
     """Settings that cannot be saved are an error, and nothing is left behind."""
     (tmp_path / "taken").write_text("a file where a folder should be")
     with pytest.raises(StoreError, match="cannot be saved"):
-        save_settings(Settings(workers=2), tmp_path / "taken" / "settings.yaml")
+        change_settings({"workers": 2}, file=tmp_path / "taken" / "settings.yaml")
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
 
 
 def test_saving_leaves_no_temporary_file() -> None:
     """The file is replaced whole; its folder holds nothing else afterwards."""
-    save_settings(Settings(workers=2))
-    save_settings(Settings(workers=3))
+    change_settings({"workers": 2})
+    change_settings({"workers": 3})
     assert list(paths.config_folder().iterdir()) == [paths.settings_file()]
-
-
-def test_recent_plates_come_first_once_and_bounded() -> None:
-    """The list of recent plates has no repetition, the newest first, and does not grow for ever."""
-    remembered = Remembered()
-    for number in range(REMEMBERED_AT_MOST + 5):
-        remembered = remembered.with_plate(Path(f"/plates/{number}"))
-    remembered = remembered.with_plate(Path("/plates/10"))
-    assert remembered.plates[0] == Path("/plates/10")
-    assert len(remembered.plates) == len(set(remembered.plates)) == REMEMBERED_AT_MOST
-
-
-def test_what_is_remembered_comes_back() -> None:
-    """The folder last browsed and the recent files survive a restart."""
-    remembered = Remembered().with_folder(Path("/data")).with_pipeline(Path("/p.yaml")).with_plate(Path("/plate é"))
-    save_remembered(remembered)
-    assert load_remembered() == remembered
-
-
-@pytest.mark.parametrize("text", ["plates: 3", "][", "\x00\x01"])
-def test_a_broken_memory_is_set_aside(text: str, caplog: pytest.LogCaptureFixture) -> None:
-    """A state file nobody can read costs a warning, and the next start is clean; the file itself is kept."""
-    file = paths.remembered_file()
-    file.parent.mkdir(parents=True)
-    file.write_text(text)
-    with caplog.at_level(logging.WARNING):
-        assert load_remembered() == Remembered()
-    assert str(file) in caplog.text
-    assert file.with_name("remembered.yaml.broken").read_text() == text
-    caplog.clear()
-    assert load_remembered() == Remembered()
-    assert not caplog.records
-
-
-def test_memory_that_cannot_be_saved_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A read-only home never stops the program."""
-    (tmp_path / "taken").write_text("")
-    with caplog.at_level(logging.WARNING):
-        save_remembered(Remembered(), tmp_path / "taken" / "remembered.yaml")
-    assert "not remembered" in caplog.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -33,7 +34,7 @@ class Appearance:
         self._state = state
         self._tasks = tasks
         self._preferences = preferences
-        self._theme = _theme_in(paths.settings_file())
+        self._theme = _theme_at_start(paths.settings_file())
 
     @property
     def style(self) -> BaseStyle:
@@ -61,8 +62,11 @@ class Appearance:
         self._theme = theme
 
 
-def _theme_in(file: Path) -> Theme:
-    """The theme that a settings file names; what is wrong with the file is told when the settings are read."""
+def _theme_at_start(file: Path) -> Theme:
+    """The theme that the environment or a settings file names; what is wrong there is told with all settings."""
+    named = os.environ.get("OPENHCS_THEME")
+    if named in set(Theme):
+        return Theme(named)
     if not file.exists():
         return Theme.DARK
     # YAML takes 15 ms to import, before the first frame; the settings themselves need pydantic, 250 ms, and come later.

@@ -7,13 +7,15 @@ for.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from openhcs.tui.utils.daemon_thread import in_daemon_thread
 
 if TYPE_CHECKING:
-    from openhcs.core.config import Remembered, Settings
+    from openhcs.core.config import Settings
+    from openhcs.core.remembered import Remembered
 
 __all__ = ["Preferences"]
 
@@ -40,9 +42,9 @@ class Preferences:
             SettingsError: the settings there are cannot be read; they are left as they are.
             StoreError: they cannot be written.
         """
-        changed = (await self.settings()).model_copy(update=settings)
-        await in_daemon_thread(lambda: _save_settings(changed), "write the settings")
-        self._settings = changed
+        await in_daemon_thread(lambda: _change_settings(settings), "write the settings")
+        async with self._loading:
+            self._settings = None
 
     async def remembered(self) -> Remembered:
         """What the program remembers between starts."""
@@ -74,19 +76,19 @@ def _load_settings() -> Settings:
     return load_settings()
 
 
-def _save_settings(settings: Settings) -> None:
-    from openhcs.core.config import save_settings
+def _change_settings(changes: Mapping[str, object]) -> None:
+    from openhcs.core.config import change_settings
 
-    save_settings(settings)
+    change_settings(changes)
 
 
 def _load_remembered() -> Remembered:
-    from openhcs.core.config import load_remembered
+    from openhcs.core.remembered import load_remembered
 
     return load_remembered()
 
 
 def _save_remembered(remembered: Remembered) -> None:
-    from openhcs.core.config import save_remembered
+    from openhcs.core.remembered import save_remembered
 
     save_remembered(remembered)

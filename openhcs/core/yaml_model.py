@@ -1,0 +1,82 @@
+"""Files of `key: value` lines that become pydantic models: read with faults that say where, written whole."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from openhcs.core.whole_file import deny_others, write_text
+from openhcs.core.yaml_text import YamlFault, YamlText
+from openhcs.errors import SettingsError, StoreError
+
+__all__ = ["describe_faults", "read_mapping", "write_model", "write_yaml"]
+
+
+def read_mapping(file: Path) -> dict[str, Any]:
+    """The keys and values in a YAML file, none where it is empty.
+
+    Raises:
+        SettingsError: it cannot be read, or holds something else.
+    """
+    try:
+        content = YamlText.parse(file.read_text(encoding="utf-8")).data
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"{file} cannot be read: {error}; expected a YAML file. Correct or remove the file."
+        ) from error
+    except YamlFault as error:
+        line = f", line {error.line}" if error.line is not None else ""
+        raise SettingsError(
+            f"{file}{line} is not YAML: {error}; expected lines of `key: value`. Correct or remove the file."
+        ) from error
+    if content is None:  # an empty file, or one of comments only
+        return {}
+    if not isinstance(content, dict):
+        raise SettingsError(f"{file} holds a {type(content).__name__}; expected lines of `key: value`.")
+    return {str(key): value for key, value in content.items()}
+
+
+def describe_faults(
+    error: ValidationError, model: type[BaseModel], name: Callable[[str], str] = str
+) -> Sequence[tuple[str, str]]:
+    """The keys of `model` that are wrong, each with what is, as `<name>: <value>, expected <...>`.
+
+    Args:
+        name: what to call a key.
+    """
+    faults: list[tuple[str, str]] = []
+    for fault in error.errors(include_url=False):
+        first = str(fault["loc"][0])
+        key = ".".join([name(first), *map(str, fault["loc"][1:])])
+        if fault["type"] == "extra_forbidden":
+            known = list(model.model_fields)
+            close = difflib.get_close_matches(first, known, n=1)
+            text = f"{key} is unknown, expected {close[0] if close else 'one of ' + ', '.join(known)}"
+        else:
+            expected = fault["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+            text = f"{key}: {fault['input']!r}, expected {expected}"
+        faults.append((first, text))
+    return faults
+
+
+def write_model(file: Path, model: BaseModel) -> None:
+    """Write what was set in `model` on purpose; raises `StoreError`."""
+    content = model.model_dump(mode="json", exclude_unset=True)
+    write_yaml(file, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+
+
+def write_yaml(file: Path, text: str) -> None:
+    """Put `text` in `file` as a whole, which only its owner may write from then on; raises `StoreError`."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_text(file, text)
+        deny_others(file)  # settings name modules, whose code is run
+    except OSError as error:
+        raise StoreError(
+            f"{file} cannot be saved: {error}; expected a folder that can be written. Free space or permissions first."
+        ) from error
