@@ -19,9 +19,9 @@ from pathlib import Path
 import dask
 from distributed import Client, LocalCluster, Nanny
 from distributed.security import Security
-from distributed.system import MEMORY_LIMIT
 
 from openhcs.core.cluster import ClusterEvents, Worker, WorkerDied
+from openhcs.core.machine import DISMISSED_AT, worker_share_bytes
 from openhcs.core.model import WellPlan
 from openhcs.core.processes import end_worker_tree
 from openhcs.core.progress import Failure, WellDone
@@ -30,7 +30,6 @@ from openhcs.core.well_tasks import WellTasks, WorkerLost
 
 __all__ = ["EmbeddedCluster", "embedded_cluster"]
 
-_SHARE_OF_MEMORY = 0.9
 _LOOK_AGAIN_S = 0.05
 _EXIT_CODE_WITHIN_S = 0.5
 _UNKNOWN_EXIT = 255  # Dask's word for an exit code that somebody else has taken
@@ -52,7 +51,7 @@ _CONFIG = {
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": False,
-    "distributed.worker.memory.terminate": 0.95,
+    "distributed.worker.memory.terminate": DISMISSED_AT,
     "distributed.worker.profile.enabled": False,
     # Dask's web pages know no certificate of ours; their servers cannot be left out, but have no page to give.
     "distributed.scheduler.http.routes": [],
@@ -72,7 +71,7 @@ async def embedded_cluster(
         scratch: a folder for Dask's own files.
         run_id: marks the processes of the run.
     """
-    limit = memory_limit_bytes or int(MEMORY_LIMIT * _SHARE_OF_MEMORY / workers)
+    limit = memory_limit_bytes or worker_share_bytes(workers)
     dask.config.set({**_CONFIG, "temporary-directory": str(scratch)})
     async with (
         LocalCluster(
