@@ -37,7 +37,7 @@ _INCOMPRESSIBLE = 1.01
 _CHUNK_PX = 2048
 _LEVELS = 5
 
-_WELL_FILES, _IMAGE_FILES, _CHUNK_FILES = 8, 6 + 3 * _LEVELS, 3
+_WELL_FILES, _IMAGE_FILES, _CHUNK_FILES = 16, 6 + 3 * _LEVELS, 3
 """Files and folders of a well, of an array and of a chunk: metadata, provenance, groups, folders of chunks."""
 
 _ROW_ON_DISK_BYTES = 3 * 150
@@ -106,18 +106,22 @@ class Estimate:
         return Estimate(tuple(well for well in self.wells if well.well in chosen), self.sizes_known)
 
 
-def estimate_plans(plans: Sequence[WellPlan], pipeline: str, names: Sequence[str] = ()) -> Estimate:
-    """Look at a few planes of the plate, rehearse every well, and say what each takes.
+def estimate_plans(
+    plans: Sequence[WellPlan], pipeline: str, names: Sequence[str] = (), sizes: PlaneSizes | None = None
+) -> Estimate:
+    """Rehearse every well, and say what each takes.
 
     Args:
         pipeline: the pipeline's name, for messages.
         names: what messages call each step; by default its own name.
+        sizes: of the planes; None looks at a few of them.
 
     Raises:
         PipelineError: images and label images that the steps make do not go together; `problems` holds all of it.
     """
     first = plans[0]
-    sizes = read_plane_sizes(Path(first.root), first.format, (plane for plan in plans for plane in plan.planes))
+    if sizes is None:
+        sizes = read_plane_sizes(Path(first.root), first.format, (plane for plan in plans for plane in plan.planes))
     rehearsed = _rehearse(plans, sizes, names)
     problems = _problems(rehearsed)
     if problems:

@@ -31,6 +31,9 @@ _PIXEL_BYTES = 4
 _READING_PLANES = 3
 """What reading a plane takes beside its place in the stack: the file's bytes, decoded pixels, the float32 copy."""
 
+_LEARNT_BYTES = 32 << 20
+"""What learning from the plate takes beside the planes it reads."""
+
 _COUNTING_PLANES = 3
 """What counting the objects of one label image takes."""
 
@@ -219,7 +222,9 @@ class _Well:
         labels = sum(parameter.kind is ParameterKind.LABELS for parameter in function.parameters)
         work = function.working_memory
         own = work.stacks * planes * plane + work.planes * plane + work.results * result + work.mib * 2**20
-        return labels * (planes + 1) * plane + round(own)
+        # What is learnt from the plate is learnt from one plane after the other, before the call.
+        learning = _READING_PLANES * plane + _LEARNT_BYTES if function.estimate is not None else 0
+        return labels * (planes + 1) * plane + round(max(own, learning))
 
     def _keep_labels(
         self, part: _Part, output: str, keys: Sequence[PlaneKey], size: Size, writer: tuple[str, PlaneKey]
