@@ -78,5 +78,8 @@ class WellCluster(Protocol):
     def kill(self, worker: Worker) -> None:
         """End a worker and what it has started, within 2 s; `run_well` then raises."""
 
+    def give_up(self, worker: Worker) -> None:
+        """Take back a well that the worker has not begun, which may have others' tasks to do first; as after `kill`."""
+
     def memory_bytes(self, worker: Worker) -> int:
         """The memory a worker's process has; 0 if that is not known."""

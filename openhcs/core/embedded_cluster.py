@@ -161,6 +161,10 @@ class EmbeddedCluster:
         self._ending.add(ending)
         ending.add_done_callback(self._ending.discard)
 
+    def give_up(self, worker: Worker) -> None:
+        """End a worker that has not begun its well: nobody else has tasks there, and it may begin at this moment."""
+        self.kill(worker)
+
     def memory_bytes(self, worker: Worker) -> int:
         """The memory a worker's process has, as of its last heartbeat; 0 before the first."""
         known = self._local.scheduler.workers.get(worker.address)

@@ -173,6 +173,13 @@ class ForeignCluster:
         if self._good.pop(worker.address, None) is not None:
             self._ending[worker.address] = asyncio.create_task(self._end(worker), name=f"end {worker.address}")
 
+    def give_up(self, worker: Worker) -> None:
+        """Take back a well that the worker has not begun: it may have others' tasks to do first.
+
+        Should the worker begin at this moment, it finds that the well is not wanted any more.
+        """
+        self._forget(worker.address)
+
     def memory_bytes(self, worker: Worker) -> int:
         """The memory a worker's process has, as of its last heartbeat; 0 if that is not known."""
         return int(self._there.get(worker.address, {}).get("metrics", {}).get("memory", 0))

@@ -31,6 +31,7 @@ __all__ = ["RunLoop"]
 _STARTING_ENDS_WITHIN_S = 0.5
 _TELL_OF_WAITING_AFTER_S = 2.0
 _FIRST_GOOD_WORKER_WITHIN_S = 10.0
+_PREPARATIONS = 3
 
 _ENDS_THE_RUN = frozenset(kind.__name__ for kind in (DiskFullError, PlateLostError))
 """The kinds of failure that every other well would have too."""
@@ -186,6 +187,7 @@ class RunLoop:
 
     async def _prepare_results(self, cluster: WellCluster) -> None:
         """Have a worker make what the wells share; raises `StoreError`."""
+        died = 0
         while self._pending:
             if not cluster.workers:
                 await self._wait_changed(cluster)
@@ -193,7 +195,9 @@ class RunLoop:
             try:
                 failure = await cluster.prepare_results(cluster.workers[0], self._request.out, self._request.plate)
             except WorkerDied as error:
-                self.warn(str(error))
+                died += 1
+                if died == _PREPARATIONS:
+                    raise RunError(f"workers: {died} died before they had a well; the last one: {error}") from error
                 continue
             if failure is not None:
                 raise StoreError(failure.message)
@@ -309,8 +313,12 @@ class RunLoop:
 
     def _cancel_well(self, well: str) -> None:
         if well in self._running and self._cluster is not None:
-            self._running[well].cancelled = True
-            self._cluster.kill(self._running[well].worker)
+            one = self._running[well]
+            one.cancelled = True
+            if one.started_s is None:
+                self._cluster.give_up(one.worker)
+            else:
+                self._cluster.kill(one.worker)
             return
         plan = next((plan for plan in self._pending if plan.well == well), None)
         if plan is None:

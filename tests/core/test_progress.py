@@ -65,6 +65,24 @@ def test_the_end_counts_every_well_once() -> None:
     assert progress.eta_s(108.0) is None
 
 
+def test_a_well_that_is_tried_again_is_pending_and_says_why() -> None:
+    """The tries are counted, what the well had done is done anew, and the run's warnings and waiting are kept."""
+    progress = after(
+        STARTED,
+        Event(100.5, EventKind.RUN_WARNED, data={"message": "a worker is left out"}),
+        well(101.0, EventKind.WELL_STARTED, "A01"),
+        well(101.0, EventKind.STEP_STARTED, "A01", step=3, steps=4, name="Project"),
+        well(102.0, EventKind.WELL_RETRIED, "A01", message="the worker was killed", tries=1),
+        Event(103.0, EventKind.RUN_WAITING, data={"message": "no workers"}),
+    )
+    again = progress.wells["A01"]
+    assert (again.state, again.retries, again.retried) == (WellState.PENDING, 1, "the worker was killed")
+    assert progress.fraction == 0
+    assert (progress.waiting, progress.warnings) == ("no workers", ("a worker is left out",))
+    assert progress.apply(Event(104.0, EventKind.RUN_WAITING, data={"message": ""})).waiting == ""
+    assert progress.apply(Event(104.0, EventKind.RUN_FAILED, data={"message": "none came"})).waiting == ""
+
+
 def test_a_run_that_fails_takes_its_wells_with_it() -> None:
     """When the run itself fails, wells that were running failed and those that had not begun were cancelled."""
     progress = after(

@@ -16,7 +16,9 @@ import psutil
 import pytest
 import tifffile
 from distributed.security import Security
+from typer.testing import CliRunner
 
+from openhcs.cli import app
 from openhcs.core.control import request
 from openhcs.core.demo_plate import make_demo_plate
 from openhcs.core.execution import Execution
@@ -189,8 +191,8 @@ def test_cancel_ends_running_wells_and_leaves_no_process(plate: Path, tmp_path: 
         compiled(plate).run(tmp_path / "out")
     with pytest.raises(RunError, match="A01 is neither running nor pending"):
         run.cancel_well("A01")
-    run.cancel_well("B02")
-    run.cancel_well("B05")
+    cancelled = CliRunner().invoke(app, ["cancel", str(tmp_path / "out"), "b2", "B05"])
+    assert (cancelled.exit_code, cancelled.stderr) == (0, "B02 is cancelled.\nB05 is cancelled.\n")
     progress = wait_until(run, lambda now: states(now)["B04"] is WellState.RUNNING)
     assert states(progress)["B02"] is states(progress)["B05"] is WellState.CANCELLED
 
@@ -205,6 +207,7 @@ def test_cancel_ends_running_wells_and_leaves_no_process(plate: Path, tmp_path: 
     assert processes_of(run.pid) == []
     assert orchestrator.status is Status.COMPILED
     assert not list((tmp_path / "out" / "provenance").glob("*"))
+    assert CliRunner().invoke(app, ["cancel", str(tmp_path / "out")]).exit_code == 2
 
 
 def test_a_run_can_be_cancelled_before_it_has_begun(plate: Path, tmp_path: Path, runs: list[Run]) -> None:
@@ -312,9 +315,10 @@ def test_a_well_that_takes_too_long_is_killed_and_tried_again_and_nobody_else_ca
     assert worker.address.startswith("tls://127.0.0.1:")
     host, port = worker.address.removeprefix("tls://").split(":")
     strangers = Security.temporary().get_connection_args("client")["ssl_context"]
-    with socket.create_connection((host, int(port)), timeout=10) as plain, pytest.raises(OSError, match=r"(?i)ssl"):
-        with strangers.wrap_socket(plain) as encrypted:
-            encrypted.recv(1)
+    plain = socket.create_connection((host, int(port)), timeout=10)
+    with pytest.raises(OSError, match=r"(?i)ssl"), strangers.wrap_socket(plain) as encrypted:
+        encrypted.recv(1)
+    plain.close()
 
     progress = run.wait(timeout_s=60)
     failure = progress.wells["B02"].failure
