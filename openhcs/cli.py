@@ -200,6 +200,9 @@ def run(
             "--room-check/--no-room-check", help="Refuse what needs more memory or disk than there is; on by default."
         ),
     ] = True,
+    csv: Annotated[
+        bool, typer.Option("--csv", help="Write the tables of all wells as CSV files too, besides parquet.")
+    ] = False,
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Return once the run has begun; it goes on by itself.")
     ] = False,
@@ -232,6 +235,7 @@ def run(
         telling=Telling(as_json=as_json, quiet=quiet, detach=detach),
         dry_run=dry_run,
         check_room=check_room,
+        csv=csv,
     )
 
 

@@ -66,12 +66,14 @@ def run_plate(
     telling: Telling = Telling(),
     dry_run: bool = False,
     check_room: bool = True,
+    csv: bool = False,
 ) -> int:
     """Take a plate through its life; the exit code. Without `workers` and `execution` the settings decide.
 
     Args:
         dry_run: start nothing; tell what would be done and whether there is room for it.
         check_room: refuse what there is no room for; the settings may say otherwise as well.
+        csv: write the tables of all wells as CSV files too, as the settings may say as well.
     """
     execution = execution or settings.execution
     pipeline = load_pipeline(pipeline_file)
@@ -118,7 +120,7 @@ def run_plate(
         at_once = forecast.workers if forecast.is_lowered else at_once
     _tell_notes([*forecast.notes, *map(str, forecast.problems)])
     with Interrupts() as interrupts:
-        started = orchestrator.run(out, at_once, memory, planned, execution, check_room=False)
+        started = orchestrator.run(out, at_once, memory, planned, execution, csv=csv or settings.csv, check_room=False)
         known_runs().add(out)
         if not telling.quiet:
             tell(f"{index.name}: {_size(planned, index.wells)} with pipeline {pipeline.name}; results in {out}")

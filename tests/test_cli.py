@@ -305,9 +305,10 @@ def test_leaving_an_attached_run_lets_it_go_on(plate: Path, tmp_path: Path) -> N
 def test_real_plates_run(plates_folder: Path, tmp_path: Path, name: str, wells: list[str], note: str) -> None:
     """Plates as microscopes left them run to the end; what their metadata promises in vain is a note."""
     folder = plates_folder / "imagexpress" / name
-    done = openhcs_says("run", str(folder), "--pipeline", "nuclei", "--out", str(tmp_path / "out"), "--json")
+    done = openhcs_says("run", str(folder), "--pipeline", "nuclei", "--out", str(tmp_path / "out"), "--json", "--csv")
     document = json.loads(done.stdout)
     assert [well["well"] for well in document["wells"]] == wells
+    assert (tmp_path / "out" / "tables" / "counts.csv").read_text().startswith("plate,well,site,channel,z,t,")
     assert all(well["objects"]["nuclei"] > 0 for well in document["wells"])
     assert note in done.stderr
     assert bool(document["discrepancies"]) == bool(note)

@@ -105,6 +105,7 @@ class Settings(BaseModel):
         default=True,
         description="refuse runs that need more memory or disk than there is, and take fewer workers where that helps",
     )
+    csv: bool = Field(default=False, description="write the tables of all wells as CSV files too, besides parquet")
 
     @property
     def worker_memory_bytes(self) -> int | None:

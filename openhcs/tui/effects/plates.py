@@ -334,6 +334,7 @@ class PlateEffects:
                     with_done(chosen, orchestrator, out),
                     execution,
                     check_room=settings.check_room,
+                    csv=settings.csv,
                 ),
                 f"start {folder.name}",
             )
