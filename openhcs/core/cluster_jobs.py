@@ -3,7 +3,8 @@
 It keeps as many jobs as are wanted: one that ends, by its walltime say, is replaced. Runs come and go, by the scheduler
 file. What goes wrong with one job is told and mended; when no job brings a worker, the cluster ends with an error.
 
-Imports Dask (0.5 s), which nobody else pays for: only the command `openhcs cluster` may import this.
+Why this is not left to dask-jobqueue: docs/decisions/0017-jobs-are-counted-not-believed.md. Imports Dask (0.5 s), which
+only the command `openhcs cluster` pays for.
 """
 
 from __future__ import annotations
@@ -27,10 +28,11 @@ from openhcs.errors import InputError, RunError
 __all__ = ["ClusterReport", "Pace", "StandingCluster", "Wanted", "WorkerCounts"]
 
 _SCHEDULER_SETTINGS: dict[str, object] = {
-    # A worker's death is its well's failure: another try would most likely run out of memory as well.
+    # Which well is tried again is for its run to decide.
     "distributed.scheduler.allowed-failures": 0,
     "distributed.scheduler.work-stealing": False,
     "distributed.scheduler.active-memory-manager.start": False,
+    # A well may keep the interpreter busy for minutes in one call; that is no reason to give its worker up.
     "distributed.scheduler.worker-ttl": None,
     "distributed.admin.tick.limit": "1h",
     # Its web pages would be open to everybody on the machine.
