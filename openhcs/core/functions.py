@@ -19,7 +19,7 @@ import logging
 import math
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from functools import cache
@@ -31,7 +31,7 @@ from openhcs import processing
 from openhcs.core.model import ParameterValue
 from openhcs.core.wording import did_you_mean
 from openhcs.errors import PipelineError
-from openhcs.processing.declarations import UNDECLARED, Combines, WorkingMemory
+from openhcs.processing.declarations import UNDECLARED, Combines, Increasing, WorkingMemory
 from openhcs.processing.types import Bounds, FromPlate, Role
 
 __all__ = [
@@ -185,6 +185,7 @@ class Function:
     resizes: bool = False
     combines: bool | None = None
     working_memory: WorkingMemory = UNDECLARED
+    increasing: tuple[Increasing, ...] = ()
     estimate: PlateEstimate | None = None
 
     @property
@@ -261,6 +262,7 @@ def describe(function: Callable[..., Any]) -> Function:
         resizes=returns is Role.MOSAIC,
         combines=_combines(function, hints["return"], returns),
         working_memory=_extra(hints["return"], WorkingMemory) or UNDECLARED,
+        increasing=tuple(_extras(hints["return"], Increasing)),
         estimate=estimate,
     )
 
@@ -443,10 +445,13 @@ def _role(hint: _Hint) -> Role | None:
 
 def _extra(hint: _Hint, kind: type[_Extra]) -> _Extra | None:
     """What stands beside the type in `Annotated`, of this kind."""
+    return next(_extras(hint, kind), None)
+
+
+def _extras(hint: _Hint, kind: type[_Extra]) -> Iterator[_Extra]:
     origin: object = typing.get_origin(hint)
-    if origin is not typing.Annotated:
-        return None
-    return next((extra for extra in typing.get_args(hint) if isinstance(extra, kind)), None)
+    if origin is typing.Annotated:
+        yield from (extra for extra in typing.get_args(hint) if isinstance(extra, kind))
 
 
 def _is_number(value: ParameterValue) -> typing.TypeGuard[int | float]:

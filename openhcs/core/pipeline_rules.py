@@ -153,7 +153,17 @@ class _Check:
             parameter.name: self._value(place, function, parameter, call.parameters)
             for parameter in function.parameters
         }
+        self._expect_increasing(place, function, parameters)
         return FunctionCall(function.name, parameters)
+
+    def _expect_increasing(self, place: str, function: Function, parameters: Mapping[str, ParameterValue]) -> None:
+        for rule in function.increasing:
+            low, high = parameters.get(rule.low), parameters.get(rule.high)
+            if not isinstance(low, int | float) or not isinstance(high, int | float):
+                continue
+            if low > high or (low == high and not rule.or_equal):
+                less = "at most" if rule.or_equal else "less than"
+                self._report(f"{low:g}; expected {less} {rule.high}, which is {high:g}", place, rule.low)
 
     def _value(
         self, place: str, function: Function, parameter: Parameter, given: Mapping[str, ParameterValue]
@@ -237,6 +247,8 @@ class _Check:
             return
         if isinstance(step.pattern, Mapping) and step.group_by is Component.CHANNEL:
             found = sorted(groups)
+            if not all(group.isdecimal() and int(group) in channels for group in found):
+                return  # told already
         else:
             found = [str(channel) for channel in sorted(channels)]
         if len(found) > 1:

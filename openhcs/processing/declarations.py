@@ -2,6 +2,7 @@
 
     def segment_nuclei(image: Image) -> Annotated[Labels, WorkingMemory(results=1, planes=12)]
     def project_maximum(image: Image) -> Projection
+    def stretch(image: Image, *, low: float, high: float) -> Annotated[Image, Increasing("low", "high")]
 
 Nothing has to be declared: without, memory is guessed generously and an image result may be of either size. That the
 functions of the catalogue keep within what they declare is measured in `test_working_memory`.
@@ -14,7 +15,7 @@ from typing import Annotated, TypeAlias
 
 from openhcs.processing.types import Image
 
-__all__ = ["UNDECLARED", "Combines", "Projection", "WorkingMemory"]
+__all__ = ["UNDECLARED", "Combines", "Increasing", "Projection", "WorkingMemory"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,15 @@ UNDECLARED = WorkingMemory(stacks=2, planes=10, results=2)
 @dataclass(frozen=True, slots=True)
 class Combines:
     """The image result is `(Y, X)`, whatever the stack."""
+
+
+@dataclass(frozen=True, slots=True)
+class Increasing:
+    """The parameter `low` must be less than `high`, or as much, where both are set; else every call fails."""
+
+    low: str
+    high: str
+    or_equal: bool = False
 
 
 Projection: TypeAlias = Annotated[Image, Combines()]

@@ -8,7 +8,7 @@ import numpy as np
 import scipy as sp
 
 from openhcs.processing.arrays import carry_non_finite
-from openhcs.processing.declarations import WorkingMemory
+from openhcs.processing.declarations import Increasing, WorkingMemory
 from openhcs.processing.types import Bounds, Image
 
 __all__ = ["difference_of_gaussians", "gaussian_blur", "median_filter"]
@@ -54,7 +54,7 @@ def difference_of_gaussians(
     *,
     low_sigma_px: Annotated[float, Bounds(0, 1000)] = 1,
     high_sigma_px: Annotated[float, Bounds(0, 1000)] = 8,
-) -> Annotated[Image, WorkingMemory(planes=1, results=2)]:
+) -> Annotated[Image, WorkingMemory(planes=1, results=2), Increasing("low_sigma_px", "high_sigma_px")]:
     """Keep what lies between two scales: one blur minus a wider one.
 
     Source: Marr and Hildreth, Proc. R. Soc. B 207:187 (1980); as `skimage.filters.difference_of_gaussians`.

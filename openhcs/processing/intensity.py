@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from openhcs.processing.declarations import WorkingMemory
+from openhcs.processing.declarations import Increasing, WorkingMemory
 from openhcs.processing.types import Bounds, Image
 
 __all__ = ["adjust_gamma", "clip_intensity", "normalise_percentile"]
@@ -19,7 +19,7 @@ def normalise_percentile(
     high_percent: Annotated[float, Bounds(0, 100)] = 99.8,
     over: Literal["stack", "plane"] = "stack",
     clip: bool = True,
-) -> Annotated[Image, WorkingMemory(results=6)]:
+) -> Annotated[Image, WorkingMemory(results=6), Increasing("low_percent", "high_percent")]:
     """Stretch intensities so that two percentiles become 0 and 1.
 
     The result has no unit: use it to find objects, and measure their intensities before it.
@@ -52,7 +52,7 @@ def normalise_percentile(
 
 def clip_intensity(
     image: Image, *, low: float | None = 0, high: float | None = None
-) -> Annotated[Image, WorkingMemory(results=1)]:
+) -> Annotated[Image, WorkingMemory(results=1), Increasing("low", "high", or_equal=True)]:
     """Replace what lies below `low` by `low`, and what lies above `high` by `high`.
 
     Source: `numpy.clip`.

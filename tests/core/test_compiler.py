@@ -362,3 +362,42 @@ def test_the_shipped_pipeline_compiles_on_real_plates(plates_folder: Path, name:
     index = index_plate(plates_folder / "imagexpress" / name)
     plans = compile_plate(index, load_pipeline(shipped_pipelines()["nuclei"]))
     assert [plan.well for plan in plans] == list(index.wells)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (
+            {"normalise_percentile": {"low_percent": 50, "high_percent": 20}},
+            "50; expected less than high_percent, which",
+        ),
+        ({"normalise_percentile": {"low_percent": 99.8}}, "99.8; expected less than high_percent, which is 99.8"),
+        ({"clip_intensity": {"low": 5, "high": 2}}, "5; expected at most high, which is 2"),
+        ({"difference_of_gaussians": {"low_sigma_px": 9}}, "9; expected less than high_sigma_px, which is 8"),
+    ],
+)
+def test_parameters_that_need_an_order_are_compared(call, said):
+    """Every well would fail by them; equal ones only where that makes no sense, and none that is not set."""
+    (problem,) = problems_of(step([call], "stretch"))
+    assert (problem.step, problem.parameter) == ("stretch", next(iter(next(iter(call.values())))))
+    assert problem.message.startswith(said)
+    compile_plate(
+        plate(), pipeline(step([{"clip_intensity": {"low": 5}}]), step([{"clip_intensity": {"low": 2, "high": 2}}]))
+    )
+
+
+def test_a_wrong_channel_is_told_once():
+    """That its objects would share a name with another's is no second problem."""
+    found = problems_of(step({"DAPPI": "segment_threshold_watershed", 9: "segment_threshold_watershed"}, "find"))
+    assert [problem.message.split(" on")[0] for problem in found] == ["no channel DAPPI", "no channel 9"]
+
+
+def test_wells_that_share_a_problem_are_named_together():
+    """One problem for all wells that have it, as people write them."""
+    index = plate(("A01", "A02", "A03", "B01"), zs=(1,))
+    mixed = {
+        key if key.well in ("A01", "B01") else replace(key, z=COMBINED): file for key, file in index.planes.items()
+    }
+    (problem,) = problems_of(FIND, index=replace(index, planes=mixed))
+    assert problem.well == "A02-A03"
+    assert str(problem).startswith("wells A02-A03: only projections are stored; expected z planes.")
