@@ -66,6 +66,7 @@ def fit_light(planes: Iterable[Plane], *, dark_counts: float, percent: float | N
     the light's and not the objects' as long as the percentile is: where half of a plane is covered, its median is
     neither. Without `percent`, that of 10, 20, ... 90 is taken by which the planes agree best, in the mean deviation
     from the surface: a low one where background shows between objects, a high one where objects cover everything.
+    Planes that are dark, or saturated over more than half, do not count.
 
     Args:
         few: fewer planes than this are warned of.
@@ -73,7 +74,7 @@ def fit_light(planes: Iterable[Plane], *, dark_counts: float, percent: float | N
     Raises:
         ValueError: there is no plane.
     """
-    blocks, shape, side = _read_blocks(planes)
+    blocks, tops, shape, side = _read_blocks(planes)
     if len(blocks) < few:
         warnings.warn(
             f"illumination estimated from {len(blocks)} plane{'s' if len(blocks) > 1 else ''} only; objects may be "
@@ -81,8 +82,11 @@ def fit_light(planes: Iterable[Plane], *, dark_counts: float, percent: float | N
             UserWarning,
             stacklevel=3,
         )
-    blocks -= dark_counts
-    lit = blocks[np.median(blocks, axis=(1, 2)) > 0]
+    levels = np.median(blocks, axis=(1, 2))
+    shows = levels > dark_counts
+    if np.any(shows & (levels < tops)):
+        shows &= levels < tops  # saturated planes agree on even light
+    lit = blocks[shows] - dark_counts
     if not len(lit):
         warnings.warn("no light above dark_counts; illumination not corrected", UserWarning, stacklevel=3)
         return Light(np.ones((1, 1)), shape)
@@ -96,18 +100,20 @@ def fit_light(planes: Iterable[Plane], *, dark_counts: float, percent: float | N
     return Light(coefficients / max(basis.mean(coefficients), LEAST_LIGHT), shape)
 
 
-def _read_blocks(planes: Iterable[Plane]) -> tuple[Grid, tuple[int, int], int]:
-    """The block means of each plane `(N, blocks, blocks)`, the planes' size, and how many pixels a block's side has."""
+def _read_blocks(planes: Iterable[Plane]) -> tuple[Grid, Grid, tuple[int, int], int]:
+    """Block means of each plane `(N, blocks, blocks)`, their highest counts, their size, and the side of a block."""
     grids: list[Grid] = []
+    tops: list[float] = []
     shape, side = (0, 0), 0
     for plane in planes:
         if not grids:
             shape = (plane.shape[0], plane.shape[1])
             side = min(math.ceil(max(shape) / _GRID_BLOCKS), *shape)
         grids.append(_block_means(plane, side))
+        tops.append(float(plane.max()))
     if not grids:
         raise ValueError("no plane to estimate the illumination from; expected at least one")
-    return np.stack(grids), shape, side
+    return np.stack(grids), np.array(tops), shape, side
 
 
 def _block_means(plane: Plane, side: int) -> Grid:

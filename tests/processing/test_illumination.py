@@ -143,6 +143,22 @@ def test_light_of_another_size_is_refused() -> None:
         correct_plate_illumination(np.ones((1, 128, 96), np.float32), light=[light])
 
 
+def test_odd_planes_hardly_matter() -> None:
+    """A quarter saturated, a quarter dark, a quarter with a blot of dirt, and an offset that is wrong by a tenth."""
+    planes = plate_planes(900, 64, seed=4)
+    rng = np.random.default_rng(1)
+    for plane in planes[:16]:
+        plane[:] = 65535
+    for plane in planes[16:32]:
+        plane[:] = DARK_COUNTS + rng.normal(0, 6, plane.shape)
+    for plane in planes[32:48]:
+        y, x = rng.integers(0, 160, 2)
+        plane[y : y + 96, x : x + 96] += 20_000
+    median, most = percent_off(fit_plate_light(planes, dark_counts=0.9 * DARK_COUNTS).surface())
+    assert median < 1
+    assert most < 5
+
+
 def test_dark_planes_and_few_planes_are_told() -> None:
     """Planes without light do not count; too few planes are warned of; none is an error."""
     lit = [DARK_COUNTS + 500 * vignette(64)] * 2
