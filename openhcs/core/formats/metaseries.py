@@ -7,6 +7,7 @@ channel, and stage positions are read only when somebody asks for them.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,7 @@ __all__ = ["MetaSeriesTag", "read_stage_positions", "read_tag"]
 
 log = logging.getLogger(__name__)
 
+_DOCUMENT_TYPE = re.compile("<!DOCTYPE", re.IGNORECASE)
 _MICROMETRE = frozenset({"um", "µm", "μm", "micron", "microns"})
 
 
@@ -42,7 +44,15 @@ def read_tag(path: Path) -> MetaSeriesTag:
 
     try:
         with TiffFile(path) as tiff:
+            # As in Harmony's index, entities are refused and not expanded.
+            if _DOCUMENT_TYPE.search(tiff.pages.first.description):
+                raise PlaneError(
+                    f"image metadata refused: {path}; expected XML as MetaXpress writes it, got a document type "
+                    "(<!DOCTYPE>), which can make a reader expand what is not in the file. Export the plate again."
+                )
             metadata = tiff.metaseries_metadata
+    except PlaneError:
+        raise
     except (*DAMAGED, ParseError) as error:
         raise PlaneError(
             f"image metadata cannot be read: {path}; expected a TIFF file, got {type(error).__name__}: {error}."

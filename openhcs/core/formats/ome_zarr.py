@@ -49,7 +49,10 @@ _GROUP_FILES = ("zarr.json", ".zattrs")
 _WELL_PATH = re.compile(r"(?P<row>[A-Za-z]{1,2})/(?P<column>\d{1,2})")
 _LARGEST_PLATE = (32, 48)
 _MOST_PLANES = 1_000_000
-"""In one image; a damaged shape must not ask for all the memory."""
+"""In one image, and in one of label images; a damaged shape must not ask for all the memory."""
+
+_MOST_PLANES_OF_PLATE = 10_000_000
+"""5 GB of index; 1,536 wells of 25 sites, 5 channels and 50 z steps."""
 
 _UNITS = {
     "angstrom": 1e-4,
@@ -204,6 +207,7 @@ class _Gathering:
     positions_um: dict[tuple[str, int], tuple[float, float]] = field(default_factory=dict)
     z_um: dict[int, float] = field(default_factory=dict)
     t_s: dict[int, float] = field(default_factory=dict)
+    counted: int = 0
     remarks: list[Discrepancy] = field(default_factory=list)
 
     def add_wells(self, metadata: PlateMetadata) -> None:
@@ -257,6 +261,7 @@ class _Gathering:
         unwritten = self.own[well].unwritten
         in_well = path.rpartition("/")[0] + "/"
         arrays = _read_arrays(self.root, path)
+        self._count(arrays)
         channels = [self._channel(*told) for told in _channels(arrays)]
         for at, plane in arrays.places():
             if plane.removeprefix(in_well) in unwritten:
@@ -275,10 +280,17 @@ class _Gathering:
         arrays = _read_arrays(self.root, path)
         if "c" in arrays.axes:
             raise PlateError(f"label image has channels: {path}; expected axes among t, z, y, x.")
+        self._count(arrays)
         for at, plane in arrays.places():
             if plane.removeprefix(in_well) not in self.own[well].unwritten:
                 key = PlaneKey(well, site, COMBINED, at.get("z", 0) + 1, at.get("t", 0) + 1)
                 self.labels.setdefault(name, {})[key] = plane
+
+    def _count(self, arrays: _Arrays) -> None:
+        """Raise `PlateError` before a plate has more planes than memory holds."""
+        self.counted += math.prod(arrays.shape[:-2])
+        if self.counted > _MOST_PLANES_OF_PLATE:
+            raise PlateError(f"too many planes: {self.root}; expected at most {_MOST_PLANES_OF_PLATE} in a plate.")
 
     def _channel(self, name: str, emission_nm: float | None, excitation_nm: float | None) -> int:
         """The number of a channel, by its name."""

@@ -4,11 +4,13 @@ A plane's path is that of its array with its place along the leading axes behind
 on first use (0.3 s); what only indexes plates never pays for it.
 
 The metadata of an array names the codecs that zarr then runs, and one of them unpickles, which runs whatever code the
-file holds. So arrays with any codec but those of `_CODECS` are refused before zarr sees them.
+file holds. So arrays with any codec but those of `_CODECS` are refused before zarr sees them, and sizes that a plane
+cannot have before memory is asked for.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +30,9 @@ _CODECS = frozenset(
     | {"blosc", "zstd", "gzip", "zlib", "lz4", "bz2", "lzma", "delta", "shuffle", "packbits", "bitround", "quantize"}
     | {"fixedscaleoffset", "astype"}
 )
+
+_LARGEST_CHUNK_BYTES = 2**30
+_MOST_CHUNKS = 1_000_000
 
 _PLACE = re.compile(r"(?P<array>.+)\[(?P<indices>(?:\d+(?:,\d+)*)?)\]", re.DOTALL)
 
@@ -62,6 +67,7 @@ def read_array_plane(path: Path) -> npt.NDArray[np.generic]:
             raise _plane_error(path, f"an array of shape {array.shape}, too small for this plane")
         if array.shape[-2] * array.shape[-1] * array.dtype.itemsize > LARGEST_PLANE_BYTES:
             raise _plane_error(path, f"a header that says {array.shape[-2]} x {array.shape[-1]} pixels")
+        _check_chunks(path, array.shape, array.chunks, array.shards, array.dtype.itemsize)
         pixels: npt.NDArray[np.generic] = array[indices]
     except PlaneError:
         raise
@@ -70,6 +76,18 @@ def read_array_plane(path: Path) -> npt.NDArray[np.generic]:
     except DAMAGED as error:
         raise _plane_error(path, f"{type(error).__name__}: {error}") from error
     return pixels
+
+
+def _check_chunks(
+    path: Path, shape: tuple[int, ...], chunks: tuple[int, ...], shards: tuple[int, ...] | None, itemsize: int
+) -> None:
+    """Raise if reading one plane would ask for more memory than the plane: a chunk is decoded as a whole."""
+    if math.prod(chunks) * itemsize > _LARGEST_CHUNK_BYTES:
+        raise _plane_error(path, f"chunks of {' x '.join(map(str, chunks))} pixels")
+    in_plane = math.prod(-(-side // chunk) for side, chunk in zip(shape[-2:], chunks[-2:], strict=True))
+    in_shard = math.prod(shard // chunk for shard, chunk in zip(shards or chunks, chunks, strict=True))
+    if max(in_plane, in_shard) > _MOST_CHUNKS:
+        raise _plane_error(path, f"{max(in_plane, in_shard)} chunks in one plane or shard")
 
 
 def _plane_error(path: Path, found: str) -> PlaneError:

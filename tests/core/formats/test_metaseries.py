@@ -11,6 +11,7 @@ import tifffile
 
 from openhcs.core.formats import index_plate, stage_positions
 from openhcs.core.formats.metaseries import MetaSeriesTag, read_tag
+from openhcs.errors import PlaneError
 
 
 def test_a_real_tag_is_read(plates_folder: Path) -> None:
@@ -70,3 +71,19 @@ def test_stage_positions_are_read_when_asked_for(plates_folder: Path) -> None:
         ("B03", 1): (31984.9, 19885.0),
         ("B03", 2): (32300.0, 19885.0),
     }
+
+
+@pytest.mark.parametrize(
+    "entity", ['<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">', '<!ENTITY b SYSTEM "file:///etc/passwd">']
+)
+def test_a_tag_with_a_document_type_is_refused(tmp_path: Path, entity: str) -> None:
+    """Nothing is expanded or fetched; the error names the file, and the index goes on without the tag."""
+    path = tmp_path / "x_Plate_1" / "TimePoint_1" / "x_A01_s1_w1.TIF"
+    path.parent.mkdir(parents=True)
+    prop = '<prop id="b" type="string" value="&b;"/>'
+    description = f"<!DOCTYPE m [{entity}]><MetaData><PlaneInfo>{prop}</PlaneInfo></MetaData>"
+    tifffile.imwrite(path, np.zeros((8, 8), np.uint16), description=description, metadata=None, software="MetaSeries")
+    with pytest.raises(PlaneError, match=r"image metadata refused: .*x_A01_s1_w1\.TIF; .*document type"):
+        read_tag(path)
+    (remark,) = index_plate(tmp_path / "x_Plate_1").discrepancies
+    assert "no pixel size or wavelength for w1" in str(remark)

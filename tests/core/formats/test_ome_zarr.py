@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -272,6 +273,57 @@ def test_a_codec_that_runs_code_is_refused(tmp_path: Path) -> None:
     header.write_text(json.dumps(content))
     with pytest.raises(PlaneError, match="the codec pickle, which is not one of"):
         format_named(index.format).read_plane(plate / file)
+
+
+@pytest.mark.parametrize(
+    ("shape", "chunks", "says"),
+    [
+        ((2, 2, 2, 10**6, 10**6), (1, 1, 1, 32, 48), "a header that says 1000000 x 1000000 pixels"),
+        ((2, 2, 2, 32, 48), (1, 1, 1, 10**6, 10**6), "chunks of 1 x 1 x 1 x 1000000 x 1000000 pixels"),
+        ((2, 2, 2, 32, 48), (1, 1, 10**12, 32, 48), "chunks of 1 x 1 x 1000000000000 x 32 x 48 pixels"),
+        ((2, 2, 2, 10**4, 10**4), (1, 1, 1, 1, 1), "100000000 chunks in one plane"),
+    ],
+)
+def test_sizes_that_no_plane_has_are_refused_before_memory_is_used(
+    tmp_path: Path, shape: tuple[int, ...], chunks: tuple[int, ...], says: str
+) -> None:
+    """A header may claim anything: planes, chunks that are decoded as a whole, and their number have limits."""
+    plate = foreign_plate(tmp_path / "p.zarr", "0.4", wells=("A1",))
+    header = plate / "A" / "01" / "0" / "0" / ".zarray"
+    header.write_text(json.dumps({**json.loads(header.read_text()), "shape": shape, "chunks": chunks}))
+    index = index_plate(plate)
+    tracemalloc.start()
+    try:
+        with pytest.raises(PlaneError, match=says):
+            format_named(index.format).read_plane(plate / index.planes[PlaneKey("A01", 1, 1, 1, 1)])
+        assert tracemalloc.get_traced_memory()[1] < 2**26
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_shape_of_too_many_planes_is_refused_by_name(tmp_path: Path) -> None:
+    """The site is left out before a plane of it is listed, and the other is there."""
+    plate = foreign_plate(tmp_path / "p.zarr", "0.4", wells=("A1",))
+    header = plate / "A" / "01" / "0" / "0" / ".zarray"
+    header.write_text(json.dumps({**json.loads(header.read_text()), "shape": [10**9, 10**9, 2, 32, 48]}))
+    index = index_plate(plate)
+    assert {key.site for key in index.planes} == {2}
+    assert "has the shape (1000000000, 1000000000, 2, 32, 48); expected sizes for the axes" in said(index)[0]
+
+
+@pytest.mark.parametrize("name", ["../../../secret", "/etc", "a\0b", "a\x1b[2Jb\nc", "n" * 300, "", "."])
+def test_odd_names_of_label_images_are_told_and_left_out(results: Path, name: str) -> None:
+    """Whatever a plate calls its label images, nothing is opened but what lies in it, and its images are read."""
+    group = results / "B" / "02" / "1" / "labels" / "zarr.json"
+    content = json.loads(group.read_text())
+    content["attributes"]["ome"]["labels"] = [name]
+    group.write_text(json.dumps(content))
+    index = index_plate(results)
+    assert len(index.planes) == 16
+    assert index.labels["nuclei"].keys() == {
+        key for key in index.labels["nuclei"] if (key.well, key.site) != ("B02", 1)
+    }
+    assert [f"label image {name} of site 1 left out" in remark for remark in said(index)].count(True) == 1
 
 
 def test_damaged_arrays_are_named(first_results: Path, results: Path) -> None:
