@@ -3,7 +3,7 @@
 Nothing of the cluster is ours to set. Its scheduler is asked every half second who is there. A worker is asked for its
 versions before it is sent code, and whether it sees the plate and the results before it is given a well; one that
 is not fit is left out, with a warning. A well on a worker is ended by its nanny, which then starts another worker.
-See docs/decisions/DECISION_FOREIGN.
+See docs/decisions/0020-a-scheduler-of-others-is-left-as-it-is.md.
 
 Dask is imported with this module (0.4 s): only the runner may import it.
 """

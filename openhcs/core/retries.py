@@ -2,7 +2,7 @@
 
 A function that raised would raise again, and its author is to know. A worker that was killed, a well that took too
 long and a file server that did not answer may have had bad luck.
-See docs/decisions/DECISION_RETRIES.
+See docs/decisions/0019-what-is-tried-again.md.
 
 Checked by tests/core/test_retries.py.
 """
