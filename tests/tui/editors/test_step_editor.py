@@ -127,6 +127,25 @@ async def test_choices_and_switches_of_parameters() -> None:
 
 
 @in_loop
+async def test_what_the_engine_fills_in_is_not_shown() -> None:
+    """Of a function that learns from the plate: its parameters, the estimator's and the sample's; not the estimate."""
+    step = Step("even", (FunctionCall("correct_plate_illumination", {"dark_counts": 110.0}),))
+    async with editing(step, columns=100, rows=40) as at:
+        text = at.screen.text
+        for name in ("dark_counts", "percent", "degree", "sample_planes", "sample_by_site"):
+            assert name in text
+        assert " light " not in text
+        await at.go_to("sample_planes")
+        await at.press("backspace", "backspace", "0")
+        assert "! expected a whole number from 1 to 1000" in at.screen.line("sample_planes")
+        await at.press("backspace", "200", "tab", "space", "enter")
+        changed = await at.result
+    assert changed is not None
+    parameters = {"dark_counts": 110.0, "sample_planes": 200, "sample_by_site": True}
+    assert changed.pattern == (FunctionCall("correct_plate_illumination", parameters),)
+
+
+@in_loop
 async def test_functions_are_moved_and_removed() -> None:
     """Shift-Down runs a function later, Delete takes it out, and the focus stays with it."""
     async with editing(BLUR) as at:
