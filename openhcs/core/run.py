@@ -103,7 +103,8 @@ class Run:
                 events = (Event(time.time(), EventKind.RUN_FAILED, data={"message": str(error)}),)
             for event in events:
                 self._note_pid(event)
-                self._progress = self._progress.apply(event)
+            if events:
+                self._progress = self._progress.apply_all(events)
             if not alive and not self._progress.state.has_ended:
                 self._progress = self._progress.apply(self._vanished())
             return self._progress

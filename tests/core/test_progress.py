@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import time
 from functools import reduce
 
 import pytest
 
 from openhcs.core.journal import Event, EventKind, Json
+from openhcs.core.model import well_name
 from openhcs.core.progress import Failure, RunProgress, RunState, WellState
 
 WELLS: list[Json] = ["A01", "A02", "B01", "B02"]
@@ -106,3 +108,40 @@ def test_a_run_that_is_cancelled_leaves_no_well_failed() -> None:
 def test_events_of_unknown_wells_change_nothing() -> None:
     """An event of a well that the run does not have is ignored."""
     assert after(STARTED, well(101.0, EventKind.WELL_STARTED, "H12")) == after(STARTED)
+
+
+def story_of(wells: int) -> list[Event]:
+    """A whole run of that many wells of ten steps."""
+    names = [well_name(number // 48, number % 48) for number in range(wells)]
+    story = [Event(0.0, EventKind.RUN_STARTED, data={"wells": list(names)})]
+    for name in names:
+        story.append(Event(1.0, EventKind.WELL_STARTED, name))
+        steps: list[dict[str, Json]] = [{"step": step, "steps": 10, "name": "Project"} for step in range(1, 11)]
+        story += [Event(1.0, EventKind.STEP_STARTED, name, data) for data in steps]
+        story.append(Event(2.0, EventKind.WELL_FINISHED, name, {"objects": {"nuclei": 3}}))
+    return [*story, Event(3.0, EventKind.RUN_FINISHED)]
+
+
+def test_events_at_once_add_up_to_the_same() -> None:
+    """However the events come, in one go or one by one, they add up to the same progress."""
+    story = story_of(12)
+    one_by_one = RunProgress()
+    for event in story:
+        one_by_one = one_by_one.apply(event)
+    assert RunProgress().apply_all(story) == one_by_one
+    assert (one_by_one.state, one_by_one.finished) == (RunState.FINISHED, 12)
+
+
+def test_following_grows_as_the_plate_does() -> None:
+    """An event of a run of 1,536 wells costs at most three times what one of 96 wells costs."""
+
+    def cpu_s_per_event(wells: int) -> float:
+        story = story_of(wells)
+        spent = []
+        for _ in range(3):
+            started = time.process_time()
+            RunProgress().apply_all(story)
+            spent.append(time.process_time() - started)
+        return min(spent) / len(story)
+
+    assert cpu_s_per_event(1536) < 3 * cpu_s_per_event(96)
