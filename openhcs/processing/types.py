@@ -33,6 +33,8 @@ A processing function is pure and takes and returns arrays:
   engine adds two: `sample_planes`, how many planes to take, and `sample_by_site`, whether sites are told apart. It
   chooses the planes, reads them as they are stored, and keeps the estimate for the wells that follow: make it small.
 
+What more a function may declare beside its result, such as the memory it works in, is in `declarations`.
+
 Every other parameter is the user's: keyword-only and of type bool, int, float, str or a `Literal` of texts, a number
 within bounds where it has some (`Annotated[float, Bounds(0, 1)]`), any of them `| None`. Without a default the user
 must set it.
