@@ -10,6 +10,8 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import stat
+import sys
 import threading
 import time
 from concurrent.futures import Future
@@ -80,6 +82,7 @@ def follow(run: Run, interrupts: Interrupts, *, is_ours: bool, quiet: bool = Fal
             raise
         interrupts.hung_up = True
     if interrupts.hung_up:
+        _let_go_of_terminal()
         run.note(f"the terminal of process {os.getpid()}, which followed the run, was lost; the run goes on.")
         return run.poll()
     return progress
@@ -163,6 +166,15 @@ class _Following:
                 f"The runner, process {self._run.pid}, does not answer: it may be stopped (kill -CONT {self._run.pid} "
                 "lets it go on), or its machine overloaded. What is shown is how it stood last."
             )
+
+
+def _let_go_of_terminal() -> None:
+    """Say to nobody what is still to be said: on a terminal that is gone even flushing at exit is an error."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout.fileno(), sys.stderr.fileno()):
+        if stat.S_ISCHR(os.fstat(stream).st_mode):
+            os.dup2(nowhere, stream)
+    os.close(nowhere)
 
 
 def _kill(run: Run) -> None:
