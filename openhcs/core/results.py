@@ -2,7 +2,7 @@
 
     openhcs.json            whose results these are; also the lock that writers of shared files hold
     plate.zarr/             processed images and label images, an OME-Zarr plate
-    tables/<table>/<well>.parquet, <table>.parquet, <table>.csv
+    tables/<table>/<well>.parquet, <table>.parquet, and <table>.csv where it was asked for
     provenance/<well>.json  the plan, versions, times, warnings: written last, so its presence says that a well is done
     samples/<digest>.json   the planes that something about the whole plate was learnt from; provenance names them
     runs/<start>/           each run's request, journal and log

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from openhcs.core.circumstances import Circumstances
 from openhcs.core.formats import PlateFormat, format_named, stage_positions
 from openhcs.core.functions import Function, ParameterKind, PlateEstimate, find_function
 from openhcs.core.model import FunctionCall, PlaneKey, PlateIndex, Step, WellPlan
@@ -69,7 +70,7 @@ def process_well(plan: WellPlan, out: Path, report: Report) -> WellResult:
     Raises:
         WellError: anything went wrong; its fields say where, its cause why.
     """
-    started = time.perf_counter()
+    started, circumstances = time.perf_counter(), Circumstances()
     well = _Well(plan, report)
     try:
         with WellStore(plan, out, well.positions_um()) as store:
@@ -85,6 +86,7 @@ def process_well(plan: WellPlan, out: Path, report: Report) -> WellResult:
                     "step_seconds": {name: round(spent, 3) for name, spent in well.step_seconds.items()},
                     "objects": dict(well.objects),
                     "warnings": dict(well.warnings),
+                    **circumstances.told(),
                 },
             )
     except StoreError as error:

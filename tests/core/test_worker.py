@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import platform
 import shutil
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import ngio
@@ -231,6 +234,26 @@ def test_planes_of_different_sizes_cannot_be_stacked(plate: Path, tmp_path: Path
     )
     assert error.plane == "A01, site 1, channel 2, z 1, t 1"
     assert "plane of 32 x 48 among planes of 64 x 48" in str(error)
+
+
+def test_provenance_tells_how_the_well_came_to_be(plate: Path, tmp_path: Path) -> None:
+    """Plan, parameters, versions, files, times, warnings, machine, user and memory: all that the guide promises."""
+    plan = planned(plate, step(call("project_maximum"), name="Project"))
+    process(plan, tmp_path / "out")
+    told = provenance_of(tmp_path / "out")
+    assert told["hash"] == plan.hash
+    assert told["recipe"]["versions"] == dict(plan.versions)  # type: ignore[index]
+    assert told["recipe"]["steps"][0]["pattern"] == [{"function": "project_maximum", "parameters": {}}]  # type: ignore[index]
+    assert told["planes"] == {str(key): file for key, file in plan.planes}
+    assert told["step_seconds"].keys() == {"Project"}  # type: ignore[attr-defined]
+    assert (
+        datetime.fromisoformat(str(told["started"])) <= datetime.fromisoformat(str(told["ended"])) < datetime.now(UTC)
+    )
+    assert str(told["user"]).endswith(f"@{socket.gethostname()}")
+    assert told["python"] == platform.python_version()
+    assert 2**24 < told["peak_memory_bytes"] < 2**36  # type: ignore[operator]
+    guide = (Path(__file__).parents[2] / "docs" / "results.md").read_text()
+    assert [name for name in told if f"`{name}`" not in guide] == []
 
 
 def test_labels_that_are_not_there_are_named(plate: Path, tmp_path: Path) -> None:
