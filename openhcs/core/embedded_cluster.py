@@ -2,7 +2,8 @@
 
 Workers are forked from the fork server that `runner` starts; a killed one is back within 0.1 s. Scheduler and workers
 talk over TLS with a certificate that is made for the run and never leaves its processes: Dask's messages are pickles,
-so whoever could connect to a port of theirs could run code as the user. See docs/decisions/0018-a-runs-processes-talk-over-tls.md.
+so whoever could connect to a port of theirs could run code as the user.
+See docs/decisions/0018-a-runs-processes-talk-over-tls.md.
 
 Dask is imported with this module (0.4 s): only the runner may import it.
 """

@@ -46,10 +46,10 @@ class ByHand:
         self.address = f"tcp://127.0.0.1:{port}"
         self.scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard")
 
-    def start_worker(self, path: Path | None = None) -> None:
-        """Start a worker with its nanny; `path` is where Python looks first."""
-        options = ("--host", "127.0.0.1", "--nthreads", "2", "--death-timeout", "60", "--no-dashboard")
-        self._start("worker", self.address, *options, path=path)
+    def start_worker(self, *more: str, path: Path | None = None) -> subprocess.Popen[bytes]:
+        """Start a worker, with its nanny unless told otherwise; `path` is where Python looks first."""
+        options = ("--host", "127.0.0.1", "--nthreads", "2", "--death-timeout", "60", "--no-dashboard", *more)
+        return self._start("worker", self.address, *options, path=path)
 
     def log(self) -> str:
         return "\n".join(file.read_text() for file in sorted(self._folder.glob("*.log")))
@@ -226,6 +226,27 @@ def test_a_well_whose_runner_was_killed_is_ended_on_its_worker(
     worker = psutil.Process(worker_at(run, "B02"))
     os.kill(run.pid, signal.SIGKILL)
     assert psutil.wait_procs([worker], timeout=10)[1] == []
+
+
+@nightly
+def test_a_run_goes_on_when_workers_come_back(plate: Path, tmp_path: Path, runs: list[Run], by_hand: ByHand) -> None:
+    """With its only worker and the nanny gone the run waits and says so; a new worker has a try of the well."""
+    fill(plate, "B02", HOLD)
+    first = by_hand.start_worker()
+    run = start(plate, tmp_path / "out", runs, Execution(scheduler=by_hand.address))
+    wait_until(run, lambda now: "B02" in now.wells and now.wells["B02"].step == 1)
+    worker = worker_at(run, "B02")
+    first.kill()
+    os.kill(worker, signal.SIGKILL)
+    progress = wait_until(run, lambda now: bool(now.waiting))
+    assert progress.wells["B02"].retries == 1
+    by_hand.start_worker("--no-nanny")
+    wait_until(run, lambda now: not now.waiting and now.finished == 3 and now.wells["B02"].step == 1)
+    worker = worker_at(run, "B02")
+    run.cancel_well("B02")
+    progress = run.wait(60)
+    assert (progress.state, states(progress)["B02"]) == (RunState.FINISHED, WellState.CANCELLED)
+    assert not psutil.pid_exists(worker) or psutil.Process(worker).status() == psutil.STATUS_ZOMBIE
 
 
 @nightly
