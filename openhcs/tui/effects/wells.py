@@ -9,9 +9,10 @@ The engine is imported in the threads: numpy and, for results, zarr and polars t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from openhcs.core.well_tables import WellTable
 
 __all__ = ["Tile", "WellReader", "WellRecord", "colour_words", "stock_of"]
+
+
+_UNKNOWN_PX: Final = (512, 512)
 
 
 @dataclass(frozen=True)
@@ -85,8 +89,15 @@ class WellReader:
         return await in_daemon_thread(open_, f"open {well}")
 
     async def size_px(self, images: WellImages, site: int) -> tuple[int, int]:
-        """Height and width of a site's planes; raises `PlaneError`."""
-        return await in_daemon_thread(lambda: images.size_px(site), f"measure {images.well} site {site}")
+        """Height and width of a site's planes; of another site's where they cannot be read, else of a square."""
+
+        def measure() -> tuple[int, int]:
+            for candidate in (site, *images.sites):
+                with suppress(OpenHCSError):
+                    return images.size_px(candidate)
+            return _UNKNOWN_PX
+
+        return await in_daemon_thread(measure, f"measure {images.well} site {site}")
 
     async def read_tile(
         self, images: WellImages, scene: Scene, site: int, frame: Frame, limits: Mapping[int, Limits], palette: Palette

@@ -16,8 +16,8 @@ from openhcs.tui.utils.colour_depth import colour_depth
         ({"TERM": "xterm-256color"}, None),
         ({"TERM": "vt100"}, ColorDepth.DEPTH_1_BIT),
         ({"TERM": "vt220", "COLORTERM": "truecolor"}, ColorDepth.DEPTH_1_BIT),
-        ({"NO_COLOR": "1", "COLORTERM": "truecolor"}, None),
-        ({"PROMPT_TOOLKIT_COLOR_DEPTH": "DEPTH_4_BIT", "COLORTERM": "truecolor"}, None),
+        ({"NO_COLOR": "1", "COLORTERM": "truecolor"}, ColorDepth.DEPTH_1_BIT),
+        ({"PROMPT_TOOLKIT_COLOR_DEPTH": "DEPTH_4_BIT", "NO_COLOR": "1"}, ColorDepth.DEPTH_4_BIT),
     ],
 )
 def test_true_colour_is_drawn_where_it_is_announced(environment: dict[str, str], depth: ColorDepth | None) -> None:
