@@ -181,18 +181,20 @@ def _stand(standing: StandingCluster, files: ClusterFiles) -> int:
 async def _until_signalled(standing: StandingCluster) -> int:
     stop, life = asyncio.Event(), asyncio.current_task()
     assert life is not None
+    heard: list[int] = []
 
-    def note() -> None:
-        if stop.is_set():
-            life.cancel()  # the second time: without waiting for slurm
-            return
-        _tell("Ending the cluster; again to leave at once.")
+    def note(number: int) -> None:
+        heard.append(number)
+        if heard.count(signal.SIGINT) > 1:  # impatience; but of a lost terminal both the system and the shell tell
+            life.cancel()
+        elif len(heard) == 1:
+            _tell("Ending the cluster; another Ctrl-C leaves at once.")
         stop.set()
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup wants the terminal's end to be nothing
-            loop.add_signal_handler(number, note)
+            loop.add_signal_handler(number, note, number)
     await standing.run(stop)
     _tell("The cluster has ended.")
     return 0

@@ -124,8 +124,8 @@ def test_a_lost_terminal_leaves_no_jobs(slurm: MadeSlurm, here: Path) -> None:
 def test_a_second_interrupt_does_not_wait_for_slurm(slurm: MadeSlurm) -> None:
     """While scancel hangs one can leave, and is told which jobs to look after."""
     (slurm.folder / "waiting").write_text("Priority")
-    (slurm.programs / "scancel").write_text("#!/bin/sh\nexec sleep 1000\n")
-    with cluster("slurm", "--workers", "1", "--interface", "lo") as lab:
+    hanging = slurm.broken("scancel", "exec sleep 1000")
+    with hanging, cluster("slurm", "--workers", "1", "--interface", "lo") as lab:
         lab.wait_said("1 pending (Priority)")
         lab.process.send_signal(signal.SIGINT)
         lab.wait_said("Ending 1 job (1001).")

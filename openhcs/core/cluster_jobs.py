@@ -61,7 +61,7 @@ class Pace:
     Attributes:
         look_s: between looks at workers and runs, which costs nobody anything.
         queue_s: between questions to the queue, which many users share.
-        retry_s: until a refused submission is tried again.
+        retry_s: until what the queue refused is tried again.
         idle_s: without a run until workers beyond the least are let go.
     """
 
@@ -135,7 +135,7 @@ class StandingCluster:
         self._queue_silent = False
         self._last_run_s = -float("inf")
         self._ask_again_s = 0.0
-        self._submit_again_s = 0.0
+        self._change_again_s = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Keep the cluster until `stop` is set, then end its jobs.
@@ -192,8 +192,8 @@ class StandingCluster:
         if self._jobs and now >= self._ask_again_s:
             self._ask_again_s = now + self._pace.queue_s
             await self._ask_queue()
-        await self._let_go()
-        if now >= self._submit_again_s:
+        if now >= self._change_again_s:
+            await self._let_go()
             await self._submit_missing(scheduler.address)
         self._tell(scheduler)
 
@@ -257,7 +257,7 @@ class StandingCluster:
             raise RunError(what)
         self._report.happened(f"{what}\nThe workers that are there go on; jobs are submitted again in a while.")
         self._barren.clear()
-        self._submit_again_s = time.monotonic() + self._pace.retry_s
+        self._change_again_s = time.monotonic() + self._pace.retry_s
 
     async def _let_go(self) -> None:
         """Cancel jobs beyond those wanted: first what waits, then the youngest."""
@@ -269,7 +269,8 @@ class StandingCluster:
         try:
             await self._queue.cancel([job.id for job in leaving])
         except RunError as error:
-            self._report.happened(f"Jobs that are not needed cannot be cancelled now. {error}")
+            self._change_again_s = time.monotonic() + self._pace.retry_s
+            self._report.happened(f"Jobs that are not needed could not be cancelled; this is tried again. {error}")
             return
         self._jobs = [job for job in self._jobs if job not in leaving]
 
@@ -282,7 +283,7 @@ class StandingCluster:
             except RunError as error:
                 if not number:
                     raise
-                self._submit_again_s = time.monotonic() + self._pace.retry_s
+                self._change_again_s = time.monotonic() + self._pace.retry_s
                 self._report.happened(f"Not all jobs could be submitted; this is tried again. {error}")
                 return
             self._submitted += 1

@@ -6,6 +6,7 @@ is not given is taken from there. Imports Dask and dask-jobqueue (0.5 s), which 
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -121,7 +122,7 @@ def job_script(
     if job.cores > 1:
         threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
         settings |= dict.fromkeys(threads, str(job.cores))
-    python = dask.config.get(f"jobqueue.{kind.config_name}.python", None) or sys.executable
+    python = dask.config.get(f"jobqueue.{kind.config_name}.python", None) or shlex.quote(sys.executable)
     made = kind(
         address,
         python=f"exec {python}",  # a signal to the job reaches the workers, not a shell that waits for them

@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import stat
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -200,15 +199,22 @@ def test_a_reason_that_no_waiting_ends_is_told_once(slurm: MadeSlurm, files: Clu
 
 
 def test_workers_come_with_a_run_and_go_after_it(slurm: MadeSlurm, files: ClusterFiles) -> None:
-    """Between the least and the most it is whether a run is connected that decides; the youngest jobs go first."""
+    """Between the least and the most it is whether a run is connected that decides; the youngest jobs go first.
+
+    While scancel refuses they stay, and it is asked again.
+    """
     (slurm.folder / "waiting").write_text("Priority")
 
     async def live() -> None:
         heard = Heard()
         async with standing(slurm_cluster(files, heard, Wanted(1, 3))):
             await heard.until(lambda: heard.counts.pending == 1)
-            async with connect(files):
-                await heard.until(lambda: heard.counts.pending == 3)
+            with slurm.broken("scancel", "echo slurm is away >&2; exit 1"):
+                async with connect(files):
+                    await heard.until(lambda: heard.counts.pending == 3)
+                await heard.until(lambda: len(heard.told) > 0)
+            assert "could not be cancelled; this is tried again." in heard.told[0]
+            assert heard.told[0].endswith("slurm is away")
             await heard.until(lambda: heard.counts.pending == 1)
             assert {ending.stem for ending in slurm.folder.glob("*.ending")} == {"1002", "1003"}
 
@@ -218,18 +224,15 @@ def test_workers_come_with_a_run_and_go_after_it(slurm: MadeSlurm, files: Cluste
 def test_a_queue_that_is_silent_for_a_while_costs_nothing(slurm: MadeSlurm, files: ClusterFiles) -> None:
     """While slurm's controller is away jobs are neither given up nor submitted again; it is told once."""
     (slurm.folder / "waiting").write_text("Priority")
-    squeue = slurm.programs / "squeue"
-    answers = squeue.read_text()
 
     async def live() -> None:
         heard = Heard()
         async with standing(slurm_cluster(files, heard, Wanted(1, 2))):
             await heard.until(lambda: heard.counts.reason == "Priority")
-            squeue.write_text(f"#!{sys.executable} -IS\nimport sys\nsys.exit('Unable to contact slurm controller')\n")
-            await heard.until(lambda: len(heard.told) == 1)
-            async with connect(files):  # the cluster goes on meanwhile
-                await heard.until(lambda: heard.counts.wanted == 2)
-            squeue.write_text(answers)
+            with slurm.broken("squeue", "echo Unable to contact slurm controller >&2; exit 1"):
+                await heard.until(lambda: len(heard.told) == 1)
+                async with connect(files):  # the cluster goes on meanwhile
+                    await heard.until(lambda: heard.counts.wanted == 2)
             await heard.until(lambda: heard.counts.wanted == 1)
         assert heard.told[0].startswith("The queue cannot be asked, workers go on.")
         assert "Unable to contact slurm controller" in heard.told[0]
