@@ -70,7 +70,7 @@ def explained(path: Path) -> Iterator[None]:
     except StoreError:
         raise
     except OSError as error:
-        where = error.filename or path
+        where = error.filename2 or error.filename or path  # of a file that is moved, where to
         failed = f"results cannot be written: {where} ({error.strerror or error}); expected"
         if full := _FULL.get(error.errno or 0):
             raise DiskFullError(

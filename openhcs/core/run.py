@@ -295,12 +295,18 @@ def _start_runner(folder: RunFolder, alive: int) -> subprocess.Popen[bytes]:
         "PYTHONFAULTHANDLER": "1",  # where a library crashed goes into the log
     }
     with folder.log.open("ab") as log:
-        return subprocess.Popen(
-            [sys.executable, "-P", "-m", "openhcs.core.runner", str(folder.path)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            env=environment,
-            pass_fds=(alive,),
-            start_new_session=True,
-        )
+        try:
+            return subprocess.Popen(
+                [sys.executable, "-P", "-m", "openhcs.core.runner", str(folder.path)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=environment,
+                pass_fds=(alive,),
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise RunError(
+                f"runner: {sys.executable} cannot be started ({error.strerror}); expected the Python that runs this "
+                "program. Check its permissions, and how many processes you may have."
+            ) from error

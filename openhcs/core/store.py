@@ -216,9 +216,9 @@ class WellStore:
                 own = _Grid.of(planes, deep, grid.values)
                 label = container.derive_label(name, shape=own.shape, dtype="int32", ngff_version=_NGFF)
                 self._fill(label, planes, own, f"{name}, site {site}", f"{site}/labels/{name}/0")
-                complete_attributes(zarr.open_group(place / "labels" / name), steps, is_placed=is_placed)
+                complete_attributes(place / "labels" / name, steps, is_placed=is_placed)
         complete_attributes(
-            zarr.open_group(place),
+            place,
             steps,
             is_placed=is_placed,
             numbers=grid.values[_CHANNEL],

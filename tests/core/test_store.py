@@ -233,6 +233,24 @@ def test_a_read_only_folder_is_named_with_what_to_do(tmp_path: Path) -> None:
         ResultsFolder(tmp_path / "out").claim("P", Path("/plates/P"))
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+@pytest.mark.parametrize("closed", [".tmp", "plate.zarr/B", "plate.zarr/B/02", "tables/counts", "provenance"])
+def test_a_part_that_cannot_be_written_is_named_and_nothing_is_left(folder: ResultsFolder, closed: str) -> None:
+    """Wherever in the results one may not write, the earlier images are whole, and once one may all is mended."""
+    write(folder, plan_of("B02", "old"), 3)
+    place = folder.path / closed
+    place.chmod(0o500)
+    try:
+        with pytest.raises(StoreError, match=r"Permission denied.*Choose a results folder that you may write to"):
+            write(folder, plan_of("B02", "new"), 4)
+    finally:
+        place.chmod(0o755)
+    assert value_of(folder, "B02") in (3, 4)
+    assert list(folder.temporary.iterdir()) == []
+    write(folder, plan_of("B02", "new"), 4)
+    assert (value_of(folder, "B02"), is_done(plan_of("B02", "new"), folder.path)) == (4, True)
+
+
 def test_a_damaged_provenance_makes_the_well_undone(folder: ResultsFolder) -> None:
     """A provenance that a crash left empty means that the well is done again; one of another version is refused."""
     write(folder, plan_of("B02"))
