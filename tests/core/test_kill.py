@@ -110,7 +110,7 @@ def start(plate: Path, out: Path) -> Run:
 
 
 def outcome_of(out: Path) -> dict[str, Any]:
-    """All files of the results but those of the runs, byte by byte; of provenance all but when, how long and in how much."""
+    """All files of the results but the runs', byte by byte; of provenance all but when, how long and in how much."""
     outcome: dict[str, Any] = {}
     for file in sorted(path for path in out.rglob("*") if path.is_file()):
         name = file.relative_to(out)
