@@ -1,8 +1,9 @@
 """What functions want to know of the whole plate, worked out once in each worker process and kept for its wells.
 
-An estimate depends on nothing but its sample, the user's parameters and the planes' size, so every worker comes to the
-same one, bit for bit. A plane that is damaged or missing is left out, with a warning in every well that used the
-estimate. One that cannot be read for a reason that may pass is not: with it the estimate would be another.
+An estimate depends on nothing but its sample, the user's parameters and the planes' size, so every worker on processors
+of one kind comes to the same one, bit for bit. A plane that is damaged or missing is left out, with a warning in every
+well that used the estimate. One that cannot be read for a reason that may pass is not: with it the estimate would be
+another. Checked by tests/core/test_plate_estimates.py.
 """
 
 from __future__ import annotations
