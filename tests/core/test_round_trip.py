@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import ngio
@@ -95,6 +96,19 @@ def test_results_are_stitched_by_the_next_pipeline(tmp_path: Path) -> None:
         for plate in (at_once, one_by_one)
     ]
     np.testing.assert_allclose(mosaics[0], mosaics[1], rtol=1e-4)
+
+
+@pytest.mark.parametrize("by_index", [True, False])
+def test_positions_are_told_downwards(tmp_path: Path, by_index: bool) -> None:
+    """OME-Zarr counts y as the image does; plates whose stage counts upwards are turned over, whoever tells."""
+    for site, place in ((1, (10.0, 70.0)), (2, (20.0, 50.0))):
+        pixels = np.full((64, 64), site)
+        write_plane(tmp_path / "up_Plate_1", pixels, site=site, position_um=place, pixel_size_um=0.5)
+    index = replace(index_plate(tmp_path / "up_Plate_1"), y_is_up=True)
+    if by_index:
+        index = replace(index, positions_um=stage_positions(index))
+    results = index_plate(process(index, tmp_path / "out", Pipeline("blur", (BLUR,))))
+    assert results.positions_um == {("B02", 1): (10.0, -70.0), ("B02", 2): (20.0, -50.0)}
 
 
 def test_every_part_of_a_plate_of_results_keeps_the_specification(plates_folder: Path, tmp_path: Path) -> None:
