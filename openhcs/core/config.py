@@ -32,7 +32,9 @@ __all__ = [
     "available_cores",
     "change_settings",
     "load_settings",
+    "parse_setting",
     "read_settings",
+    "setting_problem",
     "variable_of",
 ]
 
@@ -166,7 +168,9 @@ def read_settings(file: Path | None = None, flags: Mapping[str, object] | None =
     if named or file.exists():
         given |= {name: (Source.FILE, value) for name, value in read_mapping(file).items()}
     variables = {name: os.environ.get(variable_of(name)) for name in Settings.model_fields}
-    given |= {name: (Source.ENVIRONMENT, _parsed(name, text)) for name, text in variables.items() if text is not None}
+    given |= {
+        name: (Source.ENVIRONMENT, parse_setting(name, text)) for name, text in variables.items() if text is not None
+    }
     given |= {name: (Source.FLAG, value) for name, value in (flags or {}).items() if value is not None}
     try:
         settings = Settings.model_validate({name: value for name, (_, value) in given.items()})
@@ -215,8 +219,8 @@ def variable_of(name: str) -> str:
     return f"OPENHCS_{name.upper()}"
 
 
-def _parsed(name: str, text: str) -> object:
-    """The value in an environment variable: as YAML has it, a list also with commas alone."""
+def parse_setting(name: str, text: str) -> object:
+    """The value that a text stands for, in a variable or a form: as YAML has it, a list also with commas alone."""
     try:
         value = YamlText.parse(text).data
     except YamlFault:
@@ -225,6 +229,16 @@ def _parsed(name: str, text: str) -> object:
         return text
     takes_many = get_origin(Settings.model_fields[name].annotation) is tuple
     return [part.strip() for part in value.split(",")] if takes_many and isinstance(value, str) else value
+
+
+def setting_problem(name: str, value: object) -> str | None:
+    """What is wrong with a value for a setting, in the words `expected ...`; None if nothing is."""
+    try:
+        Settings.model_validate({name: value})
+    except ValidationError as error:
+        _, text = describe_faults(error, Settings)[0]
+        return f"expected {text.rpartition(', expected ')[2]}"
+    return None
 
 
 def _wrong(error: ValidationError, sources: Mapping[str, Source], file: Path) -> SettingsError:

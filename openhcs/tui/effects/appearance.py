@@ -41,6 +41,10 @@ class Appearance:
         """The style to draw with, which follows the theme."""
         return DynamicStyle(lambda: style_of(self._theme))
 
+    def follow_settings(self) -> None:
+        """Take the theme that the settings name now."""
+        self._theme = _theme_at_start(paths.settings_file())
+
     async def choose(self) -> None:
         """Let the user choose a theme, each shown as soon as it is highlighted, and keep it in the settings."""
         before = self._theme
@@ -54,7 +58,7 @@ class Appearance:
         )
         self._show(before if chosen is None else chosen.value)
         if chosen is not None and chosen.value is not before:
-            await self._preferences.change(theme=chosen.value.value)
+            await self._preferences.change({"theme": chosen.value.value})
             text = f"Theme {chosen.value.value}, kept in {paths.settings_file()}"
             self._state.dispatch(actions.MessageShown(text, Severity.INFO))
 

@@ -7,14 +7,14 @@ for.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from openhcs.tui.utils.daemon_thread import in_daemon_thread
 
 if TYPE_CHECKING:
-    from openhcs.core.config import Settings
+    from openhcs.core.config import KnownSettings, Settings
     from openhcs.core.remembered import Remembered
 
 __all__ = ["Preferences"]
@@ -35,14 +35,18 @@ class Preferences:
                 self._settings = await in_daemon_thread(_load_settings, "read the settings")
             return self._settings
 
-    async def change(self, **settings: object) -> None:
-        """Give settings other values and write them.
+    async def known(self) -> KnownSettings:
+        """The settings as they are now, with where each comes from; raises SettingsError."""
+        return await in_daemon_thread(_read_settings, "read the settings")
+
+    async def change(self, changes: Mapping[str, object], reset: Collection[str] = ()) -> None:
+        """Give settings other values, or those of `reset` their defaults, in the settings file.
 
         Raises:
             SettingsError: the settings there are cannot be read; they are left as they are.
             StoreError: they cannot be written.
         """
-        await in_daemon_thread(lambda: _change_settings(settings), "write the settings")
+        await in_daemon_thread(lambda: _change_settings(changes, reset), "write the settings")
         async with self._loading:
             self._settings = None
 
@@ -76,10 +80,16 @@ def _load_settings() -> Settings:
     return load_settings()
 
 
-def _change_settings(changes: Mapping[str, object]) -> None:
+def _read_settings() -> KnownSettings:
+    from openhcs.core.config import read_settings
+
+    return read_settings()
+
+
+def _change_settings(changes: Mapping[str, object], reset: Collection[str]) -> None:
     from openhcs.core.config import change_settings
 
-    change_settings(changes)
+    change_settings(changes, reset)
 
 
 def _load_remembered() -> Remembered:

@@ -29,6 +29,7 @@ from openhcs.tui.effects.appearance import Appearance
 from openhcs.tui.effects.errors import ErrorHistory
 from openhcs.tui.effects.pipeline import PipelineEffects
 from openhcs.tui.effects.plates import PlateEffects
+from openhcs.tui.effects.settings import SettingsEffects
 from openhcs.tui.effects.text_dialog import show_text
 from openhcs.tui.effects.well_choices import TRIED
 from openhcs.tui.layout.menu_bar import Menu, MenuBar
@@ -60,6 +61,7 @@ class CanonicalTUILayout:
     Args:
         errors: the errors to look back on.
         appearance: changes the theme.
+        settings: edits the settings.
         inspector: shows the tasks.
         keymap: gives the rows the user's keys.
         on_quit: what `q` does.
@@ -75,6 +77,7 @@ class CanonicalTUILayout:
         tasks: UnifiedTaskManager,
         errors: ErrorHistory,
         appearance: Appearance,
+        settings: SettingsEffects,
         inspector: TaskInspector,
         on_quit: Effect,
         on_error: ErrorSink,
@@ -89,7 +92,7 @@ class CanonicalTUILayout:
         self._last_place = "Plates"
         self.plate_manager = PlateManager(state, plates, tasks, self._refuse, self.keymap, self._has_screen)
         self.pipeline_editor = PipelineEditor(state, pipeline, tasks, self._refuse, self.keymap)
-        self.rows = self.keymap.rows("Everywhere", self._rows(on_quit, errors, appearance, inspector))
+        self.rows = self.keymap.rows("Everywhere", self._rows(on_quit, errors, appearance, settings, inspector))
         above_all = [row for row in self.rows if row.label == _INSPECTOR]
         self.keys_above_all = key_bindings(above_all, tasks=tasks, refuse=self._refuse)
         self.menu_bar = MenuBar(self._menus(), tasks=tasks, refuse=self._refuse, right=lambda: "OpenHCS")
@@ -201,7 +204,12 @@ class CanonicalTUILayout:
         return selected.description if selected is not None else ""
 
     def _rows(
-        self, on_quit: Effect, errors: ErrorHistory, appearance: Appearance, inspector: TaskInspector
+        self,
+        on_quit: Effect,
+        errors: ErrorHistory,
+        appearance: Appearance,
+        settings: SettingsEffects,
+        inspector: TaskInspector,
     ) -> tuple[Binding, ...]:
         return (
             Binding(("?", "f1"), self.show_help, "Help", "Show what every key does."),
@@ -226,6 +234,13 @@ class CanonicalTUILayout:
                 errors.why_empty,
                 on_footer=False,
             ),
+            Binding(
+                (",",),
+                settings.edit,
+                "Settings",
+                "Change the settings, and see where each comes from.",
+                on_footer=False,
+            ),
             Binding(("T",), appearance.choose, "Theme", "Choose how the workbench looks.", on_footer=False),
             Binding(
                 ("f12",),
@@ -242,14 +257,23 @@ class CanonicalTUILayout:
         plates, wells = self.plate_manager.plate_rows, self.plate_manager.well_rows
         files, steps = self.pipeline_editor.file_rows, self.pipeline_editor.step_rows
         return (
-            Menu("File", (*_named(files, "New", "Load", "Save", "Save as"), None, *_named(self.rows, "Quit"))),
+            Menu(
+                "File",
+                (
+                    *_named(files, "New", "Load", "Save", "Save as"),
+                    None,
+                    *_named(self.rows, "Settings", "Theme"),
+                    None,
+                    *_named(self.rows, "Quit"),
+                ),
+            ),
             Menu("Plate", _grouped(plates, ("Add", "Remove", "Put back"), _JOBS)),
             Menu("Wells", wells),
             Menu("Steps", (*steps, None, *_named(files, "Rename", "Planes"))),
             Menu(
                 "Help",
                 (
-                    *_named(self.rows, "Help", _PALETTE, "Errors", _INSPECTOR, "Theme"),
+                    *_named(self.rows, "Help", _PALETTE, "Errors", _INSPECTOR),
                     None,
                     *_named(self.rows, "Next pane", "Previous pane", "Zoom"),
                 ),

@@ -22,6 +22,7 @@ from openhcs.tui.effects.notifications import Notifications
 from openhcs.tui.effects.pipeline import PipelineEffects
 from openhcs.tui.effects.plates import PlateEffects
 from openhcs.tui.effects.preferences import Preferences
+from openhcs.tui.effects.settings import SettingsEffects
 from openhcs.tui.effects.text_dialog import show_text
 from openhcs.tui.keys_file import keys_text, read_keys_file
 from openhcs.tui.layout.canonical_layout import CanonicalTUILayout
@@ -147,6 +148,7 @@ class SimpleOpenHCSTUILauncher:
             tasks=tasks,
             errors=errors,
             appearance=appearance,
+            settings=SettingsEffects(self.state, tasks, preferences, appearance.follow_settings),
             inspector=TaskInspector(tasks, self.program.watchdog, self.state),
             on_quit=quit_,
             on_error=self.program.errors.handle_error_sync,

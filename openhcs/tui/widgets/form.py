@@ -29,7 +29,7 @@ from openhcs.tui.widgets.text_field import TextField
 if TYPE_CHECKING:
     from prompt_toolkit.key_binding.key_bindings import NotImplementedOrNone
 
-__all__ = ["ChoiceField", "Field", "Form", "HeadingField", "LineField", "SwitchesField"]
+__all__ = ["ChoiceField", "Field", "FixedField", "Form", "HeadingField", "LineField", "SwitchesField"]
 
 LABEL_CELLS = 22
 NARROW_LABEL_CELLS = 14
@@ -282,6 +282,20 @@ class SwitchesField(Field):
             return None
 
         return handler
+
+
+class FixedField(Field):
+    """A value that is shown and cannot be changed; `help` says why."""
+
+    message_cells = 0
+
+    def __init__(self, label: str, text: Callable[[], str], *, help: str = "") -> None:
+        self._text = text
+        window = _painted_window(self._draw, KeyBindings(), Dimension(min=8, preferred=30))
+        super().__init__(label, window, help=help)
+
+    def _draw(self, width: int) -> StyleAndTextTuples:
+        return [("class:disabled", fit(f"{self._text()}  (fixed)", width))]
 
 
 class HeadingField(Field):

@@ -615,3 +615,35 @@ async def test_a_theme_is_seen_at_once_and_kept(home: Path) -> None:
         assert settings.read_text() == "theme: light\n"
     async with workbench() as wb:
         assert wb.background_at(0, 5) != ground
+
+
+async def test_settings_are_edited_with_their_faults_beside_them(home: Path) -> None:
+    """A wrong value is told beside its field and not written; a right one is, and a theme shows at once."""
+    settings = home / "home" / "config" / "settings.yaml"
+    settings.parent.mkdir(parents=True)
+    settings.write_text("# ours\nworkers: 2  # one is for others\n")
+    async with workbench(size=(100, 30)) as wb:
+        ground = wb.background_at(0, 5)
+        await wb.press(",")
+        await wb.wait_for("from the file")
+        await wb.press("tab", "end", "backspace", "0")
+        await wb.wait_for("! expected greater than or equal to 1")
+        await wb.press("enter")
+        await wb.wait_for("workers: expected greater than")
+        await wb.press("backspace", "3", "tab", "tab", "tab", "tab", "space", "enter")
+        await wb.wait_for("Settings are kept in")
+        assert settings.read_text() == "# ours\nworkers: 3  # one is for others\ntheme: light\n"
+        await wb.wait_until(lambda: wb.background_at(0, 5) != ground, "the theme")
+
+
+async def test_changed_settings_are_left_only_when_asked_twice(home: Path) -> None:
+    """Escape warns once that something would be lost, and writes nothing."""
+    async with workbench(size=(100, 30)) as wb:
+        await wb.press(",")
+        await wb.wait_for("results folder")
+        await wb.type("x")
+        await wb.press("escape")
+        await wb.wait_for("Esc again discards that")
+        await wb.press("escape")
+        await wb.wait_gone("results folder")
+        assert not (home / "home" / "config" / "settings.yaml").exists()
