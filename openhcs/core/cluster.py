@@ -1,4 +1,4 @@
-"""The worker processes of a run, whosever they are: what `run_loop` asks of them.
+"""The worker processes of a run, whosever they are: what `dispatch` asks of them.
 
 There are two kinds, `embedded_cluster` of our own processes and `foreign_cluster` of those of a Dask scheduler that
 somebody else started. Workers come and go in both. One has one well at a time, so one that dies takes down that well

@@ -38,7 +38,7 @@ _CRASHES = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGF
 
 _CONFIG = {
     "distributed.worker.multiprocessing-method": "forkserver",
-    # Which well is tried again is decided in `run_loop`.
+    # Which well is tried again is decided in `dispatch`.
     "distributed.scheduler.allowed-failures": 0,
     "distributed.scheduler.work-stealing": False,
     "distributed.scheduler.active-memory-manager.start": False,

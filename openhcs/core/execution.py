@@ -1,6 +1,6 @@
 """How a run is to be executed, as the user decides it: on which workers, and what a well is given before it has failed.
 
-Plain values, which go from the settings and the command line through the run's request to `run_loop`.
+Plain values, which go from the settings and the command line through the run's request to `dispatch`.
 """
 
 from __future__ import annotations

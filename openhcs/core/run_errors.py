@@ -2,7 +2,7 @@
 
 They happened in other processes, which may have been the only ones there. The run's journal has them; who follows the
 run tells them and says so in the run's folder, so that nobody tells them again. Which error a well had is decided in
-`worker` and `run_loop`; where it is told is the front ends' affair.
+`worker` and `dispatch`; where it is told is the front ends' affair.
 
 Checked by tests/core/test_run_errors.py.
 """

@@ -1,4 +1,4 @@
-"""A run from its first well to its last: which well is next, what became of each, and every event of it.
+"""A run from its first word to its last: what is done already, what the workers do, the tables of all.
 
 Everything happens in one event loop, so events are appended to the journal in the order in which they are true, by
 one writer. Imported by `runner` alone.
@@ -7,50 +7,27 @@ one writer. Imported by `runner` alone.
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import os
 import time
-from collections import Counter, deque
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from pathlib import Path
 
-from openhcs.core.cluster import WellCluster, Worker, WorkerDied
+from openhcs.core.cluster import WellCluster
 from openhcs.core.control import Request
+from openhcs.core.dispatch import Dispatch
 from openhcs.core.journal import Event, EventKind, JournalWriter, Json
 from openhcs.core.model import WellPlan
-from openhcs.core.progress import Failure, WellDone
 from openhcs.core.results import ResultsFolder, is_done, recipe_of
 from openhcs.core.run_folder import RunFolder
-from openhcs.core.worker_status import WorkerStatus, status_to_json
-from openhcs.errors import DiskFullError, PlateLostError, RunError, StoreError
+from openhcs.core.worker_status import status_to_json
+from openhcs.errors import RunError
 
 __all__ = ["RunLoop"]
 
-_STARTING_ENDS_WITHIN_S = 0.5
-_TELL_OF_WAITING_AFTER_S = 2.0
-_FIRST_GOOD_WORKER_WITHIN_S = 10.0
-_PREPARATIONS = 3
-
-_ENDS_THE_RUN = frozenset(kind.__name__ for kind in (DiskFullError, PlateLostError))
-"""The kinds of failure that every other well would have too."""
-
-
-@dataclass
-class _Try:
-    """A well on a worker. `started_s` is by the monotonic clock, None until the worker has begun."""
-
-    plan: WellPlan
-    worker: Worker
-    started_s: float | None = None
-    step: str | None = None
-    cancelled: bool = False
-    timed_out: bool = False
-
 
 class RunLoop:
-    """The wells of a run on their way through the workers.
+    """One run.
 
     Args:
         folder: of the run.
@@ -63,13 +40,7 @@ class RunLoop:
         self._results = ResultsFolder(self._request.out)
         self._journal = journal
         self._scratch = scratch
-        self._pending: deque[WellPlan] = deque()
-        self._running: dict[str, _Try] = {}
-        self._tries: Counter[str] = Counter()
-        self._changed = asyncio.Event()
-        self._cancelling = asyncio.Event()
-        self._cluster: WellCluster | None = None
-        self._ended_early = ""
+        self._wells = Dispatch(self._request, self._say)
 
     async def run(self) -> None:
         """Process all wells and say so in the journal; what stops the whole run is raised.
@@ -91,20 +62,18 @@ class RunLoop:
         self._results.clear_temporary()
         for plan in self._plans:
             self._reuse_or_queue(plan)
-        if self._cancelling.is_set():
-            self.cancel()
-        if self._pending:
-            await self._run_pending_or_cancel()
+        if self._wells.is_cancelled:
+            self._wells.cancel()
+        if self._wells.pending:
+            await self._wells.run(self._open_cluster)
             self._results.clear_temporary()
         message = await asyncio.to_thread(self._combine_tables)
-        kind = EventKind.RUN_CANCELLED if self._cancelling.is_set() else EventKind.RUN_FINISHED
+        kind = EventKind.RUN_CANCELLED if self._wells.is_cancelled else EventKind.RUN_FINISHED
         self._say(kind, message=message)
 
     def cancel(self) -> None:
         """Cancel every well that is not done, also before `run`; the workers that have one are killed."""
-        self._cancelling.set()
-        for well in [plan.well for plan in self._pending] + list(self._running):
-            self._cancel_well(well)
+        self._wells.cancel()
 
     def answer(self, request: Request) -> Mapping[str, Json]:
         """Do what a control request asks; raises `RunError` where that cannot be."""
@@ -113,62 +82,20 @@ class RunLoop:
                 self.cancel()
                 return {}
             case {"do": "cancel_well", "well": str() as well}:
-                self._cancel_well(well)
+                self._wells.cancel_well(well)
                 return {}
             case {"do": "status"}:
-                pids: dict[str, Json] = {well: one.worker.pid for well, one in self._running.items()}
-                pending: list[Json] = [plan.well for plan in self._pending]
-                return {"running": pids, "pending": pending, "workers": status_to_json(self._worker_statuses())}
+                pids: dict[str, Json] = {well: worker.pid for well, worker in self._wells.running.items()}
+                workers = status_to_json(self._wells.worker_statuses())
+                return {"running": pids, "pending": [*self._wells.pending], "workers": workers}
         raise RunError(f"request: {dict(request)}; expected do: cancel, cancel_well (with well) or status.")
-
-    def step_began(self, well: str, step: int, steps: int, name: str) -> None:
-        """A worker begins a step of a well, or the well itself (step 0)."""
-        one = self._running.get(well)
-        if one is None:
-            return
-        if one.started_s is None:
-            self._watch_time(one)
-        if step:
-            one.step = name
-            self._say(EventKind.STEP_STARTED, well, step=step, steps=steps, name=name)
-
-    def workers_changed(self) -> None:
-        """A worker came or went."""
-        self._changed.set()
-
-    def warn(self, message: str) -> None:
-        """There is something the user should know."""
-        self._say(EventKind.RUN_WARNED, message=message)
 
     def _reuse_or_queue(self, plan: WellPlan) -> None:
         if not is_done(plan, self._results.path):
-            self._pending.append(plan)
+            self._wells.add(plan)
             return
         provenance = self._results.read_provenance(plan.well) or {}
         self._say(EventKind.WELL_REUSED, plan.well, objects=provenance.get("objects"))
-
-    async def _run_pending_or_cancel(self) -> None:
-        """Process what is pending; if the run is cancelled while workers start, do not wait for them."""
-        processing = asyncio.create_task(self._run_pending(), name="pending wells")
-        cancelled = asyncio.create_task(self._cancelling.wait(), name="cancel")
-        await asyncio.wait({processing, cancelled}, return_when=asyncio.FIRST_COMPLETED)
-        cancelled.cancel()  # noqa: HCS101 - it only waits
-        if self._cluster is None and not processing.done():
-            processing.cancel()
-            await asyncio.wait({processing}, timeout=_STARTING_ENDS_WITHIN_S)  # what is left ends with this process
-        else:
-            await processing
-
-    async def _run_pending(self) -> None:
-        async with self._open_cluster() as cluster:
-            self._cluster = cluster
-            await self._prepare_results(cluster)
-            async with asyncio.TaskGroup() as group:
-                while self._pending or self._running:
-                    self._give_out(cluster, group)
-                    await self._wait_changed(cluster)
-        if self._ended_early:
-            raise RunError(self._ended_early)
 
     def _open_cluster(self) -> AbstractAsyncContextManager[WellCluster]:
         """Our own workers, or those of the scheduler that the request names."""
@@ -179,168 +106,12 @@ class RunLoop:
             from openhcs.core.surroundings import surroundings
 
             expected = surroundings(self._folder, request.out, self._plans[0])
-            return foreign_cluster(request.execution.scheduler, expected, self._folder.run_id, self)
+            return foreign_cluster(request.execution.scheduler, expected, self._folder.run_id, self._wells)
         from openhcs.core.embedded_cluster import embedded_cluster
 
-        workers = min(request.workers or 1, len(self._pending))
-        return embedded_cluster(workers, request.memory_limit_bytes, self._scratch, self._folder.run_id, self)
-
-    async def _prepare_results(self, cluster: WellCluster) -> None:
-        """Have a worker make what the wells share; raises `StoreError`."""
-        died = 0
-        while self._pending:
-            if not cluster.workers:
-                await self._wait_changed(cluster)
-                continue
-            try:
-                failure = await cluster.prepare_results(cluster.workers[0], self._request.out, self._request.plate)
-            except WorkerDied as error:
-                died += 1
-                if died == _PREPARATIONS:
-                    raise RunError(f"workers: {died} died before they had a well; the last one: {error}") from error
-                continue
-            if failure is not None:
-                raise StoreError(failure.message)
-            return
-
-    def _give_out(self, cluster: WellCluster, group: asyncio.TaskGroup) -> None:
-        """Give each free worker a pending well, as far as the user allows."""
-        busy = {one.worker for one in self._running.values()}
-        for worker in cluster.workers:
-            if not self._pending or len(self._running) >= (self._request.workers or len(self._plans)):
-                return
-            if worker not in busy:
-                plan = self._pending.popleft()
-                self._running[plan.well] = one = _Try(plan, worker)
-                self._tries[plan.well] += 1
-                self._say(EventKind.WELL_STARTED, plan.well, host=worker.host, pid=worker.pid)
-                group.create_task(self._process(cluster, one), name=f"well {plan.well}")
-
-    async def _wait_changed(self, cluster: WellCluster) -> None:
-        """Wait for a worker or a well to come or go; without any worker not longer than the user allows.
-
-        Raises:
-            RunError: there has been no worker for too long.
-        """
-        if not self._changed.is_set() and not self._running and not cluster.workers:
-            await self._wait_for_worker(cluster)
-        await self._changed.wait()
-        self._changed.clear()
-
-    async def _wait_for_worker(self, cluster: WellCluster) -> None:
-        asked, told = time.monotonic(), False
-        patience = self._request.execution.wait_for_workers_s
-        while self._pending and not cluster.workers:
-            waited = time.monotonic() - asked
-            hopeless = cluster.trouble and not self._tries and waited >= _FIRST_GOOD_WORKER_WITHIN_S
-            if hopeless or waited >= patience:
-                why = cluster.trouble or "none is there"
-                raise RunError(
-                    f"workers: {why}; expected a worker within {waited:.0f} s. "
-                    "Finished wells are kept: see to the workers and run again."
-                )
-            if waited >= _TELL_OF_WAITING_AFTER_S and not told:
-                told = True
-                self._say(EventKind.RUN_WAITING, message=f"no workers: waiting up to {patience:g} s for one")
-            try:
-                async with asyncio.timeout(1.0):
-                    await self._changed.wait()
-            except TimeoutError:
-                continue
-            self._changed.clear()
-        self._changed.set()
-        if told:
-            self._say(EventKind.RUN_WAITING, message="")
-
-    async def _process(self, cluster: WellCluster, one: _Try) -> None:
-        """One try of a well, to its end."""
-        plan = one.plan
-        try:
-            outcome = await self._outcome(cluster, one)
-        finally:
-            del self._running[plan.well]
-            self._changed.set()
-        match outcome:
-            case Failure(may_pass=True) if self._may_be_tried_again(plan):
-                # At the end: whatever was the matter has the most time to pass.
-                self._pending.append(plan)
-                self._say(EventKind.WELL_RETRIED, plan.well, message=outcome.message, tries=self._tries[plan.well])
-            case Failure():
-                self._say(EventKind.WELL_FAILED, plan.well, **dataclasses.asdict(outcome))
-                if outcome.kind in _ENDS_THE_RUN:
-                    self._end_early(outcome)
-            case WellDone():
-                self._say(EventKind.WELL_FINISHED, plan.well, objects=dict(outcome.objects))
-            case None:
-                self._say(EventKind.WELL_CANCELLED, plan.well)
-
-    def _may_be_tried_again(self, plan: WellPlan) -> bool:
-        return self._tries[plan.well] <= self._request.execution.retries and not self._ended_early
-
-    def _end_early(self, failure: Failure) -> None:
-        """Begin no other well: it would fail as well. Those that have begun go on, as long as they can."""
-        if count := len(self._pending):
-            wells = "1 well was" if count == 1 else f"{count} wells were"
-            self._ended_early = (
-                f"{failure.message} The run has ended early: {wells} not begun, to fail in the same way."
-            )
-        self._pending.clear()
-
-    async def _outcome(self, cluster: WellCluster, one: _Try) -> WellDone | Failure | None:
-        """What became of a well; None if it was cancelled."""
-        try:
-            return await cluster.run_well(one.worker, one.plan, self._request.out)
-        except WorkerDied as error:
-            if one.cancelled:
-                return None
-            if one.timed_out:
-                limit = self._request.execution.well_timeout_s
-                message = f"the well took more than {limit:g} s; expected it to be done by then. Allow it more time."
-                return Failure(message, kind="TimeoutError", step=one.step, may_pass=True)
-            return Failure(str(error), kind=type(error).__name__, step=one.step, may_pass=not error.by_itself)
-
-    def _watch_time(self, one: _Try) -> None:
-        """Note that a well has begun, and end it when its time is over."""
-        one.started_s = time.monotonic()
-
-        def end() -> None:
-            if self._running.get(one.plan.well) is one and not one.cancelled and self._cluster is not None:
-                one.timed_out = True
-                self._cluster.kill(one.worker)
-
-        if (limit := self._request.execution.well_timeout_s) is not None:
-            asyncio.get_running_loop().call_later(limit, end)
-
-    def _cancel_well(self, well: str) -> None:
-        if well in self._running and self._cluster is not None:
-            one = self._running[well]
-            one.cancelled = True
-            if one.started_s is None:
-                self._cluster.give_up(one.worker)
-            else:
-                self._cluster.kill(one.worker)
-            return
-        plan = next((plan for plan in self._pending if plan.well == well), None)
-        if plan is None:
-            raise RunError(f"well: {well} is neither running nor pending; expected a well that is not done.")
-        self._pending.remove(plan)
-        self._changed.set()
-        self._say(EventKind.WELL_CANCELLED, well)
-
-    def _worker_statuses(self) -> list[WorkerStatus]:
-        """What every worker is doing."""
-        cluster, now = self._cluster, time.monotonic()
-        if cluster is None:
-            return []
-        tries = {one.worker: one for one in self._running.values()}
-        statuses = []
-        for worker in cluster.workers:
-            one = tries.get(worker)
-            well = None if one is None else one.plan.well
-            seconds = None if one is None or one.started_s is None else round(now - one.started_s, 1)
-            memory = cluster.memory_bytes(worker)
-            statuses.append(WorkerStatus(worker.address, worker.host, worker.pid, memory, well, seconds))
-        return statuses
+        workers = min(request.workers or 1, len(self._wells.pending))
+        run_id = self._folder.run_id
+        return embedded_cluster(workers, request.memory_limit_bytes, self._scratch, run_id, self._wells)
 
     def _combine_tables(self) -> str:
         """Write the tables of all wells; return what the user should know about them."""
