@@ -104,7 +104,7 @@ class FreshStyles:
     What has to wait is drawn in coarser colours, and `is_waiting` says that another frame is to follow.
     """
 
-    def __init__(self, most: int = 220) -> None:
+    def __init__(self, most: int = 160) -> None:
         self._most = most
         self._known: set[str] = set()
         self._left = most
