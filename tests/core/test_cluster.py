@@ -18,15 +18,13 @@ from distributed import Client
 
 from openhcs.core.demo_plate import make_demo_plate
 from openhcs.core.execution import Execution
-from openhcs.core.model import Component, FunctionCall, Pipeline, Step
+from openhcs.core.model import Pipeline
 from openhcs.core.orchestrator import Orchestrator, Run
 from openhcs.core.progress import RunState, WellState
-from tests.core.test_runner import MODULE, PIPELINE, fill, processes_of, states, wait_until
+from tests.core.test_runner import CALL, MODULE, PIPELINE, fill, processes_of, program_of, states, wait_until
 
 WELLS = ("B02", "B03", "B04", "B05")
 HOLD = 7
-CALL = Pipeline("call", (Step("Call", (FunctionCall("wait_for_program"),), (Component.Z,)),))
-
 nightly = pytest.mark.skipif("OPENHCS_NIGHTLY" not in os.environ, reason="every night: OPENHCS_NIGHTLY=1")
 
 
@@ -264,14 +262,3 @@ def test_runs_share_a_scheduler_with_each_other_and_with_others(
             assert (progress.state, progress.finished, progress.warnings) == (RunState.FINISHED, len(WELLS), ())
         assert client.gather(others) == list(range(40, 0, -1))
     assert counts(tmp_path / "one") == counts(tmp_path / "two")
-
-
-def program_of(run: Run, well: str) -> list[psutil.Process]:
-    """The worker that has a well of `CALL`, and the program that it started."""
-    for _ in range(1200):
-        for worker in run.workers() if run.wait(0.1).state is RunState.RUNNING else ():
-            children = psutil.Process(worker.pid).children() if worker.well == well else []
-            programs = [child for child in children if child.name() == "sleep"]
-            if programs:
-                return [psutil.Process(worker.pid), *programs]
-    raise AssertionError(run.progress)

@@ -43,6 +43,8 @@ PIPELINE = Pipeline(
     ),
 )
 
+CALL = Pipeline("call", (Step("Call", (FunctionCall("wait_for_program"),), (Component.Z,)),))
+
 
 @pytest.fixture
 def plate(tmp_path: Path) -> Path:
@@ -208,6 +210,35 @@ def test_cancel_ends_running_wells_and_leaves_no_process(plate: Path, tmp_path: 
     assert orchestrator.status is Status.COMPILED
     assert not list((tmp_path / "out" / "provenance").glob("*"))
     assert CliRunner().invoke(app, ["cancel", str(tmp_path / "out")]).exit_code == 2
+
+
+def test_a_cancelled_well_takes_with_it_what_its_functions_started(
+    plate: Path, tmp_path: Path, runs: list[Run]
+) -> None:
+    """A program that a function waits for is gone as soon as the well is cancelled, long before the run ends."""
+    orchestrator = Orchestrator(plate, modules=(MODULE,))
+    orchestrator.initialise()
+    orchestrator.compile(CALL, WELLS[:2])
+    run = orchestrator.run(tmp_path / "out", workers=1)
+    runs.append(run)
+    left = program_of(run, "B02")
+    run.cancel_well("B02")
+    assert psutil.wait_procs(left, timeout=10)[1] == []
+    left = program_of(run, "B03")
+    run.cancel()
+    assert run.wait(30).state is RunState.CANCELLED
+    assert psutil.wait_procs(left, timeout=10)[1] == []
+
+
+def program_of(run: Run, well: str) -> list[psutil.Process]:
+    """The worker that has a well of `CALL`, and the program that it started."""
+    for _ in range(1200):
+        for worker in run.workers() if run.wait(0.1).state is RunState.RUNNING else ():
+            children = psutil.Process(worker.pid).children() if worker.well == well else []
+            programs = [child for child in children if child.name() == "sleep"]
+            if programs:
+                return [psutil.Process(worker.pid), *programs]
+    raise AssertionError(run.progress)
 
 
 def test_a_run_can_be_cancelled_before_it_has_begun(plate: Path, tmp_path: Path, runs: list[Run]) -> None:
