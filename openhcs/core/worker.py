@@ -91,6 +91,11 @@ def process_well(plan: WellPlan, out: Path, report: Report) -> WellResult:
             )
     except StoreError as error:
         raise WellError(str(error), well=plan.well) from error
+    except WellError as error:
+        lost = _lost_plate(Path(plan.root))
+        if lost is None:
+            raise
+        raise WellError(str(lost), well=plan.well, step=error.step, plane=error.plane, file=error.file) from lost
     return WellResult(plan.well, seconds, well.objects, rows, well.warnings)
 
 
@@ -323,8 +328,7 @@ class _Part:
         try:
             return self._format.read_plane(Path(self._plan.root) / file)
         except PlaneError as error:
-            cause = _lost_plate(Path(self._plan.root)) or error
-            raise WellError(str(cause), well=self._plan.well, step=step, plane=str(key), file=file) from cause
+            raise WellError(str(error), well=self._plan.well, step=step, plane=str(key), file=file) from error
 
     def _read_image(self, key: PlaneKey, file: str, step: str | None) -> FloatArray:
         """The plane in `file`, which must be like the others of its channel: another is not what the name says."""
