@@ -40,8 +40,8 @@ _COUNTING_PLANES = 3
 _WRITING_PLANES = 4
 """What writing a plane takes: a chunk, its compressed copy, and the blocks of the levels that follow."""
 
-_PYRAMID_COPIES = 3
-"""What building the pyramid of an array in memory takes, in times the array, see `store`."""
+_PYRAMID_COPIES = 1.5
+"""What building the pyramid of an array in memory takes beside that, in times the array, see `store`."""
 
 _LARGEST_PYRAMID_IN_MEMORY_BYTES = 256 << 20
 
@@ -338,7 +338,7 @@ class _Well:
         self._spooled = 0
         # What was written last is held by the library that wrote it until something else is written.
         self._memory.drop(self._lingering)
-        self._lingering = self._memory.keep(sum(_bytes(plane.size) for plane in done))
+        self._lingering = self._memory.keep(sum(_bytes(plane.size) for plane in done if plane.buffer is not None))
 
     def _write(self, site: int, name: str, planes: Mapping[PlaneKey, _Plane]) -> None:
         by_size = {plane.size: key for key, plane in planes.items()}
@@ -358,9 +358,10 @@ class _Well:
         written = WrittenImage(site, name, count, size, is_raw=all(plane.is_raw for plane in planes.values()))
         self._images.append(written)
         whole = count * written.plane_bytes
-        pyramid = _PYRAMID_COPIES * whole if whole <= _LARGEST_PYRAMID_IN_MEMORY_BYTES else 0
+        # Larger ones take less, being built in pieces; counted alike, so that more planes never seem to take less.
+        pyramid = _PYRAMID_COPIES * min(whole, _LARGEST_PYRAMID_IN_MEMORY_BYTES)
         # The files of parts that waited are mapped into memory and count as the worker's.
-        self._memory.touch(self._spooled + max(round(pyramid), _WRITING_PLANES * written.plane_bytes))
+        self._memory.touch(self._spooled + round(pyramid) + _WRITING_PLANES * written.plane_bytes)
 
     def _check_beside(
         self, site: int, name: str, labels: Mapping[PlaneKey, _Plane], images: Mapping[PlaneKey, _Plane]

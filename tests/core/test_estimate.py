@@ -70,7 +70,7 @@ shapes = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(pipeline=pipelines, shape=shapes, more=st.sampled_from(["size", "sites", "channels", "zs"]))
 def test_more_takes_more(pipeline: Pipeline, shape: dict[str, int], more: str) -> None:
     """Larger planes, more sites, channels or z never take less, neither of memory nor of disk."""
