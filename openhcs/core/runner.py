@@ -17,7 +17,7 @@ from multiprocessing import forkserver
 from pathlib import Path
 
 from openhcs.core.journal import Event, EventKind, JournalWriter, Json
-from openhcs.core.processes import end_run
+from openhcs.core.processes import RUN_VARIABLE, end_run
 from openhcs.core.reaper import start_reaper
 
 __all__ = ["main"]
@@ -41,6 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the request in a run folder to its end; return 0, or 1 if the run as a whole failed."""
     (folder,) = sys.argv[1:] if arguments is None else arguments
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # there is no terminal that could be lost
+    start_reaper(os.environ[RUN_VARIABLE])  # before anything it may have to end
     # Importing takes the server 2 s; meanwhile this process imports Dask. The first well starts after 2 s, not 4.
     forkserver.set_forkserver_preload(_PRELOADED)
     forkserver.ensure_running()
@@ -55,7 +56,6 @@ async def _run(path: Path) -> int:
     from openhcs.core.run_loop import RunLoop
 
     folder = RunFolder(path)
-    start_reaper(folder.run_id)
     with JournalWriter(folder.journal) as journal, private_folder() as private:
         sweeping = asyncio.create_task(asyncio.to_thread(remove_abandoned_folders), name="remove abandoned folders")
         try:

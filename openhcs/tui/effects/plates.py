@@ -14,6 +14,7 @@ import asyncio
 import shlex
 import time
 from collections.abc import Collection, Coroutine
+from contextlib import nullcontext
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -225,14 +226,18 @@ class PlateEffects:
         return answer in (leave, cancel)
 
     async def _join(self, folder: Path, run: Run) -> None:
-        """Follow a run that was begun elsewhere."""
         try:
-            progress = run.progress
-            done = f"{progress.finished + progress.failed} of {progress.total} wells done"
-            self._tell(f"{visible(folder.name)}: a run with {visible(progress.pipeline)} goes on, {done}")
-            self._tell_end(folder, await self._follow(folder, run))
+            await self._follow_found(folder, run)
         finally:
             self._runs.pop(folder, None)
+
+    async def _follow_found(self, folder: Path, run: Run) -> None:
+        """Follow a run that was begun elsewhere; runs of other plates wait their turn as if it was ours."""
+        progress = run.progress
+        done = f"{progress.finished + progress.failed} of {progress.total} wells done"
+        self._tell(f"{visible(folder.name)}: a run with {visible(progress.pipeline)} goes on, {done}")
+        async with nullcontext() if self._turn.locked() else self._turn:
+            self._tell_end(folder, await self._follow(folder, run))
 
     async def _bring(self, folder: Path, goal: Goal, wells: WellChoice) -> None:
         try:
@@ -261,8 +266,7 @@ class PlateEffects:
             return
         run = await self._find_live_run(folder)
         if run is not None:
-            self._tell(f"{visible(folder.name)}: is running already; following that run")
-            self._tell_end(folder, await self._follow(folder, run))
+            await self._follow_found(folder, run)
             return
         if goal is Goal.COMPILED or row.status is not Status.COMPILED:
             await self._compile(folder, orchestrator)

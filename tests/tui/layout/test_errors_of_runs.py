@@ -12,9 +12,9 @@ import pytest
 
 from openhcs.core.orchestrator import Run
 from openhcs.core.pipeline_file import shipped_pipelines
+from openhcs.core.remembered_runs import RememberedRuns
 from openhcs.errors import RunError, WellError
 from openhcs.testing.driver import WorkbenchDriver, workbench
-from openhcs.core.remembered_runs import RememberedRuns
 from openhcs.tui.utils.error_journal import ErrorEntry
 from tests.tui.layout.gate import RUN_S, Gate, closed_gate
 
@@ -138,9 +138,8 @@ async def test_a_run_found_again_tells_what_it_has_not_told(demo: Path, gate: Ga
         await wb.wait_for("Leave it running")
         await wb.press("l")
         await wb.wait_exit(RUN_S)
-    async with workbench([demo], pipeline=gate.pipeline) as wb:
-        await wb.press("r")
-        await wb.wait_for("following that run", RUN_S)
+    async with workbench([demo], pipeline=gate.pipeline, comes_to_rest=False) as wb:
+        await wb.wait_for("> ! demo", RUN_S)
         gate.open()
         await wb.wait_for("2 of 2 failed", RUN_S)
         await wb.wait_idle()
