@@ -19,15 +19,16 @@ COLUMNS, ROWS = 80, 24
 
 
 class Terminal:
-    """A shell in a pseudo-terminal, and what its screen shows."""
+    """A shell in a pseudo-terminal, with `more` in its environment, and what its screen shows."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **more: str) -> None:
         environment = {
             **os.environ,
             "TERM": "xterm-256color",
             "PS1": "$ ",
             "LC_ALL": "C.UTF-8",
             "OPENHCS_HOME": str(folder / "home"),
+            **more,
         }
         self._child = pexpect.spawn(
             "sh", ["-i"], cwd=str(folder), env=environment, dimensions=(ROWS, COLUMNS), encoding="utf-8"
