@@ -125,7 +125,7 @@ def tui(
     from openhcs.core.config import load_settings
 
     file = None if pipeline is None else _find_pipeline(pipeline, load_settings().pipelines_folder)
-    return _open_workbench([plate.absolute() for plate in plates or ()], file, strict)
+    return _open_workbench([plate.absolute() for plate in plates or ()], file, strict, tour=not plates)
 
 
 @app.command(cls=WorkbenchCommand)
@@ -153,7 +153,7 @@ def demo(
         from openhcs.plate_run import Telling, run_plate
 
         return run_plate(folder, pipeline, load_settings(), telling=Telling(truth=read_demo_truth(folder)))
-    return _open_workbench([folder.absolute()], pipeline, strict)
+    return _open_workbench([folder.absolute()], pipeline, strict, tour=True)
 
 
 @app.command()
@@ -361,7 +361,9 @@ def options(
     """Run image-processing pipelines over high-content screening plates."""
 
 
-def _open_workbench(plates: Sequence[Path], pipeline: Path | None, strict: Strictness | None) -> NoReturn:
+def _open_workbench(
+    plates: Sequence[Path], pipeline: Path | None, strict: Strictness | None, *, tour: bool
+) -> NoReturn:
     """Show the workbench until the user leaves it; then leave the process, whatever threads are still at work."""
     # prompt_toolkit and the workbench take 0.2 s to import.
     from openhcs.tui.layout.simple_launcher import SimpleOpenHCSTUILauncher, strict_workbench
@@ -372,7 +374,7 @@ def _open_workbench(plates: Sequence[Path], pipeline: Path | None, strict: Stric
         how_strict, missing = strict_workbench(full=strict is Strictness.FULL)
         if missing is not None:
             typer.echo(f"note: {missing}", err=True)
-    exit_bounded(SimpleOpenHCSTUILauncher(plates=plates, pipeline=pipeline, strict=how_strict).run())
+    exit_bounded(SimpleOpenHCSTUILauncher(plates=plates, pipeline=pipeline, strict=how_strict, tour=tour).run())
 
 
 def _find_pipeline(name: str, saved: Path) -> Path:

@@ -32,9 +32,15 @@ class Remembered(BaseModel):
     plates: tuple[Path, ...] = Field(default=(), description="plates opened")
     pipelines: tuple[Path, ...] = Field(default=(), description="pipeline files opened or saved")
 
+    tour_seen: bool = Field(default=False, description="whether the tour for newcomers has been shown")
+
     def with_folder(self, folder: Path) -> Self:
         """The same with `folder` as the one last browsed."""
         return self.model_copy(update={"folder": folder})
+
+    def with_tour_seen(self) -> Self:
+        """The same once the tour has been shown."""
+        return self.model_copy(update={"tour_seen": True})
 
     def with_plate(self, plate: Path) -> Self:
         """The same with `plate` as the most recent one."""

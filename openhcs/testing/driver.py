@@ -243,15 +243,17 @@ async def workbench(
     pipeline: Path | None = None,
     size: tuple[int, int] = (80, 24),
     comes_to_rest: bool = True,
+    tour: bool = False,
 ) -> AsyncIterator[WorkbenchDriver]:
     """Run the workbench in a terminal of `size` (columns, rows), on the running loop, for the time of the block.
 
-    `comes_to_rest` says that nothing is going on after the start, such as a run from before.
+    `comes_to_rest` says that nothing is going on after the start, such as a run from before; `tour` that somebody who
+    is new is shown around.
     """
     terminal = _Terminal(*size)
     output = Vt100_Output(terminal, terminal.size, term="xterm-256color", enable_cpr=False)
     with create_pipe_input() as pipe, create_app_session(input=pipe, output=output):
-        driver = WorkbenchDriver(SimpleOpenHCSTUILauncher(plates, pipeline), pipe, terminal)
+        driver = WorkbenchDriver(SimpleOpenHCSTUILauncher(plates, pipeline, tour=tour), pipe, terminal)
         await driver.start()
         try:
             if comes_to_rest:

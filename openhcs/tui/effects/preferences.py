@@ -68,6 +68,10 @@ class Preferences:
         """Keep `file` as the most recent pipeline."""
         await self._keep((await self.remembered()).with_pipeline(file))
 
+    async def remember_tour(self) -> None:
+        """Keep that the tour has been shown."""
+        await self._keep((await self.remembered()).with_tour_seen())
+
     async def _keep(self, remembered: Remembered) -> None:
         if remembered != self._remembered:
             self._remembered = remembered

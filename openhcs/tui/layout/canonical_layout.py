@@ -12,6 +12,7 @@ from typing import Final
 from prompt_toolkit.application import get_app
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.key_binding import merge_key_bindings
 from prompt_toolkit.layout.containers import (
     ConditionalContainer,
     Container,
@@ -39,6 +40,7 @@ from openhcs.tui.panes.pipeline_editor import PipelineEditor
 from openhcs.tui.panes.place import Place
 from openhcs.tui.panes.plate_manager import PlateManager
 from openhcs.tui.panes.task_inspector import TaskInspector
+from openhcs.tui.panes.tour import Tour, TourStep
 from openhcs.tui.ports import ErrorSink
 from openhcs.tui.state import AppState
 from openhcs.tui.utils.error_boundary import ErrorBoundary
@@ -65,6 +67,7 @@ class CanonicalTUILayout:
         inspector: shows the tasks.
         keymap: gives the rows the user's keys.
         on_quit: what `q` does.
+        on_tour_end: told when the tour for newcomers has been seen, or left.
         on_error: takes what a pane raises while it is drawn.
     """
 
@@ -80,6 +83,7 @@ class CanonicalTUILayout:
         settings: SettingsEffects,
         inspector: TaskInspector,
         on_quit: Effect,
+        on_tour_end: Callable[[], None],
         on_error: ErrorSink,
         on_details: Callable[[BaseException], None],
         notice: Callable[[], str],
@@ -93,8 +97,11 @@ class CanonicalTUILayout:
         self.plate_manager = PlateManager(state, plates, tasks, self._refuse, self.keymap, self._has_screen)
         self.pipeline_editor = PipelineEditor(state, pipeline, tasks, self._refuse, self.keymap)
         self.rows = self.keymap.rows("Everywhere", self._rows(on_quit, errors, appearance, settings, inspector))
+        self.tour = Tour(self._tour_steps, is_free=lambda: self.here is not None, on_end=on_tour_end, tasks=tasks)
         above_all = [row for row in self.rows if row.label == _INSPECTOR]
-        self.keys_above_all = key_bindings(above_all, tasks=tasks, refuse=self._refuse)
+        self.keys_above_all = merge_key_bindings(
+            [key_bindings(above_all, tasks=tasks, refuse=self._refuse), self.tour.keys]
+        )
         self.menu_bar = MenuBar(self._menus(), tasks=tasks, refuse=self._refuse, right=lambda: "OpenHCS")
         self._menu_rows = self.keymap.rows(_MENUS, self._menu_bindings())
         status = StatusBar(
@@ -121,7 +128,9 @@ class CanonicalTUILayout:
             key_bindings=key_bindings(self._rows_everywhere(), tasks=tasks, refuse=self._refuse),
         )
         self.root = FloatContainer(
-            body, floats=[*self.menu_bar.floats, _too_small_notice(key_of(self.rows, "Quit"))], style="class:screen"
+            body,
+            floats=[*self.menu_bar.floats, self.tour.float, _too_small_notice(key_of(self.rows, "Quit"))],
+            style="class:screen",
         )
 
     def __pt_container__(self) -> Container:
@@ -196,6 +205,51 @@ class CanonicalTUILayout:
 
     # -- parts ---------------------------------------------------------------------------------------------------
 
+    def _start_tour(self) -> None:
+        self.tour.start()
+
+    def _tour_steps(self) -> tuple[TourStep, ...]:
+        plates, wells, steps = (
+            self.plate_manager.plate_rows,
+            self.plate_manager.well_rows,
+            self.pipeline_editor.step_rows,
+        )
+        files = self.pipeline_editor.file_rows
+        plates_place, wells_place, steps_place = (lambda at=at: self.places[at] for at in range(3))
+        return (
+            TourStep(
+                "Plates",
+                f"A plate is a folder as the microscope wrote it; it is only read. {key_of(plates, 'Add')} adds one, "
+                f"{key_of(plates, 'Init')} looks into it.",
+                plates_place,
+            ),
+            TourStep(
+                "The pipeline",
+                f"The steps that every well goes through, from top to bottom. {key_of(steps, 'Add')} adds one, "
+                f"{key_of(steps, 'Edit')} edits it, {key_of(files, 'Load')} loads a pipeline; Tab goes from pane to "
+                "pane.",
+                steps_place,
+            ),
+            TourStep(
+                "Running",
+                f"{key_of(plates, 'Run')} runs every well, {key_of(plates, _TRY)} tries two first. A run goes on when "
+                "you leave, and when the connection is lost; you find it again where it is.",
+                plates_place,
+            ),
+            TourStep(
+                "Wells",
+                f"Each well with its state. {key_of(wells, 'Open')} shows its images, measurements and errors; "
+                f"{key_of(wells, 'Map/list')} shows the wells where they lie on the plate.",
+                wells_place,
+            ),
+            TourStep(
+                "Finding your way",
+                f"The line below shows the keys of where you are, {key_of(self.rows, 'Help')} all of them. "
+                f"{key_of(self.rows, _PALETTE)} finds any action by its name. This tour is in the menu Help.",
+                plates_place,
+            ),
+        )
+
     def _refuse(self, reason: str) -> None:
         self._state.dispatch(actions.MessageShown(reason, Severity.WARNING))
 
@@ -242,6 +296,7 @@ class CanonicalTUILayout:
                 on_footer=False,
             ),
             Binding(("T",), appearance.choose, "Theme", "Choose how the workbench looks.", on_footer=False),
+            Binding(("f2",), self._start_tour, "Tour", "See what each part of the screen is for.", on_footer=False),
             Binding(
                 ("f12",),
                 inspector.show,
@@ -273,7 +328,7 @@ class CanonicalTUILayout:
             Menu(
                 "Help",
                 (
-                    *_named(self.rows, "Help", _PALETTE, "Errors", _INSPECTOR),
+                    *_named(self.rows, "Help", "Tour", _PALETTE, "Errors", _INSPECTOR),
                     None,
                     *_named(self.rows, "Next pane", "Previous pane", "Zoom"),
                 ),
@@ -293,7 +348,9 @@ _INSPECTOR: Final = "Tasks"
 _PALETTE: Final = "Commands"
 _MENUS: Final = "Menus"
 
-_JOBS: Final = ("Init", "Compile", "Run", f"Try {TRIED}", "Run failed", "Run wells", "Cancel")
+_TRY: Final = f"Try {TRIED}"
+_JOBS: Final = ("Init", "Compile", "Run", _TRY, "Run failed", "Run wells", "Cancel")
+
 _LIST_MOVES: Final = frozenset({"Up", "Down", "Left", "Right", "Page up", "Page down", "First", "Last"})
 
 

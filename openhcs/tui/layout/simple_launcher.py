@@ -61,15 +61,26 @@ class _Parts:
     plates: PlateEffects
     pipeline: PipelineEffects
     errors: ErrorHistory
+    preferences: Preferences
     appearance: Appearance
 
 
 class SimpleOpenHCSTUILauncher:
-    """Opens the workbench on `plates`, with the pipeline of a file loaded. May be run once."""
+    """Opens the workbench on `plates`, with the pipeline of a file loaded. May be run once.
+
+    Args:
+        tour: whether somebody who opens it for the first time is shown around.
+    """
 
     def __init__(
-        self, plates: Sequence[Path] = (), pipeline: Path | None = None, *, strict: Strict | None = None
+        self,
+        plates: Sequence[Path] = (),
+        pipeline: Path | None = None,
+        *,
+        strict: Strict | None = None,
+        tour: bool = False,
     ) -> None:
+        self._tour = tour
         self._plates = tuple(plates)
         self._pipeline = pipeline.absolute() if pipeline is not None else None  # remembered for other directories
         self.state = AppState()
@@ -105,6 +116,8 @@ class SimpleOpenHCSTUILauncher:
                 await parts.plates.add_folders(self._plates)
             await parts.plates.show_live_runs()
             await parts.plates.tell_what_was_left()
+            if self._tour and not (await parts.preferences.remembered()).tour_seen:
+                parts.layout.tour.start()
             if faults:
                 lines = [str(paths.keys_file()), *(f"- {visible(str(fault))}" for fault in faults)]
                 await show_text("Keys that cannot be used", lines, app_state=self.state, tasks=tasks)
@@ -151,12 +164,13 @@ class SimpleOpenHCSTUILauncher:
             settings=SettingsEffects(self.state, tasks, preferences, appearance.follow_settings),
             inspector=TaskInspector(tasks, self.program.watchdog, self.state),
             on_quit=quit_,
+            on_tour_end=lambda: tasks.fire_and_forget(preferences.remember_tour(), "remember the tour"),
             on_error=self.program.errors.handle_error_sync,
             on_details=self.program.show_details,
             notice=lambda: _BREAKER_NOTICES[self.program.errors.breaker.state],
             keymap=keymap,
         )
-        return _Parts(layout, plates, pipeline, errors, appearance)
+        return _Parts(layout, plates, pipeline, errors, preferences, appearance)
 
     def _show_status(self, text: str) -> None:
         self.state.dispatch(actions.MessageShown(visible(text), Severity.ERROR))

@@ -70,14 +70,20 @@ def run_binding(row: Binding, *, tasks: TaskSpawner, refuse: Callable[[str], Non
         start_effect(row.run, row.label, tasks)
 
 
-def key_bindings(rows: Sequence[Binding], *, tasks: TaskSpawner, refuse: Callable[[str], None]) -> KeyBindings:
-    """The prompt_toolkit bindings of `rows`. Where two rows share a key, the later row has it."""
+def key_bindings(
+    rows: Sequence[Binding], *, tasks: TaskSpawner, refuse: Callable[[str], None], eager: bool = False
+) -> KeyBindings:
+    """The prompt_toolkit bindings of `rows`. Where two rows share a key, the later row has it.
+
+    Args:
+        eager: whether they go before the keys of whatever has the focus.
+    """
     bindings = KeyBindings()
     # Escape alone need not wait for a second key unless some row has such a sequence.
     eager_escape = not any(key.startswith("escape ") for row in rows for key in row.keys)
 
     def bind(row: Binding, key: str) -> None:
-        @bindings.add(*(key.split() or [key]), eager=eager_escape and key == "escape")
+        @bindings.add(*(key.split() or [key]), eager=eager or (eager_escape and key == "escape"))
         def _(event: KeyPressEvent) -> None:
             run_binding(row, tasks=tasks, refuse=refuse)
 

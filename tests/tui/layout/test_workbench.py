@@ -647,3 +647,42 @@ async def test_changed_settings_are_left_only_when_asked_twice(home: Path) -> No
         await wb.press("escape")
         await wb.wait_gone("results folder")
         assert not (home / "home" / "config" / "settings.yaml").exists()
+
+
+# -- the tour ------------------------------------------------------------------------------------------------------
+
+
+async def test_a_newcomer_is_shown_around_once(home: Path) -> None:
+    """The first start begins the tour, each step with the focus where it speaks of; the second start does not."""
+    async with workbench(tour=True) as wb:
+        await wb.wait_for("Plates (1 of 5)")
+        await wb.press("right")
+        await wb.wait_for("The pipeline (2 of 5)")
+        assert "╔═ Pipeline" in wb.text
+        await wb.press("left")
+        await wb.wait_for("Plates (1 of 5)")
+        await wb.press("right", "right", "right")
+        await wb.wait_for("Wells (4 of 5)")
+        assert "╔═ Wells" in wb.text
+        await wb.press("right", "right")
+        await wb.wait_gone("of 5)")
+        assert "╔═ Plates" in wb.text
+    async with workbench(tour=True) as wb:
+        await wb.press("tab")
+        assert "of 5)" not in wb.text
+
+
+async def test_the_tour_stands_in_nobodys_way(demo: Path) -> None:
+    """Keys that are not the tour's do what they always do; a dialog covers it, and Escape leaves it at once."""
+    async with workbench([demo], tour=True) as wb:
+        await wb.wait_for("Plates (1 of 5)")
+        await wb.press("i")
+        await wb.wait_for("> - demo")
+        await wb.press("?")
+        await wb.wait_for("Plates: the keys here")
+        await wb.press("escape")
+        await wb.wait_for("Plates (1 of 5)")
+        await wb.press("escape")
+        await wb.wait_gone("of 5)")
+        await wb.press("f2")
+        await wb.wait_for("Plates (1 of 5)")
