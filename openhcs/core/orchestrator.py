@@ -21,8 +21,8 @@ from openhcs.core.model import Pipeline, PlateIndex, Status, WellPlan
 from openhcs.core.pipeline_rules import step_names
 from openhcs.core.progress import RunState
 from openhcs.core.rerun import only_sites, unfinished_wells
-from openhcs.core.room import Forecast, Workers, forecast_run
 from openhcs.core.results import is_done
+from openhcs.core.room import Forecast, Workers, forecast_run
 from openhcs.core.run import Run, start_run
 from openhcs.core.selection import sites_text
 from openhcs.errors import RunError
