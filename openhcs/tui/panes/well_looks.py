@@ -1,6 +1,6 @@
 """How a well is drawn on the plate map, by its state or by a number, and what the legend below says.
 
-Every state has a shape as well as a colour, and every number one of five shapes.
+Every state has a shape as well as a colour, and every number one of five shapes where there is no colour.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ _COLOURS: Final = {
     WellState.CANCELLED: "#e6b450",
 }
 
+_FULL: Final = "█"
+
 
 def state_look(state: WellState) -> WellLook:
     """A well by its state."""
@@ -44,7 +46,9 @@ def value_look(value: float | None, scale: Scale | None, palette: Palette) -> We
     if scale is None or value is None:
         return WellLook(NO_VALUE, "class:muted", "#2a2f35")
     colour = scale.colour(value, palette)
-    return WellLook(scale.shape(value), f"fg:{colour}" if colour else "", colour, fills=True)
+    if colour is None:
+        return WellLook(scale.shape(value), fills=True)
+    return WellLook(_FULL, f"fg:{colour}", colour, fills=True)
 
 
 def told_fragments(

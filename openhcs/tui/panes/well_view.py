@@ -398,14 +398,14 @@ class WellView:
             step(
                 ("z",),
                 lambda: pictures.change(pictures.scene.stepped_z(pictures.stock, 1)),
-                "z",
+                "Plane",
                 "Go to the next z plane.",
                 why_no_z,
             ),
             step(
                 ("Z",),
                 lambda: pictures.change(pictures.scene.stepped_z(pictures.stock, -1)),
-                "z back",
+                "Plane back",
                 "Go to the z plane before.",
                 why_no_z,
                 on_footer=False,
@@ -413,14 +413,14 @@ class WellView:
             step(
                 ("t",),
                 lambda: pictures.change(pictures.scene.stepped_t(pictures.stock, 1)),
-                "t",
+                "Time",
                 "Go to the next time point.",
                 why_no_t,
             ),
             step(
                 ("T",),
                 lambda: pictures.change(pictures.scene.stepped_t(pictures.stock, -1)),
-                "t back",
+                "Time back",
                 "Go to the time point before.",
                 why_no_t,
                 on_footer=False,

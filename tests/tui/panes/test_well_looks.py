@@ -1,0 +1,45 @@
+"""How a well looks on the map, and what is told below it."""
+
+from __future__ import annotations
+
+from prompt_toolkit.formatted_text import fragment_list_to_text
+
+from openhcs.core.progress import WellProgress, WellState
+from openhcs.tui.panes.well_looks import measure_legend, state_legend, state_look, told_fragments, value_look
+from openhcs.tui.widgets.colour_scale import Palette, Scale
+from openhcs.tui.workbench import Measure
+
+AREA = Measure("area_um2", "measurements")
+
+
+def test_every_state_has_a_shape_and_a_colour_of_its_own() -> None:
+    """No two states look alike, with colour or without."""
+    looks = [state_look(state) for state in WellState]
+    assert len({look.shape for look in looks}) == len({look.colour for look in looks}) == len(WellState)
+
+
+def test_numbers_are_colours_or_else_shapes() -> None:
+    """With colour a well is filled with it; without, the fuller shape is the higher number; none is a question mark."""
+    scale = Scale(0, 10)
+    assert value_look(0, scale, Palette.MANY).shape == value_look(10, scale, Palette.MANY).shape == "█"
+    assert value_look(0, scale, Palette.MANY).colour != value_look(10, scale, Palette.MANY).colour
+    assert [value_look(value, scale, Palette.SHAPES).shape for value in (0, 10)] == ["·", "█"]
+    assert value_look(None, scale, Palette.MANY).shape == "?"
+
+
+def test_the_well_under_the_cursor_is_told_in_words() -> None:
+    """Name, mark, number and state are read without any colour, within the width there is."""
+    well = WellProgress("B02", state=WellState.FINISHED, objects={"nuclei": 121})
+    told = fragment_list_to_text(told_fragments(well, AREA, 168.04, 70, marked=True))
+    assert told == "* B02 ✓ area_um2 168, finished: 121 nuclei"
+    assert "area_um2 ?" in fragment_list_to_text(told_fragments(well, AREA, None, 70, marked=False))
+    assert len(fragment_list_to_text(told_fragments(well, AREA, 168.04, 20, marked=True))) <= 20
+
+
+def test_legends_count_states_and_name_units() -> None:
+    """The states there are with how many wells each; a measure with its table, unit and both ends."""
+    states = [WellState.PENDING] * 3 + [WellState.FAILED]
+    assert fragment_list_to_text(state_legend(states, 60)).split() == ["·", "pending", "3", "X", "failed", "1"]
+    legend = fragment_list_to_text(measure_legend(AREA, Scale(168, 197), Palette.MANY, 80))
+    assert legend.startswith("measurements: mean area_um2 [µm²]  168 ")
+    assert legend.endswith(" 197")
