@@ -46,11 +46,15 @@ class EventKind(StrEnum):
 
     @property
     def is_milestone(self) -> bool:
-        """Whether a well or the run begins or ends with it: such an event is worth waiting for the disk."""
-        return self not in (EventKind.WELL_STARTED, EventKind.STEP_STARTED)
+        """Whether it tells of work that is over, or of the run: such an event is worth waiting for the disk.
+
+        Wells are reused and cancelled by the thousand at once, and quickly: the next milestone takes them along.
+        """
+        return self not in _QUICK
 
 
 _KINDS = frozenset(EventKind)
+_QUICK = (EventKind.WELL_STARTED, EventKind.STEP_STARTED, EventKind.WELL_REUSED, EventKind.WELL_CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import resource
 from pathlib import Path
 
@@ -103,3 +104,20 @@ def test_an_event_is_written_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         journal.append(EVENTS[2])
     assert replay(path) == (EVENTS[0], EVENTS[2])
+
+
+def test_a_thousand_cancelled_wells_wait_for_the_disk_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wells cancelled or reused by the thousand cost one wait for the disk, that of the next milestone."""
+    waits: list[int] = []
+    fsync = os.fsync
+
+    def counted(descriptor: int) -> None:
+        waits.append(descriptor)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", counted)
+    kinds = (EventKind.WELL_CANCELLED, EventKind.WELL_REUSED)
+    events = [Event(4.0, kind, f"A{number}") for number in range(500) for kind in kinds]
+    write(tmp_path / "journal", *events, Event(5.0, EventKind.RUN_CANCELLED))
+    assert len(waits) == 1
+    assert len(replay(tmp_path / "journal")) == 1001
