@@ -62,12 +62,14 @@ class Problem:
     """One thing wrong with a pipeline or a plate, placed as exactly as is known.
 
     `well` names one well, or all that have the problem as people write them: `A01-A12, B03`. None means any well.
+    `line`, from 1, is that of the file it stands in.
     """
 
     message: str
     well: str | None = None
     step: str | None = None
     parameter: str | None = None
+    line: int | None = None
 
     def __str__(self) -> str:
         well = "wells" if self.well is not None and ("," in self.well or "-" in self.well) else "well"
@@ -76,7 +78,8 @@ class Problem:
             for word, value in ((well, self.well), ("step", self.step), ("parameter", self.parameter))
             if value is not None
         )
-        return f"{place}: {self.message}" if place else self.message
+        message = self.message if self.line is None else f"line {self.line}: {self.message}"
+        return f"{place}: {message}" if place else message
 
 
 class PipelineError(InputError, ValueError):

@@ -48,9 +48,11 @@ from openhcs.errors import PipelineError, Problem, StoreError
 
 __all__ = [
     "dump_pipeline",
+    "dump_step",
     "load_pipeline",
     "parse_pipeline",
     "pipeline_schema",
+    "read_pipeline_text",
     "save_pipeline",
     "shipped_pipelines",
 ]
@@ -79,6 +81,15 @@ def load_pipeline(path: Path) -> Pipeline:
     Raises:
         PipelineError: the file cannot be read or is no pipeline; `problems` holds every fault.
     """
+    return parse_pipeline(read_pipeline_text(path), str(path))
+
+
+def read_pipeline_text(path: Path) -> str:
+    """The text of a pipeline file, for `parse_pipeline` and `keep_comments`.
+
+    Raises:
+        PipelineError: it cannot be read, or is not text of some pages.
+    """
     if path.suffix.lower() in _PICKLED:
         raise PipelineError(
             f"pipeline file: {path}; expected YAML. This is a pickle, and reading a pickle runs code that it holds. "
@@ -89,7 +100,7 @@ def load_pipeline(path: Path) -> Pipeline:
             content = stream.read(_LARGEST_FILE + 1)
         if len(content) > _LARGEST_FILE:
             raise PipelineError(f"pipeline file: {path} has more than 1 MiB; expected a text of some pages.")
-        return parse_pipeline(content.decode("utf-8-sig"), str(path))
+        return content.decode("utf-8-sig")
     except OSError as error:
         raise PipelineError(
             f"pipeline file: {path} ({error.strerror or error}); expected a file that can be read."
@@ -112,7 +123,7 @@ def parse_pipeline(text: str, source: str) -> Pipeline:
     try:
         document = YamlText.parse(text)
     except YamlFault as fault:
-        raise PipelineError(headline, [Problem(_on_line(fault.line, str(fault)))]) from fault
+        raise PipelineError(headline, [Problem(str(fault), line=fault.line)]) from fault
     if not isinstance(document.data, dict):
         raise PipelineError(headline, [Problem("no keys found; expected `name:` and `steps:`")])
     try:
@@ -138,20 +149,26 @@ def dump_pipeline(pipeline: Pipeline) -> str:
         content["description"] = pipeline.description
     content["planes"] = pipeline.planes.value
     content["steps"] = [_plain_step(step) for step in pipeline.steps]
-    # Flow style None: what holds no further list or mapping stands on one line, `[z]` and `{sigma_px: 2}`.
-    return yaml.dump(
-        content, Dumper=_ReadableDumper, sort_keys=False, default_flow_style=None, allow_unicode=True, width=110
-    )
+    return _to_yaml(content)
 
 
-def save_pipeline(pipeline: Pipeline, path: Path) -> None:
+def dump_step(step: Step) -> str:
+    """Write one step as `dump_pipeline` does, as a list of one; raises `PipelineError`."""
+    return _to_yaml([_plain_step(step)])
+
+
+def save_pipeline(pipeline: Pipeline, path: Path, text: str | None = None) -> None:
     """Write a pipeline file whole or not at all.
+
+    Args:
+        text: the pipeline as YAML, where it is not to be as `dump_pipeline` writes it.
 
     Raises:
         StoreError: the file cannot be written; what was there before is still there.
         PipelineError: as `dump_pipeline`.
     """
-    text = dump_pipeline(pipeline)
+    if text is None:
+        text = dump_pipeline(pipeline)
     try:
         write_text(path, text)
     except OSError as error:
@@ -169,6 +186,14 @@ def shipped_pipelines() -> Mapping[str, Path]:
 def pipeline_schema() -> dict[str, Any]:
     """The JSON Schema of a pipeline file, for editors that check while one types."""
     return PipelineKeys.model_json_schema()
+
+
+def _to_yaml(content: object) -> str:
+    # Flow style None: what holds no further list or mapping stands on one line, `[z]` and `{sigma_px: 2}`.
+    text: str = yaml.dump(
+        content, Dumper=_ReadableDumper, sort_keys=False, default_flow_style=None, allow_unicode=True, width=110
+    )
+    return text
 
 
 class _ReadableDumper(yaml.SafeDumper):
@@ -227,7 +252,7 @@ def _problem(fault: ErrorDetails, document: YamlText) -> Problem:
     else:
         expected = _EXPECTED.get(fault["type"], fault["msg"].removeprefix("Input should be "))
         message = f"{key or 'step'}: {show_value(fault['input'])}; expected {expected}"
-    return Problem(_on_line(document.line_of(path), message), step=_step_name(path, document))
+    return Problem(message, step=_step_name(path, document), line=document.line_of(path))
 
 
 def _step_name(path: tuple[int | str, ...], document: YamlText) -> str | None:
@@ -238,7 +263,3 @@ def _step_name(path: tuple[int | str, ...], document: YamlText) -> str | None:
             name = step.get("name") if isinstance(step, dict) else None
             return name if isinstance(name, str) else str(index + 1)
     return None
-
-
-def _on_line(line: int | None, message: str) -> str:
-    return message if line is None else f"line {line}: {message}"
