@@ -35,15 +35,16 @@ from openhcs.tui.effects.text_dialog import show_text
 from openhcs.tui.effects.well_choices import TRIED
 from openhcs.tui.layout.menu_bar import Menu, MenuBar
 from openhcs.tui.layout.status_bar import StatusBar
+from openhcs.tui.layout.vitals import Vitals
 from openhcs.tui.panes.help import help_lines
 from openhcs.tui.panes.pipeline_editor import PipelineEditor
 from openhcs.tui.panes.place import Place
 from openhcs.tui.panes.plate_manager import PlateManager
 from openhcs.tui.panes.task_inspector import TaskInspector
 from openhcs.tui.panes.tour import Tour, TourStep
-from openhcs.tui.ports import ErrorSink
 from openhcs.tui.state import AppState
 from openhcs.tui.utils.error_boundary import ErrorBoundary
+from openhcs.tui.utils.safe_error_handler import SafeErrorHandler
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
 from openhcs.tui.widgets.bindings import Binding, Effect, key_bindings, key_of, run_binding
 from openhcs.tui.widgets.keymap import KeyFault, Keymap
@@ -62,13 +63,14 @@ class CanonicalTUILayout:
 
     Args:
         errors: the errors to look back on.
+        handler: takes what a pane raises while it is drawn; the last line tells how it is.
         appearance: changes the theme.
         settings: edits the settings.
         inspector: shows the tasks.
         keymap: gives the rows the user's keys.
         on_quit: what `q` does.
         on_tour_end: told when the tour for newcomers has been seen, or left.
-        on_error: takes what a pane raises while it is drawn.
+        on_details: shows an error that a pane's tile tells of.
     """
 
     def __init__(
@@ -84,9 +86,8 @@ class CanonicalTUILayout:
         inspector: TaskInspector,
         on_quit: Effect,
         on_tour_end: Callable[[], None],
-        on_error: ErrorSink,
+        handler: SafeErrorHandler,
         on_details: Callable[[BaseException], None],
-        notice: Callable[[], str],
         keymap: Keymap | None = None,
     ) -> None:
         self._state = state
@@ -104,17 +105,22 @@ class CanonicalTUILayout:
         )
         self.menu_bar = MenuBar(self._menus(), tasks=tasks, refuse=self._refuse, right=lambda: "OpenHCS")
         self._menu_rows = self.keymap.rows(_MENUS, self._menu_bindings())
+        errors_row, tasks_row = _named(self.rows, "Errors", _INSPECTOR)
+        plates_row = Binding((), lambda: self.places[0].take_focus(), "Plates", "Go to the plates.")
+        vitals = Vitals(state, handler, errors=errors_row, plates=plates_row, tasks=tasks_row)
         status = StatusBar(
             lambda: state.workbench,
             self._rows_here,
             lambda: self.rows if self.here else (),
             self._menu_hint,
-            notice,
+            vitals.entries,
             tasks=tasks,
             refuse=self._refuse,
         )
-        left = ErrorBoundary(lambda: self.plate_manager, "Plates", on_error, on_details=on_details)
-        right = ErrorBoundary(lambda: self.pipeline_editor, "Pipeline", on_error, on_details=on_details)
+        left = ErrorBoundary(lambda: self.plate_manager, "Plates", handler.handle_error_sync, on_details=on_details)
+        right = ErrorBoundary(
+            lambda: self.pipeline_editor, "Pipeline", handler.handle_error_sync, on_details=on_details
+        )
         panes = VSplit(
             [
                 ConditionalContainer(left, ~Condition(lambda: self._has_screen("Pipeline"))),

@@ -29,7 +29,6 @@ from openhcs.tui.layout.canonical_layout import CanonicalTUILayout
 from openhcs.tui.panes.task_inspector import TaskInspector
 from openhcs.tui.state import AppState
 from openhcs.tui.utils.bounded_run import exit_bounded
-from openhcs.tui.utils.circuit_breaker import BreakerState
 from openhcs.tui.utils.colour_depth import colour_depth
 from openhcs.tui.utils.error_journal import ErrorJournal
 from openhcs.tui.utils.program import Program
@@ -42,13 +41,6 @@ if TYPE_CHECKING:
     from openhcs.tui.utils.strict import Strict
 
 __all__ = ["SimpleOpenHCSTUILauncher", "main", "strict_workbench"]
-
-_BREAKER_NOTICES: Final = {
-    BreakerState.CLOSED: "",
-    BreakerState.OPEN: "error dialogs off, see Errors",
-    BreakerState.HALF_OPEN: "error dialogs on trial",
-}
-"""What the status bar says of the breaker, which opens when an error dialog could not be shown."""
 
 HEADLESS: Final = "Use `openhcs run PLATE --pipeline FILE` there, which needs no screen."
 
@@ -165,9 +157,8 @@ class SimpleOpenHCSTUILauncher:
             inspector=TaskInspector(tasks, self.program.watchdog, self.state),
             on_quit=quit_,
             on_tour_end=lambda: tasks.fire_and_forget(preferences.remember_tour(), "remember the tour"),
-            on_error=self.program.errors.handle_error_sync,
+            handler=self.program.errors,
             on_details=self.program.show_details,
-            notice=lambda: _BREAKER_NOTICES[self.program.errors.breaker.state],
             keymap=keymap,
         )
         return _Parts(layout, plates, pipeline, errors, preferences, appearance)

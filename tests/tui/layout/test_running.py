@@ -155,7 +155,7 @@ async def test_a_second_run_waits_its_turn(demo: Path, home: Path, gate: Gate) -
         await wait_running(wb, "B02")
         await wb.press("down", "r")
         await wb.wait_for("waiting its turn")
-        assert "2 plates busy" in wb.screen()[-1]
+        assert "1 running 0/2, 1 waiting" in wb.screen()[-1]
         await wb.press("x")
         await wb.wait_gone("waiting its turn")
         gate.open()
