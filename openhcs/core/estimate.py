@@ -1,7 +1,7 @@
 """What a run will take: memory of a worker, room on the disk, told before it starts.
 
 Memory is an upper bound, since a worker that goes beyond what it may use is killed; on the plates and pipelines of
-docs/decisions/0018 it is 1.1 to 1.8 times what workers were measured to take. Disk is told twice: what is expected, and
+docs/decisions/0024 it is 1.1 to 1.8 times what workers were measured to take. Disk is told twice: what is expected, and
 a bound that is reached where nothing can be compressed. Tables depend on how many objects there are and are guessed.
 
 Deliberately absent: what the machine has (`machine`), and whether that is enough (`room`).

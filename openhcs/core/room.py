@@ -2,7 +2,7 @@
 
 Memory is refused by its upper bound, since a worker that goes beyond its limit is killed and its well fails; a number
 of workers that nobody insists on is lowered instead. Disk is refused by what is expected and warned of by what it may
-be at most. Estimates can be wrong, so every refusal says how it is overruled (docs/decisions/0018).
+be at most. Estimates can be wrong, so every refusal says how it is overruled (docs/decisions/0024).
 """
 
 from __future__ import annotations
