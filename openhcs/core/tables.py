@@ -23,7 +23,7 @@ import polars as pl
 
 from openhcs.core.results import ResultsFolder, explained
 
-__all__ = ["Rows", "combine_tables", "write_well_table"]
+__all__ = ["Rows", "combine_tables", "errors_of_polars", "write_well_table"]
 
 Rows = Mapping[str, npt.NDArray[np.generic]]
 """Equally long columns by name."""
@@ -42,7 +42,7 @@ def write_well_table(parts: Sequence[Rows], path: Path) -> int:
     """
     table = pl.concat([pl.DataFrame(dict(part)) for part in parts], how="diagonal_relaxed")
     order = [column for column in _ORDER if column in table.columns]
-    with _errors_of_polars(path):
+    with errors_of_polars(path):
         (table.sort(order, maintain_order=True) if order else table).write_parquet(path)
     return table.height
 
@@ -75,7 +75,7 @@ def _combine(folder: ResultsFolder, table: str, files: Sequence[Path], *, csv: b
     aside = Path(tempfile.mkdtemp(prefix="tables-", dir=folder.temporary))
     together, text = aside / "together.parquet", aside / "together.csv"
     try:
-        with _errors_of_polars(folder.tables / table):
+        with errors_of_polars(folder.tables / table):
             parts = [_write_part(batch, aside / f"{number}.parquet") for number, batch in enumerate(_batches(files))]
             if len(parts) == 1:
                 together = parts[0]
@@ -126,7 +126,7 @@ def _concatenated(files: Sequence[Path]) -> pl.LazyFrame:
 
 
 @contextmanager
-def _errors_of_polars(path: Path) -> Iterator[None]:
+def errors_of_polars(path: Path) -> Iterator[None]:
     """Turn what polars says of the system's errors into `OSError`; their numbers are in polars' texts only."""
     try:
         yield
