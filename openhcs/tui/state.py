@@ -157,6 +157,11 @@ def _mark_wells(workbench: Workbench, action: actions.WellsMarked) -> Workbench:
     return _change_plate(workbench, action.folder, marked)
 
 
+def _only_marked_wells(row: PlateRow) -> PlateRow:
+    """Take marks away from wells that are no longer there."""
+    return replace(row, marked=row.marked & {well.well for well in row.wells}) if row.marked else row
+
+
 def _add_plates(workbench: Workbench, action: actions.PlatesAdded) -> Workbench:
     known = {row.folder for row in workbench.plates}
     new = [folder for folder in dict.fromkeys(action.folders) if folder not in known]
@@ -221,14 +226,8 @@ def _initialised(workbench: Workbench, action: actions.PlateInitialised) -> Work
     return _change_plate(
         workbench,
         action.folder,
-        lambda row: replace(
-            row,
-            status=Status.INITIALISED,
-            activity=None,
-            facts=action.facts,
-            compiled=None,
-            problems=(),
-            marked=row.marked & frozenset(action.facts.wells),
+        lambda row: _only_marked_wells(
+            replace(row, status=Status.INITIALISED, activity=None, facts=action.facts, compiled=None, problems=())
         ),
     )
 
@@ -262,7 +261,7 @@ def _progressed(workbench: Workbench, action: actions.RunProgressed) -> Workbenc
         row = replace(row, status=_status_of(row, progress), activity=None, progress=progress)
         return _settle(row, pipeline)
 
-    workbench = _change_plate(workbench, action.folder, progressed)
+    workbench = _change_plate(workbench, action.folder, lambda row: _only_marked_wells(progressed(row)))
     return replace(workbench, well=_clamp(workbench.well, _well_count(workbench.selected)))
 
 

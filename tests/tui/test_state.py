@@ -17,7 +17,7 @@ from openhcs.errors import Problem
 from openhcs.tui import actions
 from openhcs.tui.actions import Action
 from openhcs.tui.state import AppState, free_name, reduce
-from openhcs.tui.workbench import Activity, PlateFacts, Severity, Workbench
+from openhcs.tui.workbench import Activity, Measure, PlateFacts, Severity, WellValues, Workbench
 
 A, B, C = Path("/plates/a"), Path("/plates/b"), Path("/plates/c")
 
@@ -279,6 +279,12 @@ ACTIONS: st.SearchStrategy[Action] = st.one_of(
     st.just(actions.PlateRestored()),
     st.builds(actions.PlateSelected, INDEXES),
     st.builds(actions.WellSelected, INDEXES),
+    st.builds(
+        actions.WellsMarked, FOLDERS, st.frozensets(st.sampled_from(["A01", "A02", "B02", "H12"])), st.booleans()
+    ),
+    st.builds(actions.WellsShownAsMap, st.booleans()),
+    st.builds(actions.PaneZoomed, st.booleans()),
+    st.builds(actions.MeasureChosen, st.none() | st.just(Measure("nuclei"))),
     st.builds(actions.ActivityChanged, FOLDERS, st.none() | st.sampled_from(Activity)),
     st.builds(actions.PlateInitialised, FOLDERS, st.just(FACTS)),
     st.builds(actions.PlateCompiled, FOLDERS, PIPELINES),
@@ -296,9 +302,45 @@ def in_range(cursor: int, length: int) -> bool:
     return 0 <= cursor < max(1, length)
 
 
+def test_wells_are_marked_and_unmarked() -> None:
+    """Marks add up and are taken away by well, stay with their plate, and go with wells that are no longer there."""
+    ready = after(actions.PlatesAdded((A, B)), actions.PlateInitialised(A, FACTS))
+    both = after(
+        actions.WellsMarked(A, frozenset({"A01", "H12"})), actions.WellsMarked(A, frozenset({"B02"})), start=ready
+    )
+    assert both.plates[0].marked == {"A01", "B02"}
+    assert both.plates[1].marked == frozenset()
+    one = after(actions.WellsMarked(A, frozenset({"A01"}), False), start=both)
+    assert one.plates[0].marked == {"B02"}
+    gone = after(actions.PlateInitialised(A, replace(FACTS, wells=("A01",))), start=both)
+    assert gone.plates[0].marked == {"A01"}
+
+
+def test_a_run_of_some_wells_leaves_the_others_on_the_plate() -> None:
+    """Wells that the last run did not take are there, waiting, in the plate's order."""
+    ran = after(actions.RunProgressed(A, progress(RunState.RUNNING, WellState.RUNNING)), start=COMPILED)
+    assert [(well.well, well.state) for well in ran.plates[0].wells] == [
+        ("A01", WellState.RUNNING),
+        ("B02", WellState.PENDING),
+    ]
+
+
+def test_what_the_map_shows_is_part_of_the_state() -> None:
+    """Map or list, the measure and its numbers, and the pane with the whole screen are kept as they were chosen."""
+    measure = Measure("area_px", "measurements")
+    values = WellValues(A, measure, 1.0, {"A01": 2.0})
+    shown = after(
+        actions.WellsShownAsMap(True),
+        actions.MeasureChosen(measure),
+        actions.ValuesRead(values),
+        actions.PaneZoomed(True),
+    )
+    assert (shown.wells_as_map, shown.measure, shown.values, shown.zoomed) == (True, measure, values, True)
+
+
 @given(st.lists(ACTIONS, min_size=5, max_size=40))
 def test_the_invariants_hold_after_any_actions(taken: list[Action]) -> None:
-    """Whatever happens, cursors are in range, a folder is one row, and COMPILED means for this pipeline."""
+    """Whatever happens, cursors are in range, a folder is one row, marks are on wells, COMPILED means this pipeline."""
     workbench = after(actions.PlatesAdded((A, B)))
     for action in taken:
         workbench = reduce(workbench, action)
@@ -309,6 +351,7 @@ def test_the_invariants_hold_after_any_actions(taken: list[Action]) -> None:
         assert in_range(workbench.well, len(workbench.selected.wells) if workbench.selected else 0)
         assert in_range(workbench.editing.step, len(workbench.editing.pipeline.steps))
         for row in workbench.plates:
+            assert row.marked <= {well.well for well in row.wells}
             if row.status in (Status.INITIALISED, Status.COMPILED):
                 assert (row.status is Status.COMPILED) == (row.compiled == workbench.editing.pipeline)
 

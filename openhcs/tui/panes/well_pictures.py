@@ -110,6 +110,11 @@ class WellPictures:
         self._size_px = (1, 1)
         self.change(replace(self.scene, stage=self.scene.stage.other))
 
+    def stretch(self) -> None:
+        """Take the contrast from what is on the screen now; it is kept until another well."""
+        self._limits.pop(self.scene.stage, None)
+        self._on_change()
+
     def why_no_labels(self) -> str | None:
         """Why there is nothing to outline, or None; while the images are opened nobody knows."""
         if self.stock.labels or self.scene.stage not in self._images:

@@ -428,6 +428,7 @@ class WellView:
             step(
                 ("+", "="), lambda: pictures.change(pictures.scene.closer()), "Near", "Look at one site, then nearer."
             ),
+            step(("s",), pictures.stretch, "Contrast", "Stretch the contrast to what is on the screen now."),
             step(("-",), lambda: pictures.change(pictures.scene.farther()), "Far", "Look from farther away."),
         )
 

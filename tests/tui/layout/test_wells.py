@@ -97,6 +97,7 @@ async def test_a_well_is_looked_at_by_keys(sites_plate: Path, size: tuple[int, i
         assert ">site 2" in wb.text
         await wb.press("+", "+")
         await wb.wait_for("site 2, 1.5x")
+        await wb.press("s")
         await wb.press("escape")
         await wb.wait_for(">site 2")
         await wb.press("n")
