@@ -222,7 +222,7 @@ class Dispatch:
             waited = time.monotonic() - asked
             hopeless = cluster.trouble and not self._tries and waited >= _FIRST_GOOD_WORKER_WITHIN_S
             if hopeless or waited >= patience:
-                why = cluster.trouble or "none is there"
+                why = cluster.trouble or "none is there, or none has answered yet"
                 raise RunError(
                     f"workers: {why}; expected a worker within {waited:.0f} s. "
                     "Finished wells are kept: see to the workers and run again."
