@@ -33,6 +33,7 @@ __all__ = ["Grid", "MapLayout", "PlateMap", "WellLook", "lay_out", "row_letters"
 _HEADER_CELLS: Final = 3
 _WIDEST: Final = 4
 _ABSENT: Final = " "
+_CURSOR: Final = "#ff5fff"
 
 Position = tuple[int, int]
 """Row and column on the plate, from 0."""
@@ -319,6 +320,8 @@ class _MapControl(UIControl):
             return [(f"{style} underline" if marked else style, look.shape)]
         # A mark, and the place where one stands, are told by a character beside the shape as well.
         beside = "*" if marked else ">" if selected else " "
+        if look.fills and beside == " ":
+            return [(style, look.shape * (layout.cell - 1)), ("", " ")]
         text = look.shape * max(1, layout.cell - 2) if look.fills else look.shape
         beside_style = style if selected else "class:mark"
         return [(style, text), (beside_style, beside), ("", " " * (layout.cell - len(text) - 1))]
@@ -341,9 +344,9 @@ class _MapControl(UIControl):
         return [(style, shape * (layout.cell - 1)), ("", " ")]
 
     def _half(self, number: int, selected: bool, focused: bool) -> str:
-        """The colour of half a cell; the selected well is white there, and told in words elsewhere."""
+        """The colour of half a cell; the selected well has one that is in no palette."""
         if selected:
-            return "#ffffff" if focused else "#9aa4ae"
+            return _CURSOR if focused else "#9aa4ae"
         return self._owner._look(number).colour or "ansibrightblack"
 
     def _number_at(self, mouse_event: MouseEvent) -> int | None:
