@@ -23,8 +23,9 @@ help: ## list these targets
 demo: $(INSTALLED) ## open the workbench on a made plate; without a terminal, run the plate and print its counts
 	@$(BIN)/openhcs demo
 
+# Two at a time: more would be in the way of the tests that measure.
 test: $(INSTALLED) ## run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 check: lint test ## everything a change must pass: format, lint, types, import contracts, tests
 
