@@ -38,7 +38,7 @@ __all__ = ["OUTLINE_COLOUR", "WellImages", "channel_colours", "place_sites", "re
 
 OUTLINE_COLOUR: Colour = (255, 230, 0)
 
-_PLANES_KEPT_BYTES = 96 << 20
+_PLANES_KEPT_BYTES = 64 << 20
 _PICTURES_KEPT_BYTES = 24 << 20
 
 _BLUE, _CYAN, _GREEN, _ORANGE, _RED, _MAGENTA, _WHITE = (

@@ -101,6 +101,7 @@ class WellView:
             unsubscribe()
             self._closed = None
             self._scene = self._pictures.scene.to_overview()
+            self._pictures.forget()
             for task in self._loading.values():
                 self._tasks.cancel(task, "the well view was closed")
             self._loading.clear()
