@@ -26,6 +26,7 @@ __all__ = [
     "PipelineLoaded",
     "PipelineRedone",
     "PipelineRenamed",
+    "PipelineRewritten",
     "PipelineSaved",
     "PipelineUndone",
     "PlaneSourceChosen",
@@ -179,18 +180,31 @@ class RunProgressed:
 
 @dataclass(frozen=True, slots=True)
 class PipelineLoaded:
-    """A pipeline to edit from now on; `path` is None for one that is not the user's file yet."""
+    """A pipeline to edit from now on; `path` is None for one that is not the user's file yet.
+
+    `text` is what it was read from, whose comments are to be kept.
+    """
 
     pipeline: Pipeline
     path: Path | None
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PipelineSaved:
-    """`pipeline` is now on disk at `path`."""
+    """`pipeline` is now on disk at `path`, as `text`."""
 
     pipeline: Pipeline
     path: Path
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineRewritten:
+    """The pipeline has been edited as text, which is a change like any other."""
+
+    pipeline: Pipeline
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +303,7 @@ Action: TypeAlias = (
     | RunProgressed
     | PipelineLoaded
     | PipelineSaved
+    | PipelineRewritten
     | StepInserted
     | StepReplaced
     | StepDeleted

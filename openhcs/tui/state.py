@@ -70,10 +70,15 @@ def reduce(workbench: Workbench, action: Action) -> Workbench:
             )
         case actions.RunProgressed():
             return _progressed(workbench, action)
-        case actions.PipelineLoaded(pipeline, path):
-            return _edit(workbench, EditedPipeline(pipeline=pipeline, path=path, saved=pipeline))
-        case actions.PipelineSaved(pipeline, path):
-            return replace(workbench, editing=replace(workbench.editing, saved=pipeline, path=path))
+        case actions.PipelineLoaded(pipeline, path, text):
+            editing = EditedPipeline(pipeline=pipeline, path=path, saved=pipeline, text=text, saved_text=text)
+            return _edit(workbench, editing)
+        case actions.PipelineSaved(pipeline, path, text):
+            editing = replace(workbench.editing, saved=pipeline, path=path, text=text, saved_text=text)
+            return replace(workbench, editing=editing)
+        case actions.PipelineRewritten(pipeline, text):
+            workbench = _change_pipeline(workbench, pipeline)
+            return replace(workbench, editing=replace(workbench.editing, text=text))
         case actions.PipelineUndone():
             return _undo(workbench)
         case actions.PipelineRedone():

@@ -165,7 +165,10 @@ class WellValues:
 
 @dataclass(frozen=True, slots=True)
 class EditedPipeline:
-    """The pipeline on the right: its present, past and future, and what is on disk."""
+    """The pipeline on the right: its present, past and future, and what is on disk.
+
+    `text` is the text whose comments are kept when it is saved, `saved_text` what the file held when it was last seen.
+    """
 
     pipeline: Pipeline = field(default_factory=lambda: Pipeline(name="untitled"))
     path: Path | None = None
@@ -173,11 +176,13 @@ class EditedPipeline:
     past: tuple[Pipeline, ...] = ()
     future: tuple[Pipeline, ...] = ()
     step: int = 0
+    text: str = ""
+    saved_text: str = ""
 
     @property
     def unsaved(self) -> bool:
         """Whether closing now would lose a change."""
-        return self.pipeline != self.saved
+        return self.pipeline != self.saved or self.text != self.saved_text
 
     @property
     def selected(self) -> Step | None:

@@ -6,26 +6,33 @@ is first needed: its modules import numpy and scikit-image. Pipeline files likew
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from openhcs.core.model import Component, FunctionCall, Pipeline, PlaneSource, Step
-from openhcs.errors import OpenHCSError
+from openhcs.errors import OpenHCSError, PipelineError
 from openhcs.tui import actions
 from openhcs.tui.editors.function_picker import pick_function
 from openhcs.tui.editors.step_editor import edit_step
+from openhcs.tui.effects.outside_editor import edit_text, find_editor
 from openhcs.tui.effects.pick_dialog import Choice, pick
+from openhcs.tui.effects.pipeline_faults import Answer, show_faults
 from openhcs.tui.effects.preferences import Preferences
 from openhcs.tui.ports import TaskSpawner
 from openhcs.tui.state import AppState, free_name
 from openhcs.tui.utils import dialog_helpers
 from openhcs.tui.utils.daemon_thread import in_daemon_thread
 from openhcs.tui.utils.safe_text import visible
-from openhcs.tui.workbench import Severity
+from openhcs.tui.workbench import EditedPipeline, Severity
 
 if TYPE_CHECKING:
     from openhcs.core.functions import Function
+    from openhcs.tui.editors.pipeline_check import CheckedText
 
 __all__ = ["PipelineEffects"]
 
@@ -109,6 +116,51 @@ class PipelineEffects:
         if name and name.strip():
             self._state.dispatch(actions.PipelineRenamed(name.strip()))
 
+    async def rename_step(self) -> None:
+        """Let the user give the selected step another name."""
+        editing = self._state.workbench.editing
+        step = editing.selected
+        if step is None:
+            return
+        name = await dialog_helpers.prompt_for_text_input(
+            f"Rename step {editing.step + 1}", "Name", self._state, default=step.name
+        )
+        if name and name.strip():
+            self._state.dispatch(actions.StepReplaced(editing.step, replace(step, name=name.strip())))
+
+    async def edit_outside(self) -> None:
+        """Let the user edit the pipeline as YAML in the editor of their choice; faults are shown where they stand."""
+        editing = self._state.workbench.editing
+        try:
+            find_editor(os.environ)  # before anything is written for it
+            before = text = await in_daemon_thread(lambda: _text_of(editing), "write the pipeline as text")
+            line: int | None = None
+            functions = await self._functions()
+            while True:
+                edited = await edit_text(text, _file_name(editing), line)
+                text = edited.text
+                if text == before:
+                    self._tell_unchanged(at_once=edited.at_once)
+                    return
+                checked = await in_daemon_thread(partial(_check, text, functions), "check the edited pipeline")
+                answer = Answer.TAKE
+                if checked.faults:
+                    answer = await show_faults(checked, app_state=self._state, tasks=self._tasks)
+                if answer is Answer.TAKE and checked.pipeline is not None:
+                    self._state.dispatch(actions.PipelineRewritten(checked.pipeline, text))
+                    self._tell(f"Pipeline edited: {len(checked.pipeline.steps)} steps")
+                    return
+                if answer is Answer.DISCARD:
+                    self._tell("What was edited is discarded; the pipeline is as it was")
+                    return
+                line = next((fault.line for fault in checked.faults if fault.line is not None), None)
+        except OpenHCSError as error:
+            await self._refused("edit the pipeline in an editor", error)
+
+    def _tell_unchanged(self, *, at_once: bool) -> None:
+        hint = ". An editor with a window of its own must wait: EDITOR='code --wait'" if at_once else ""
+        self._tell(f"Nothing was changed{hint}")
+
     # -- files ---------------------------------------------------------------------------------------------------
 
     async def new(self) -> None:
@@ -123,9 +175,13 @@ class PipelineEffects:
             return
         remembered = await self._preferences.remembered()
         shipped = await in_daemon_thread(_shipped_pipelines, "list shipped pipelines")
+        missing = await in_daemon_thread(lambda: _missing(remembered.pipelines), "look for recent pipelines")
         choices: list[Choice[Path | None]] = [
+            *(
+                Choice(file.stem, f"{'is gone: ' if file in missing else ''}{_from_home(file)}", file)
+                for file in remembered.pipelines
+            ),
             *(Choice(name, "shipped with OpenHCS", file) for name, file in shipped.items()),
-            *(Choice(file.stem, str(file.parent), file) for file in remembered.pipelines),
             Choice("Another file...", "find it in the file browser", None),
         ]
         chosen = await pick("Load a pipeline", choices, app_state=self._state, tasks=self._tasks)
@@ -142,11 +198,11 @@ class PipelineEffects:
     async def load_file(self, file: Path) -> None:
         """Edit the pipeline in `file`; a shipped one is a copy that has no file yet."""
         try:
-            pipeline, shipped = await in_daemon_thread(lambda: _load(file), f"load {file.name}")
+            pipeline, text, shipped = await in_daemon_thread(lambda: _load(file), f"load {file.name}")
         except OpenHCSError as error:
             await self._refused("load the pipeline", error)
             return
-        self._state.dispatch(actions.PipelineLoaded(pipeline, None if shipped else file))
+        self._state.dispatch(actions.PipelineLoaded(pipeline, None if shipped else file, text))
         self._tell(f"Pipeline {visible(pipeline.name)} loaded: {len(pipeline.steps)} steps", Severity.OK)
         if not shipped:
             await self._preferences.remember_pipeline(file)
@@ -171,16 +227,38 @@ class PipelineEffects:
         return await self._write(Path(file)) if file is not None else False
 
     async def _write(self, path: Path) -> bool:
-        pipeline = self._state.workbench.editing.pipeline
+        editing = self._state.workbench.editing
         try:
-            await in_daemon_thread(lambda: _save(pipeline, path), f"save {path.name}")
+            if path == editing.path and not await self._may_overwrite(path, editing.saved_text):
+                return False
+            text, lost = await in_daemon_thread(lambda: _save(editing, path), f"save {path.name}")
         except OpenHCSError as error:
             await self._refused("save the pipeline", error)
             return False
-        self._state.dispatch(actions.PipelineSaved(pipeline, path))
-        self._tell(f"Pipeline saved: {visible(str(path))}", Severity.OK)
+        self._state.dispatch(actions.PipelineSaved(editing.pipeline, path, text))
+        told = f"Pipeline saved: {visible(str(path))}"
+        if lost:
+            self._tell(f"{told}, without its comments: its steps were not below each other", Severity.WARNING)
+        else:
+            self._tell(told, Severity.OK)
         await self._preferences.remember_pipeline(path)
         return True
+
+    async def _may_overwrite(self, path: Path, known: str) -> bool:
+        """Whether to write a file that somebody else may have changed since it was read: asks where they have."""
+        found = await in_daemon_thread(lambda: _text_in(path), f"read {path.name}")
+        if found is None or found == known:
+            return True
+        overwrite, load = "Overwrite it", "Load it"
+        answer = await dialog_helpers.choose(
+            "Save the pipeline?",
+            f"{visible(str(path))} has been changed by another program since it was read.",
+            ("Go back", overwrite, load),
+            self._state,
+        )
+        if answer == load:
+            await self.load_file(path)
+        return answer == overwrite
 
     async def may_lose_changes(self, title: str) -> bool:
         """Whether to go on although the pipeline would be lost: asks where it is not saved."""
@@ -244,14 +322,61 @@ def _shipped_pipelines() -> Mapping[str, Path]:
     return shipped_pipelines()
 
 
-def _load(file: Path) -> tuple[Pipeline, bool]:
-    """The pipeline in `file`, and whether that is one of the program's own, not to be written to."""
-    from openhcs.core.pipeline_file import load_pipeline, shipped_pipelines
+def _load(file: Path) -> tuple[Pipeline, str, bool]:
+    """The pipeline in `file`, its text, and whether that is one of the program's own, not to be written to."""
+    from openhcs.core.pipeline_file import parse_pipeline, read_pipeline_text, shipped_pipelines
 
-    return load_pipeline(file), file in shipped_pipelines().values()
+    text = read_pipeline_text(file)
+    return parse_pipeline(text, str(file)), text, file in shipped_pipelines().values()
 
 
-def _save(pipeline: Pipeline, path: Path) -> None:
-    from openhcs.core.pipeline_file import save_pipeline
+def _save(editing: EditedPipeline, path: Path) -> tuple[str, bool]:
+    """Write the pipeline; what was written, and whether comments were lost."""
+    from openhcs.core.pipeline_comments import has_comments, keep_comments
+    from openhcs.core.pipeline_file import dump_pipeline, save_pipeline
 
-    save_pipeline(pipeline, path)
+    kept = keep_comments(editing.pipeline, editing.text) if editing.text else None
+    text = kept if kept is not None else dump_pipeline(editing.pipeline)
+    save_pipeline(editing.pipeline, path, text)
+    return text, kept is None and has_comments(editing.text)
+
+
+def _text_of(editing: EditedPipeline) -> str:
+    from openhcs.core.pipeline_comments import keep_comments
+    from openhcs.core.pipeline_file import dump_pipeline
+
+    kept = keep_comments(editing.pipeline, editing.text) if editing.text else None
+    return kept if kept is not None else dump_pipeline(editing.pipeline)
+
+
+def _text_in(path: Path) -> str | None:
+    """What a pipeline file holds; None where it cannot be read, which saving will tell."""
+    from openhcs.core.pipeline_file import read_pipeline_text
+
+    try:
+        return read_pipeline_text(path)
+    except PipelineError:
+        return None
+
+
+def _check(text: str, functions: Mapping[str, Function]) -> CheckedText:
+    from openhcs.tui.editors.pipeline_check import check_text
+
+    return check_text(text, functions)
+
+
+def _file_name(editing: EditedPipeline) -> str:
+    """What the file is called in the editor."""
+    if editing.path is not None:
+        return editing.path.name
+    return f"{re.sub(r'[^A-Za-z0-9._-]+', '_', editing.pipeline.name).strip('._')[:60] or 'pipeline'}.yaml"
+
+
+def _missing(files: Collection[Path]) -> frozenset[Path]:
+    return frozenset(file for file in files if not file.is_file())
+
+
+def _from_home(file: Path) -> str:
+    """A path as people write it."""
+    home = Path.home()
+    return f"~/{file.relative_to(home)}" if file.is_relative_to(home) else str(file)

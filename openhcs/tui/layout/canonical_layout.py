@@ -321,7 +321,7 @@ class CanonicalTUILayout:
             Menu(
                 "File",
                 (
-                    *_named(files, "New", "Load", "Save", "Save as"),
+                    *_named(files, "New", "Load", "Save", "Save as", "As text"),
                     None,
                     *_named(self.rows, "Settings", "Theme"),
                     None,

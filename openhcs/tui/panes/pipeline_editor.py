@@ -107,7 +107,7 @@ class PipelineEditor:
         return (
             Binding(("a",), effects.add_step, "Add", "Add a step after the selected one, from the list of functions."),
             Binding(
-                ("enter", "e"),
+                ("enter",),
                 effects.edit_selected,
                 "Edit",
                 "Edit the step: its functions, their parameters, and which planes it gets.",
@@ -133,6 +133,7 @@ class PipelineEditor:
                 "Move down",
                 "Move the step down.",
                 self._why_not_down,
+                on_footer=False,
             ),
             Binding(
                 ("d", "delete"),
@@ -149,6 +150,14 @@ class PipelineEditor:
                 self._why_no_step,
             ),
             Binding(
+                ("R",),
+                effects.rename_step,
+                "Rename step",
+                "Give the step another name.",
+                self._why_no_step,
+                on_footer=False,
+            ),
+            Binding(
                 ("u",),
                 self._dispatching(actions.PipelineUndone()),
                 "Undo",
@@ -161,19 +170,26 @@ class PipelineEditor:
                 "Redo",
                 "Make the change taken back again.",
                 lambda: None if self._editing.future else "There is nothing to redo",
+                on_footer=False,
             ),
         )
 
     def _file_bindings(self) -> tuple[Binding, ...]:
         effects = self._effects
         return (
-            Binding(("n",), effects.new, "New", "Begin an empty pipeline."),
+            Binding(("n",), effects.new, "New", "Begin an empty pipeline.", on_footer=False),
             Binding(("l",), effects.load, "Load", "Load a pipeline: a shipped one, a recent one, or a file."),
             Binding(("s",), effects.save, "Save", "Save the pipeline in its file."),
             Binding(("S",), effects.save_as, "Save as", "Save the pipeline in another file.", on_footer=False),
+            Binding(
+                ("e",),
+                effects.edit_outside,
+                "As text",
+                "Edit the pipeline as YAML in your own editor: $VISUAL, or $EDITOR.",
+            ),
             Binding(("t",), effects.rename, "Rename", "Give the pipeline another title.", on_footer=False),
             Binding(
-                ("p",),
+                ("P",),
                 self._switch_planes,
                 "Planes",
                 "Start from every z plane, or from the projections that the microscope stored.",

@@ -4,6 +4,7 @@
 - G3 (its part). A failing frame is reported, the newest dialog is closed for it, and failing that the screen is
   replaced by a plain notice from which the user can try again or leave.
 - A terminal that goes away is one fault, and `run_async` ends with it (`lost_terminal`).
+- Another program, such as an editor, may have the terminal for a time (`lending_terminal`).
 - Leaving waits for prompt_toolkit's own background tasks, but not for ever.
 
 Checked by tests/tui/utils/test_application.py. Subclasses only; prompt_toolkit itself is not patched.
@@ -14,7 +15,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from prompt_toolkit.application import Application, in_terminal
@@ -125,6 +127,31 @@ class GuardedApplication(Application[T]):
                 await self._stop_until_foreground()
 
         self._while_stopping(stop)
+
+    @asynccontextmanager
+    async def lending_terminal(self) -> AsyncIterator[None]:
+        """Give the terminal to another program for the time of the block; then take it again and draw everything.
+
+        Keys that signal every program on the terminal are the other program's: Ctrl-C and Ctrl-\\ end nothing here.
+        Ctrl-Z stops both. Call it on the main thread.
+        """
+        if self._stopping or not self.is_running or self.is_done:
+            raise RuntimeError("terminal cannot be lent: it is not ours now; expected a running application.")
+        self._stopping = True
+        handlers: dict[signal.Signals, Any] = {}
+        try:
+            async with in_terminal():
+                # Handlers, not SIG_IGN, which the other program would inherit.
+                for number in (signal.SIGINT, signal.SIGQUIT):
+                    handlers[number] = signal.signal(number, lambda number, frame: None)
+                handlers[signal.SIGTSTP] = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+                try:
+                    yield
+                finally:
+                    for number, handler in handlers.items():
+                        signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+        finally:
+            self._stopping = False
 
     def take_terminal_again(self) -> None:
         """Set the terminal's modes and draw everything anew: for SIGCONT, when a stop could not be seen coming."""

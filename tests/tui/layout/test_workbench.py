@@ -229,7 +229,7 @@ async def test_where_a_pipeline_starts_from_is_shown() -> None:
     async with workbench(pipeline=NUCLEI) as wb:
         await go_to_steps(wb)
         assert "starts from every z plane" in wb.text
-        await wb.press("p")
+        await wb.press("P")
         await wb.wait_for("The pipeline starts from the microscope's projections.")
         assert "starts from the microscope" in wb.line("│starts from")
 
@@ -316,7 +316,7 @@ async def test_a_shipped_pipeline_is_loaded_saved_under_a_name_and_loaded_again(
         await wb.press(*["down"] * list(shipped_pipelines()).index("nuclei"), "enter")
         await wb.wait_for("Pipeline nuclei")
         assert steps(wb) == STEPS
-        await wb.press("p", "s")
+        await wb.press("P", "s")
         await wb.wait_for("Save writes")
         await wb.press("c-s")
         await wb.wait_for("Pipeline saved")
