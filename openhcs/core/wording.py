@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import reprlib
 from collections.abc import Iterable
 
-from openhcs.core.model import Discrepancy, well_position
+from openhcs.core.model import Discrepancy, well_name, well_position
 
 __all__ = ["did_you_mean", "is_text", "name_wells", "show_value", "told_once"]
 
@@ -35,15 +36,28 @@ def show_value(value: object) -> str:
 
 
 def name_wells(wells: Iterable[str]) -> str:
-    """The wells in row-major order, with runs along a row drawn together: `A01-A12, B03`."""
-    runs: list[list[str]] = []
-    for well in sorted(set(wells), key=well_position):
-        row, column = well_position(well)
-        if runs and well_position(runs[-1][-1]) == (row, column - 1):
-            runs[-1].append(well)
+    """The wells in row-major order, rectangles of them by their corners: `A01-C12, D03`, as `--wells` takes them."""
+    rectangles: list[tuple[int, int, int, int]] = []  # first and last row, first and last column
+    for row, in_row in itertools.groupby(sorted(set(map(well_position, wells))), key=lambda position: position[0]):
+        for first, last in _runs(column for _, column in in_row):
+            above = next((r for r in rectangles if r[1:] == (row - 1, first, last)), None)
+            if above is None:
+                rectangles.append((row, row, first, last))
+            else:
+                rectangles[rectangles.index(above)] = (above[0], row, first, last)
+    corners = [(well_name(top, left), well_name(bottom, right)) for top, bottom, left, right in rectangles]
+    return ", ".join(first if first == last else f"{first}-{last}" for first, last in corners)
+
+
+def _runs(numbers: Iterable[int]) -> list[tuple[int, int]]:
+    """The first and last of each run of numbers, which come in order."""
+    runs: list[tuple[int, int]] = []
+    for number in numbers:
+        if runs and runs[-1][1] == number - 1:
+            runs[-1] = (runs[-1][0], number)
         else:
-            runs.append([well])
-    return ", ".join(run[0] if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+            runs.append((number, number))
+    return runs
 
 
 def told_once(discrepancies: Iterable[Discrepancy]) -> list[str]:

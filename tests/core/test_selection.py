@@ -45,7 +45,7 @@ def test_what_names_no_wells_is_refused(text: str) -> None:
 
 def test_a_range_that_the_plate_has_nothing_of_is_refused() -> None:
     """A well that the plate lacks is told with those it has, and the one most like it."""
-    with pytest.raises(InputError, match=r"wells: J01; expected wells that the plate has: A01-A12, B01-B12"):
+    with pytest.raises(InputError, match=r"wells: J01; expected wells that the plate has: A01-H12"):
         choose_wells(parse_wells("J01"), PLATE)
     with pytest.raises(InputError, match=r"wells: 24"):
         choose_wells(parse_wells("A01,24"), PLATE)
