@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from openhcs.core.demo_plate import make_demo_plate
@@ -145,7 +146,7 @@ def test_what_made_a_well_is_told(results: Path) -> None:
 
 
 def test_tables_are_read_sorted_and_averaged(results: Path, tmp_path: Path) -> None:
-    """A well's table can be sorted either way; a column's mean is one number a well; damage is an error of ours."""
+    """A well's table can be sorted either way; rows without a value come last; a damaged one is an error."""
     assert tables_of_well(results, "B02") == ("counts", "measurements")
     table = read_well_table(results, "measurements", "B02")
     assert "well" not in table.columns
@@ -157,6 +158,13 @@ def test_tables_are_read_sorted_and_averaged(results: Path, tmp_path: Path) -> N
     assert ("measurements", "label") not in numeric_columns(results)
     assert well_mean(results, "measurements", "area_px", "B02") == pytest.approx(sum(areas) / len(areas), rel=1e-3)
     assert well_mean(results, "measurements", "area_px", "B03") is None
+    some = ResultsFolder(tmp_path).well_table("some", "B02")
+    some.parent.mkdir(parents=True)
+    pl.DataFrame({"value": [2.0, None, 1.0]}).write_parquet(some)
+    for descending, order in ((False, ["1", "2", ""]), (True, ["2", "1", ""])):
+        ordered = read_well_table(tmp_path, "some", "B02").sorted_by("value", descending=descending)
+        assert [ordered.row(row)[0] for row in range(3)] == order
+    assert well_mean(tmp_path, "some", "value", "B02") == 1.5
     damaged = tmp_path / "tables" / "counts" / "B02.parquet"
     damaged.parent.mkdir(parents=True)
     damaged.write_bytes(b"no parquet")

@@ -82,3 +82,6 @@ def test_a_frame_fills_the_screen_and_stays_inside_the_picture() -> None:
     assert (left, bottom) == (0.0, 1.0)
     assert right - left == pytest.approx(0.25)
     assert bottom - top == pytest.approx(60 / 160)
+    other_corner = Frame.of(Scene(zoom=4.0, centre=(0.0, 1.0)), (500, 1000), 80, 30)
+    assert (other_corner.section[0], other_corner.section[3]) == (0.0, 1.0)
+    assert other_corner.section[1] == pytest.approx(0.75)
