@@ -3,15 +3,7 @@
 Imports of the engine and the workbench stand inside the commands: together they take half a second, and `--help`,
 completion and `version` need neither.
 
-| exit code | meaning |
-|---|---|
-| 0 | done |
-| 1 | some wells failed, or `doctor` found something broken |
-| 2 | what was given cannot be used |
-| 74 | standard output cannot be written, on a full disk say |
-| 129 | the terminal was lost; the run goes on |
-| 130 | Ctrl-C |
-| 141 | the reader of our output went away |
+What the exit codes mean, and how help is laid out, is in `command_help`; what a shell offers after Tab, in `completion`.
 """
 
 from __future__ import annotations
@@ -22,13 +14,20 @@ import sys
 from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NamedTuple, NoReturn
 
 import typer
-from typer.core import TyperCommand, TyperGroup
 
 from openhcs import __version__
 from openhcs.cluster_command import cluster
+from openhcs.command_help import HelpCommand, HelpGroup
+from openhcs.completion import (
+    complete_function,
+    complete_live_run,
+    complete_pipeline,
+    complete_plate,
+    complete_run,
+)
 from openhcs.errors import InputError, OpenHCSError, PipelineError
 from openhcs.tui.utils.safe_text import visible_lines
 
@@ -39,8 +38,18 @@ OUTPUT_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 DEMO_PIPELINE = "nuclei"
 CANCELLED_WITHIN_S = 10.0
 
+START = "See it work"
+RUNS = "Runs"
+PROGRAM = "The program itself"
+DEVELOPERS = "For developers"
+WHICH = "Which wells"
+RESULTS = "Results"
+WORKERS = "Workers"
+TELLING = "What is told"
+SCREEN = "The screen"
 
-class Commands(TyperGroup):
+
+class Commands(HelpGroup):
     """The boundary of every command: what it returns is the exit code, an error of ours is one line and a code."""
 
     def invoke(self, ctx: Any) -> Any:
@@ -70,7 +79,7 @@ class Strictness(Enum):
     FULL = "full"
 
 
-class WorkbenchCommand(TyperCommand):
+class WorkbenchCommand(HelpCommand):
     """A command whose `--strict` may stand alone, and takes a value only behind `=`: what follows may be a plate."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -83,31 +92,81 @@ app = typer.Typer(
     name="openhcs",
     cls=Commands,
     no_args_is_help=True,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(cluster, name="cluster")
+app.add_typer(cluster, name="cluster", cls=HelpGroup, rich_help_panel=RUNS)
 
-PlateArgument = Annotated[Path, typer.Argument(metavar="PLATE", help="The plate's folder, as the microscope wrote it.")]
+PlateArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="PLATE", autocompletion=complete_plate, help="The plate's folder, as the microscope wrote it."
+    ),
+]
 PipelineOption = Annotated[
-    str, typer.Option("--pipeline", "-p", help="A pipeline file, or the name of one that is shipped or saved.")
+    str,
+    typer.Option(
+        "--pipeline",
+        "-p",
+        metavar="PIPELINE",
+        autocompletion=complete_pipeline,
+        help="A pipeline file, or the name of one that is shipped or saved.",
+    ),
 ]
 WorkersOption = Annotated[
-    int | None, typer.Option(min=1, help="Wells processed at the same time; by default what the settings say.")
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=1,
+        help="Wells processed at the same time; by default what the settings say.",
+        rich_help_panel=WORKERS,
+    ),
 ]
 StrictOption = Annotated[
     Strictness | None,
     typer.Option(
         "--strict",
         metavar="[=full]",
+        rich_help_panel=DEVELOPERS,
         help="For developers: tell of swallowed cancellations and coroutines never awaited, and record who creates "
         "each task. --strict=full: asyncio's debug mode as well.",
     ),
 ]
-QuietOption = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Tell of failed wells and errors only; no progress, no table.")
+PlainOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--plain/--no-plain",
+        help="For screen readers: one pane at a time, no borders, words for symbols.",
+        rich_help_panel=SCREEN,
+    ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, nothing else.")]
+AsciiOption = Annotated[
+    bool,
+    typer.Option(
+        "--ascii",
+        help="Draw with ASCII characters; by default where the locale has no others.",
+        rich_help_panel=SCREEN,
+    ),
+]
+MouseOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--mouse/--no-mouse",
+        help="Take the mouse; without, the terminal's own selection works.",
+        rich_help_panel=SCREEN,
+    ),
+]
+QuietOption = Annotated[
+    bool,
+    typer.Option(
+        "--quiet", "-q", help="Tell of failed wells and errors only; no progress, no table.", rich_help_panel=TELLING
+    ),
+]
+JsonOption = Annotated[
+    bool,
+    typer.Option("--json", help="Print one JSON document on standard output, nothing else.", rich_help_panel=TELLING),
+]
 
 
 def main() -> None:
@@ -115,29 +174,51 @@ def main() -> None:
     app()
 
 
-@app.command(cls=WorkbenchCommand)
+@app.command(cls=WorkbenchCommand, rich_help_panel=START)
 def tui(
-    plates: Annotated[list[Path] | None, typer.Argument(metavar="[PLATE]...", help="Plates to open with.")] = None,
-    pipeline: Annotated[str | None, typer.Option("--pipeline", "-p", help="A pipeline to open with.")] = None,
+    plates: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[PLATE]...", autocompletion=complete_plate, help="Plates to open with."),
+    ] = None,
+    pipeline: Annotated[
+        str | None,
+        typer.Option(
+            "--pipeline",
+            "-p",
+            metavar="PIPELINE",
+            autocompletion=complete_pipeline,
+            help="A pipeline to open with: a file, or the name of one that is shipped or saved.",
+        ),
+    ] = None,
+    plain: PlainOption = None,
+    ascii_only: AsciiOption = False,
+    mouse: MouseOption = None,
     strict: StrictOption = None,
 ) -> int:
-    """Open the workbench."""
+    """Open the workbench.
+
+    Keys are shown at the bottom of the screen; ? lists them all, q leaves. A run goes on without the workbench.
+    """
     from openhcs.core.config import load_settings
 
     file = None if pipeline is None else _find_pipeline(pipeline, load_settings().pipelines_folder)
-    return _open_workbench([plate.absolute() for plate in plates or ()], file, strict, tour=not plates)
+    looks = _Looks(plain, ascii_only, mouse)
+    return _open_workbench([plate.absolute() for plate in plates or ()], file, looks, strict, tour=not plates)
 
 
-@app.command(cls=WorkbenchCommand)
+@app.command(cls=WorkbenchCommand, rich_help_panel=START)
 def demo(
     headless: Annotated[
         bool, typer.Option("--headless", help="Run the plate without the workbench, even in a terminal.")
     ] = False,
-    folder: Annotated[Path, typer.Option(help="Where to make the plate.")] = Path("demo-plate"),
-    seed: Annotated[int, typer.Option(help="Another seed makes another plate.")] = 1,
+    folder: Annotated[Path, typer.Option(metavar="FOLDER", help="Where to make the plate.")] = Path("demo-plate"),
+    seed: Annotated[int, typer.Option(metavar="N", help="Another seed makes another plate.")] = 1,
+    plain: PlainOption = None,
+    ascii_only: AsciiOption = False,
+    mouse: MouseOption = None,
     strict: StrictOption = None,
 ) -> int:
-    """Make a small plate with known counts and open the workbench on it.
+    """Make a small plate with known counts, and open the workbench on it.
 
     Without a terminal, or with --headless, the plate is run instead, and the counts are printed beside the truth.
     """
@@ -153,58 +234,112 @@ def demo(
         from openhcs.plate_run import Telling, run_plate
 
         return run_plate(folder, pipeline, load_settings(), telling=Telling(truth=read_demo_truth(folder)))
-    return _open_workbench([folder.absolute()], pipeline, strict, tour=True)
+    return _open_workbench([folder.absolute()], pipeline, _Looks(plain, ascii_only, mouse), strict, tour=True)
 
 
-@app.command()
+@app.command(cls=HelpCommand, rich_help_panel=RUNS)
 def run(
     plate: PlateArgument,
     pipeline: PipelineOption,
     wells: Annotated[
         str | None,
-        typer.Option(help="Only these wells: A01,B02, rectangles A01-C03, rows C or A-C, columns 3 or 1-6."),
+        typer.Option(
+            metavar="WELLS",
+            help="Only these wells: A01,B02, rectangles A01-C03, rows C or A-C, columns 3 or 1-6.",
+            rich_help_panel=WHICH,
+        ),
     ] = None,
     sites: Annotated[
         str | None,
-        typer.Option(help="Only these sites, as in 1,3-5; such results go to a folder of their own."),
+        typer.Option(
+            metavar="SITES",
+            help="Only these sites, as in 1,3-5; such results go to a folder of their own.",
+            rich_help_panel=WHICH,
+        ),
     ] = None,
     failed: Annotated[
-        bool, typer.Option("--failed", help="Only wells that failed or were cancelled when they were tried last.")
+        bool,
+        typer.Option(
+            "--failed",
+            help="Only wells that failed or were cancelled when they were tried last.",
+            rich_help_panel=WHICH,
+        ),
     ] = False,
     at_most: Annotated[
         int | None,
-        typer.Option("--try", metavar="N", min=1, help="Only N wells far apart on the plate; a full run reuses them."),
+        typer.Option(
+            "--try",
+            metavar="N",
+            min=1,
+            help="Only N wells far apart on the plate; a full run reuses them.",
+            rich_help_panel=WHICH,
+        ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for the results; by default one in openhcs-results.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Folder for the results; by default one in openhcs-results.",
+            rich_help_panel=RESULTS,
+        ),
+    ] = None,
     workers: WorkersOption = None,
     scheduler: Annotated[
         str | None,
-        typer.Option(help="Use the workers of this Dask scheduler: tcp://host:port, tls://host:port, or FILE.json."),
+        typer.Option(
+            metavar="WHERE",
+            help="Use the workers of this Dask scheduler: tcp://host:port, tls://host:port, or FILE.json.",
+            rich_help_panel=WORKERS,
+        ),
     ] = None,
     retries: Annotated[
         int | None,
         typer.Option(
-            min=0, help="Times a well is tried again whose worker died, or that took too long or could not be read."
+            metavar="N",
+            min=0,
+            help="Times a well is tried again whose worker died, or that took too long or could not be read.",
+            rich_help_panel=WORKERS,
         ),
     ] = None,
     well_timeout_s: Annotated[
         float | None,
-        typer.Option("--well-timeout", metavar="SECONDS", min=0.1, help="Time one try of a well may take."),
+        typer.Option(
+            "--well-timeout",
+            metavar="SECONDS",
+            min=0.1,
+            help="Time one try of a well may take; no limit unless given.",
+            rich_help_panel=WORKERS,
+        ),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Start nothing: tell what would be done, what it takes, what is wrong.")
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Start nothing: tell what would be done, what it takes, what is wrong.",
+            rich_help_panel=TELLING,
+        ),
     ] = False,
     check_room: Annotated[
         bool,
         typer.Option(
-            "--room-check/--no-room-check", help="Refuse what needs more memory or disk than there is; on by default."
+            "--room-check/--no-room-check",
+            help="Refuse what needs more memory or disk than there is; on by default.",
+            rich_help_panel=WORKERS,
         ),
     ] = True,
     csv: Annotated[
-        bool, typer.Option("--csv", help="Write the tables of all wells as CSV files too, besides parquet.")
+        bool,
+        typer.Option(
+            "--csv",
+            help="Write the tables of all wells as CSV files too, besides parquet.",
+            rich_help_panel=RESULTS,
+        ),
     ] = False,
     detach: Annotated[
-        bool, typer.Option("--detach", "-d", help="Return once the run has begun; it goes on by itself.")
+        bool,
+        typer.Option(
+            "--detach", "-d", help="Return once the run has begun; it goes on by itself.", rich_help_panel=TELLING
+        ),
     ] = False,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
@@ -239,28 +374,38 @@ def run(
     )
 
 
-@app.command()
+@app.command(cls=HelpCommand, rich_help_panel=RUNS)
 def attach(
     out: Annotated[
         Path | None,
-        typer.Argument(metavar="[RESULTS]", help="The results folder of a run; by default the run that is going on."),
+        typer.Argument(
+            metavar="[RESULTS]",
+            autocompletion=complete_run,
+            help="The results folder of a run; by default the run that is going on.",
+        ),
     ] = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> int:
-    """Follow a run that is going on, or see how one ended. Ctrl-C leaves the run going on."""
+    """Follow a run that is going on, or see how one ended.
+
+    Ctrl-C leaves the run going on.
+    """
     from openhcs.core.config import load_settings
     from openhcs.plate_run import Telling, attach_run
 
     return attach_run(out, load_settings(), Telling(as_json=as_json, quiet=quiet))
 
 
-@app.command()
+@app.command(cls=HelpCommand, rich_help_panel=RUNS)
 def runs(
     every: Annotated[bool, typer.Option("--all", help="Every run that is known, not only the newest.")] = False,
     as_json: JsonOption = False,
 ) -> int:
-    """List the runs that go on and those that ended: where, how far, and where their results are."""
+    """List the runs that go on and those that ended.
+
+    For each: how far it is, when it was started, and where its results are.
+    """
     from openhcs.core.config import load_settings
     from openhcs.run_list import RUNS_SHOWN, list_runs, print_runs, runs_json
 
@@ -272,14 +417,24 @@ def runs(
     return 0
 
 
-@app.command()
+@app.command(cls=HelpCommand, rich_help_panel=RUNS)
 def cancel(
-    out: Annotated[Path, typer.Argument(metavar="RESULTS", help="The results folder of a run that is going on.")],
+    out: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RESULTS",
+            autocompletion=complete_live_run,
+            help="The results folder of a run that is going on.",
+        ),
+    ],
     wells: Annotated[
         list[str] | None, typer.Argument(metavar="[WELL]...", help="Only these wells, named as --wells of openhcs run.")
     ] = None,
 ) -> int:
-    """Cancel a run that is going on, or some of its wells; finished wells are kept."""
+    """Cancel a run that is going on, or some of its wells.
+
+    Finished wells are kept.
+    """
     from openhcs.core.orchestrator import Run
     from openhcs.core.selection import choose_wells, parse_wells
 
@@ -297,9 +452,13 @@ def cancel(
     return 0
 
 
-@app.command()
+@app.command(cls=HelpCommand, rich_help_panel=PROGRAM)
 def doctor(as_json: JsonOption = False) -> int:
-    """Say what is installed, what the terminal can do, and where settings, journals and logs live."""
+    """Examine the installation.
+
+    Says what is installed, what the terminal can do, and where settings, journals and logs live. The exit code is 1
+    where something is broken.
+    """
     from openhcs.doctor import examine, is_healthy, to_json, to_text
 
     findings = examine()
@@ -307,9 +466,30 @@ def doctor(as_json: JsonOption = False) -> int:
     return 0 if is_healthy(findings) else 1
 
 
-@app.command()
+@app.command(cls=HelpCommand, rich_help_panel=PROGRAM)
+def functions(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", autocompletion=complete_function, help="One function, to be explained."),
+    ] = None,
+) -> int:
+    """List the functions that pipelines may call, or explain one."""
+    from openhcs.core.config import load_settings
+    from openhcs.core.functions import catalogue, find_function
+    from openhcs.function_help import function_text, functions_text
+
+    modules = load_settings().function_modules
+    text = functions_text(catalogue(modules)) if name is None else function_text(find_function(name, modules))
+    typer.echo(visible_lines(text), nl=False)
+    return 0
+
+
+@app.command(cls=HelpCommand, rich_help_panel=PROGRAM)
 def settings(as_json: JsonOption = False) -> int:
-    """Print every setting with its value and where that comes from, as the file to change them in."""
+    """Print every setting, with its value and where that comes from.
+
+    The text is a settings file in which what is not set is a comment; its first line says where yours belongs.
+    """
     from openhcs.core.config import read_settings
     from openhcs.settings_view import settings_json, settings_text
 
@@ -318,9 +498,12 @@ def settings(as_json: JsonOption = False) -> int:
     return 0
 
 
-@app.command()
+@app.command(cls=HelpCommand, rich_help_panel=PROGRAM)
 def keys() -> int:
-    """Print the workbench's actions with their keys, as the file to change them in."""
+    """Print the workbench's actions with their keys.
+
+    The text is a keys file that changes nothing; its first line says where yours belongs.
+    """
     from openhcs.tui.layout.simple_launcher import SimpleOpenHCSTUILauncher
 
     typer.echo(SimpleOpenHCSTUILauncher().keys(), nl=False)
@@ -328,19 +511,23 @@ def keys() -> int:
 
 
 @app.command(
+    rich_help_panel=DEVELOPERS,
     add_help_option=False,
     options_metavar="[OPTIONS]",
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
 )
 def verify(context: typer.Context) -> int:
-    """Find faults of asyncio and prompt_toolkit programs without running them; see openhcs verify --help."""
+    """Find faults of asyncio and prompt_toolkit programs, without running them.
+
+    openhcs verify --help lists its options.
+    """
     # Also a program of its own, `python -m openhcs.verify`, which takes the same arguments.
     from openhcs.verify.command import main as run_verify
 
     return run_verify(context.args)
 
 
-@app.command()
+@app.command(cls=HelpCommand, rich_help_panel=PROGRAM)
 def version() -> int:
     """Print the version."""
     typer.echo(f"openhcs {__version__}")
@@ -358,23 +545,39 @@ def options(
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Run image-processing pipelines over high-content screening plates."""
+    """Run image-processing pipelines over high-content screening plates.
+
+    `openhcs COMMAND --help` explains a command. All pages are in docs, the tutorial among them.
+    """
+
+
+class _Looks(NamedTuple):
+    """What the command line says about the screen; None leaves it to the settings."""
+
+    plain: bool | None
+    ascii_only: bool
+    mouse: bool | None
 
 
 def _open_workbench(
-    plates: Sequence[Path], pipeline: Path | None, strict: Strictness | None, *, tour: bool
+    plates: Sequence[Path], pipeline: Path | None, looks: _Looks, strict: Strictness | None, *, tour: bool
 ) -> NoReturn:
     """Show the workbench until the user leaves it; then leave the process, whatever threads are still at work."""
     # prompt_toolkit and the workbench take 0.2 s to import.
+    from openhcs.tui.effects.screen_settings import read_screen_settings
     from openhcs.tui.layout.simple_launcher import SimpleOpenHCSTUILauncher, strict_workbench
     from openhcs.tui.utils.bounded_run import exit_bounded
 
+    screen = read_screen_settings().but_with(
+        plain=looks.plain, mouse=looks.mouse, characters="ascii" if looks.ascii_only else None
+    )
     how_strict = None
     if strict is not None:
         how_strict, missing = strict_workbench(full=strict is Strictness.FULL)
         if missing is not None:
             typer.echo(f"note: {missing}", err=True)
-    exit_bounded(SimpleOpenHCSTUILauncher(plates=plates, pipeline=pipeline, strict=how_strict, tour=tour).run())
+    workbench = SimpleOpenHCSTUILauncher(plates, pipeline, strict=how_strict, tour=tour, screen=screen)
+    exit_bounded(workbench.run())
 
 
 def _find_pipeline(name: str, saved: Path) -> Path:

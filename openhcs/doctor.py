@@ -28,6 +28,7 @@ from openhcs.core.config import Settings, available_cores, load_settings
 from openhcs.core.formats import FORMATS
 from openhcs.core.formats.plugins import format_plugins
 from openhcs.errors import SettingsError
+from openhcs.tui.utils.screen_output import terminal_encoding
 
 __all__ = ["Finding", "Verdict", "examine", "is_healthy", "to_json", "to_text"]
 
@@ -187,7 +188,7 @@ def _terminal(environment: Mapping[str, str]) -> Iterator[Finding]:
     )
     yield from (
         _colours(section, environment),
-        _characters(section),
+        _characters(section, environment),
         _mouse(section, environment),
         _surroundings(section, environment),
     )
@@ -205,11 +206,9 @@ def _colours(section: str, environment: Mapping[str, str]) -> Finding:
     return Finding(section, "colours", f"{256 if '256' in term else 16} (TERM={term})")
 
 
-def _characters(section: str) -> Finding:
-    encoding = sys.stdout.encoding
-    try:
-        "✓▀µ".encode(encoding)
-    except UnicodeEncodeError:
+def _characters(section: str, environment: Mapping[str, str]) -> Finding:
+    encoding = terminal_encoding(environment, sys.stdout.encoding)
+    if encoding != "utf-8":
         step = "Choose a UTF-8 locale: export LC_ALL=C.UTF-8"
         return Finding(section, "characters", f"{encoding}, without check marks and blocks", Verdict.NOTE, step)
     return Finding(section, "characters", encoding)

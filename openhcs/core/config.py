@@ -81,6 +81,15 @@ class Settings(BaseModel):
     theme: Literal["dark", "light", "high contrast", "no colour"] = Field(
         default="dark", description="how the workbench looks"
     )
+    plain: bool = Field(
+        default=False, description="a workbench for screen readers: one pane at a time, no borders, words for symbols"
+    )
+    characters: Literal["auto", "unicode", "ascii"] = Field(
+        default="auto", description="what the workbench is drawn with; auto goes by the locale"
+    )
+    mouse: bool = Field(
+        default=True, description="the workbench takes the mouse; without, the terminal's own selection works"
+    )
     notify_after_s: float | None = Field(
         default=60.0,
         ge=0,

@@ -29,10 +29,11 @@ from prompt_toolkit.data_structures import Size
 from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.input.ansi_escape_sequences import REVERSE_ANSI_SEQUENCES
 from prompt_toolkit.keys import KEY_ALIASES, Keys
-from prompt_toolkit.output.vt100 import Vt100_Output
 
 from openhcs.errors import OpenHCSError
+from openhcs.tui.effects.screen_settings import ScreenSettings, read_screen_settings
 from openhcs.tui.layout.simple_launcher import SimpleOpenHCSTUILauncher
+from openhcs.tui.utils.screen_output import ScreenOutput
 from openhcs.tui.workbench import Workbench
 
 __all__ = ["WorkbenchDriver", "workbench"]
@@ -244,16 +245,26 @@ async def workbench(
     size: tuple[int, int] = (80, 24),
     comes_to_rest: bool = True,
     tour: bool = False,
+    screen: ScreenSettings | None = None,
 ) -> AsyncIterator[WorkbenchDriver]:
     """Run the workbench in a terminal of `size` (columns, rows), on the running loop, for the time of the block.
 
     `comes_to_rest` says that nothing is going on after the start, such as a run from before; `tour` that somebody who
-    is new is shown around.
+    is new is shown around; `screen` how it is drawn, as
+    the settings say unless it is given.
     """
     terminal = _Terminal(*size)
-    output = Vt100_Output(terminal, terminal.size, term="xterm-256color", enable_cpr=False)
+    screen = screen if screen is not None else read_screen_settings()
+    output = ScreenOutput(
+        terminal,
+        terminal.size,
+        "xterm-256color",
+        characters=screen.characters,
+        plain=screen.plain,
+        enable_cpr=False,
+    )
     with create_pipe_input() as pipe, create_app_session(input=pipe, output=output):
-        driver = WorkbenchDriver(SimpleOpenHCSTUILauncher(plates, pipeline, tour=tour), pipe, terminal)
+        driver = WorkbenchDriver(SimpleOpenHCSTUILauncher(plates, pipeline, tour=tour, screen=screen), pipe, terminal)
         await driver.start()
         try:
             if comes_to_rest:

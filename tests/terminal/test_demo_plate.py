@@ -21,7 +21,7 @@ COLUMNS, ROWS = 80, 24
 class Terminal:
     """A shell in a pseudo-terminal, with `more` in its environment, and what its screen shows."""
 
-    def __init__(self, folder: Path, **more: str) -> None:
+    def __init__(self, folder: Path, *, size: tuple[int, int] = (COLUMNS, ROWS), **more: str) -> None:
         environment = {
             **os.environ,
             "TERM": "xterm-256color",
@@ -30,10 +30,17 @@ class Terminal:
             "OPENHCS_HOME": str(folder / "home"),
             **more,
         }
+        columns, rows = size
         self._child = pexpect.spawn(
-            "sh", ["-i"], cwd=str(folder), env=environment, dimensions=(ROWS, COLUMNS), encoding="utf-8"
+            "sh",
+            ["-i"],
+            cwd=str(folder),
+            env=environment,
+            dimensions=(rows, columns),
+            encoding="utf-8",
+            codec_errors="replace",
         )
-        self._screen = pyte.Screen(COLUMNS, ROWS)
+        self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.Stream(self._screen)
         self.written = ""
 
@@ -55,6 +62,11 @@ class Terminal:
                 continue
             self.written += written
             self._stream.feed(written)
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Give the terminal another size; the program hears of it by a signal."""
+        self._screen.resize(rows, columns)
+        self._child.setwinsize(rows, columns)
 
     def close(self) -> None:
         self._child.close(force=True)

@@ -1,10 +1,6 @@
-"""The theme: known before the first frame, changed while the workbench runs, kept in the settings."""
+"""The theme: changed while the workbench runs, kept in the settings."""
 
 from __future__ import annotations
-
-import os
-from contextlib import suppress
-from pathlib import Path
 
 from prompt_toolkit.styles import BaseStyle, DynamicStyle
 
@@ -12,6 +8,7 @@ from openhcs.core import paths
 from openhcs.tui import actions
 from openhcs.tui.effects.pick_dialog import Choice, pick
 from openhcs.tui.effects.preferences import Preferences
+from openhcs.tui.effects.screen_settings import read_screen_settings
 from openhcs.tui.ports import TaskSpawner
 from openhcs.tui.state import AppState
 from openhcs.tui.widgets.themes import Theme, style_of
@@ -28,13 +25,13 @@ _WHAT_FOR = {
 
 
 class Appearance:
-    """The theme of one session."""
+    """The theme of one session, `theme` at first."""
 
-    def __init__(self, state: AppState, tasks: TaskSpawner, preferences: Preferences) -> None:
+    def __init__(self, state: AppState, tasks: TaskSpawner, preferences: Preferences, theme: Theme) -> None:
         self._state = state
         self._tasks = tasks
         self._preferences = preferences
-        self._theme = _theme_at_start(paths.settings_file())
+        self._theme = theme
 
     @property
     def style(self) -> BaseStyle:
@@ -43,7 +40,7 @@ class Appearance:
 
     def follow_settings(self) -> None:
         """Take the theme that the settings name now."""
-        self._theme = _theme_at_start(paths.settings_file())
+        self._theme = read_screen_settings().theme
 
     async def choose(self) -> None:
         """Let the user choose a theme, each shown as soon as it is highlighted, and keep it in the settings."""
@@ -64,20 +61,3 @@ class Appearance:
 
     def _show(self, theme: Theme) -> None:
         self._theme = theme
-
-
-def _theme_at_start(file: Path) -> Theme:
-    """The theme that the environment or a settings file names; what is wrong there is told with all settings."""
-    named = os.environ.get("OPENHCS_THEME")
-    if named in set(Theme):
-        return Theme(named)
-    if not file.exists():
-        return Theme.DARK
-    # YAML takes 15 ms to import, before the first frame; the settings themselves need pydantic, 250 ms, and come later.
-    from openhcs.core.yaml_text import YamlText
-
-    with suppress(OSError, ValueError):
-        settings = YamlText.parse(file.read_text(encoding="utf-8")).data
-        if isinstance(settings, dict):
-            return Theme(settings.get("theme", Theme.DARK))
-    return Theme.DARK

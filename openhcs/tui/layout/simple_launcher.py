@@ -12,6 +12,9 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from prompt_toolkit.application import create_app_session
+from prompt_toolkit.data_structures import Size
+
 import openhcs
 from openhcs.core import paths
 from openhcs.errors import TerminalError
@@ -22,6 +25,7 @@ from openhcs.tui.effects.notifications import Notifications
 from openhcs.tui.effects.pipeline import PipelineEffects
 from openhcs.tui.effects.plates import PlateEffects
 from openhcs.tui.effects.preferences import Preferences
+from openhcs.tui.effects.screen_settings import ScreenSettings, read_screen_settings
 from openhcs.tui.effects.settings import SettingsEffects
 from openhcs.tui.effects.text_dialog import show_text
 from openhcs.tui.keys_file import keys_text, read_keys_file
@@ -33,6 +37,7 @@ from openhcs.tui.utils.colour_depth import colour_depth
 from openhcs.tui.utils.error_journal import ErrorJournal
 from openhcs.tui.utils.program import Program
 from openhcs.tui.utils.safe_text import visible
+from openhcs.tui.utils.screen_output import ScreenOutput, terminal_encoding
 from openhcs.tui.utils.terminal_guard import TerminalGuard
 from openhcs.tui.widgets.keymap import Keymap
 from openhcs.tui.workbench import Severity
@@ -62,6 +67,7 @@ class SimpleOpenHCSTUILauncher:
 
     Args:
         tour: whether somebody who opens it for the first time is shown around.
+        screen: how the screen is drawn; None takes what the settings say.
     """
 
     def __init__(
@@ -71,8 +77,10 @@ class SimpleOpenHCSTUILauncher:
         *,
         strict: Strict | None = None,
         tour: bool = False,
+        screen: ScreenSettings | None = None,
     ) -> None:
         self._tour = tour
+        self._screen = screen if screen is not None else read_screen_settings()
         self._plates = tuple(plates)
         self._pipeline = pipeline.absolute() if pipeline is not None else None  # remembered for other directories
         self.state = AppState()
@@ -89,7 +97,8 @@ class SimpleOpenHCSTUILauncher:
             TerminalError: this terminal cannot show the workbench.
         """
         check_terminal()
-        with _log_file(paths.logs_folder() / "workbench.log"):
+        session = create_app_session(output=_output(self._screen))
+        with _log_file(paths.logs_folder() / "workbench.log"), session:
             return self.program.run(self.run_async)
 
     async def run_async(self, guard: TerminalGuard | None = None) -> int:
@@ -121,6 +130,7 @@ class SimpleOpenHCSTUILauncher:
             guard=guard,
             key_bindings=parts.layout.keys_above_all,
             color_depth=colour_depth(os.environ),
+            mouse_support=self._screen.mouse,
             style=parts.appearance.style,
         )
 
@@ -138,7 +148,7 @@ class SimpleOpenHCSTUILauncher:
         plates = PlateEffects(self.state, tasks, preferences)
         pipeline = PipelineEffects(self.state, tasks, preferences)
         errors = ErrorHistory(self.program.errors.journal, self.state, tasks)
-        appearance = Appearance(self.state, tasks, preferences)
+        appearance = Appearance(self.state, tasks, preferences, self._screen.theme)
         Notifications(self.state, tasks, preferences)
 
         async def quit_() -> None:
@@ -186,6 +196,22 @@ def check_terminal() -> None:
         raise TerminalError(
             f"terminal: TERM={term!r}; expected one that can place text, such as xterm-256color. {HEADLESS}"
         )
+
+
+def _output(screen: ScreenSettings) -> ScreenOutput:
+    """This terminal, in the characters that it has."""
+    characters = screen.characters or terminal_encoding(os.environ, sys.stdout.encoding)
+    # Not standard output itself, whose encoding need not be the terminal's.
+    terminal = open(sys.stdout.fileno(), "w", encoding=characters, closefd=False)  # noqa: SIM115
+
+    def size() -> Size:
+        try:
+            columns, rows = os.get_terminal_size(terminal.fileno())
+        except OSError:  # it has just gone away, which the next write tells
+            columns, rows = 0, 0
+        return Size(rows=rows or 24, columns=columns or 80)
+
+    return ScreenOutput(terminal, size, os.environ.get("TERM"), plain=screen.plain)
 
 
 @contextmanager

@@ -1,0 +1,141 @@
+"""The terminal's output, which writes only what the terminal and its reader can take. Here is the one place that knows.
+
+- A locale without UTF-8 gets stand-ins: borders of `+-|`, `v` for a check mark, `e` for an accented letter, `?` for
+  the rest, each as wide as what it stands for, so that nothing moves.
+- The Linux console gets them for the few symbols that its fonts do not have.
+- A plain screen, made for screen readers, has blanks where lines and blocks would be.
+
+Drawing code writes what it means, in Unicode. Where another drawing is better than a stand-in, or a screen reader needs
+words and the cursor, it asks `is_ascii()` and `is_plain()`. Checked by tests/tui/utils/test_screen_output.py.
+"""
+
+from __future__ import annotations
+
+import codecs
+import unicodedata
+from collections.abc import Callable, Mapping
+from typing import Final, TextIO
+
+from prompt_toolkit.application import get_app
+from prompt_toolkit.data_structures import Size
+from prompt_toolkit.output.vt100 import Vt100_Output
+from prompt_toolkit.utils import get_cwidth
+
+__all__ = ["ScreenOutput", "is_ascii", "is_plain", "terminal_encoding"]
+
+_CONSOLE_FONT: Final = "cp437"
+"""What the fonts of the Linux console have in common of symbols; their letters vary."""
+
+_LINES_AND_BLOCKS: Final = range(0x2500, 0x25A0)
+_SYMBOLS: Final = range(0x2000, 0x2C00)
+
+_STAND_INS: Final = {
+    **dict.fromkeys("─╌┄", "-"), **dict.fromkeys("│╎┆", "|"), **dict.fromkeys("┌┐└┘├┤┬┴┼╭╮╰╯", "+"),
+    "═": "=", "║": "#", **dict.fromkeys("╔╗╚╝╠╣╦╩╬", "#"),
+    "·": ".", "░": "-", "▒": "+", "▓": "%", "█": "#",
+    **dict.fromkeys("▏▎▍▌▋▊▉", "="), **dict.fromkeys("▁▂▃▄", "_"), **dict.fromkeys("▅▆▇", "="), "▀": '"',
+    "✓": "v", "✗": "x", "×": "x", "µ": "u", "μ": "u", "…": "~", "•": "*", "␊": "|", "±": "~", "°": "o",
+    "→": ">", "←": "<", "↑": "^", "↓": "v", "▸": ">", "◂": "<", "▴": "^", "▾": "v", "▲": "^", "▼": "v", "●": "o",
+    **dict.fromkeys("–—−‐", "-"), **dict.fromkeys("‘’", "'"), **dict.fromkeys("“”", '"'),
+}  # fmt: skip
+
+
+class ScreenOutput(Vt100_Output):
+    """A terminal's output in an encoding; `plain` where a screen reader follows it.
+
+    Args:
+        characters: what the terminal shows; None takes the encoding of `stdout`.
+    """
+
+    def __init__(
+        self,
+        stdout: TextIO,
+        get_size: Callable[[], Size],
+        term: str | None = None,
+        *,
+        characters: str | None = None,
+        plain: bool = False,
+        enable_cpr: bool = True,
+    ) -> None:
+        super().__init__(stdout, get_size, term=term, enable_cpr=enable_cpr)
+        self.plain = plain
+        self.characters = codecs.lookup(characters or stdout.encoding or "utf-8").name
+        self._stand_ins = _StandIns(self.characters, plain=plain, console=term == "linux")
+        self._shows_all = self.characters == "utf-8" and not plain and term != "linux"
+
+    def write(self, data: str) -> None:
+        """Write text, with stand-ins for what cannot be shown."""
+        super().write(data if self._shows_all or data.isascii() else data.translate(self._stand_ins))
+
+
+class _StandIns(dict[int, str]):
+    """What is written for each character; found when it is first needed."""
+
+    def __init__(self, encoding: str, *, plain: bool, console: bool) -> None:
+        super().__init__()
+        self._encoding = encoding
+        self._plain = plain
+        self._console = console
+
+    def __missing__(self, code: int) -> str:
+        self[code] = shown = self._find(chr(code))
+        return shown
+
+    def _find(self, character: str) -> str:
+        if self._plain and ord(character) in _LINES_AND_BLOCKS:
+            return " "
+        lacks_glyph = self._console and ord(character) in _SYMBOLS and not _has(_CONSOLE_FONT, character)
+        if not lacks_glyph and _has(self._encoding, character):
+            return character
+        base = unicodedata.normalize("NFKD", character)[0]
+        stand_in = _STAND_INS.get(character) or _STAND_INS.get(base) or base
+        width = get_cwidth(character)
+        if len(stand_in) == width and stand_in.isascii() and stand_in.isprintable():
+            return stand_in
+        return "?" * width
+
+
+def _has(encoding: str, character: str) -> bool:
+    try:
+        character.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def is_plain() -> bool:
+    """Whether the screen that is drawn now is to be followed by a screen reader."""
+    output = get_app().output
+    return isinstance(output, ScreenOutput) and output.plain
+
+
+def is_ascii() -> bool:
+    """Whether the screen that is drawn now lacks blocks and lines, so that pictures are better drawn with letters."""
+    output = get_app().output
+    return isinstance(output, ScreenOutput) and (output.plain or output.characters != "utf-8")
+
+
+def terminal_encoding(environment: Mapping[str, str], stream: str) -> str:
+    """The encoding of the terminal, by its locale.
+
+    Python itself takes UTF-8 where the locale says C, and enters that into the environment (PEP 538, PEP 540): right
+    for files, wrong for a terminal. A locale that says nothing, as in most containers, leaves it at what Python takes;
+    so does PYTHONIOENCODING, by which a user says it.
+
+    Args:
+        environment: the variables of this process.
+        stream: the encoding that Python takes for standard output.
+    """
+    if environment.get("PYTHONIOENCODING"):
+        return codecs.lookup(stream).name
+    names = [environment.get(name, "") for name in ("LC_ALL", "LC_CTYPE", "LANG")]
+    if not names[0] and names[1] == "C.UTF-8" and names[2]:
+        names[1] = ""  # by Python's hand, or of no other meaning than what LANG says
+    locale = next(filter(None, names), "").partition("@")[0]
+    if locale in ("C", "POSIX"):
+        return "ascii"
+    named = locale.partition(".")[2]
+    try:
+        return codecs.lookup(named or stream).name
+    except LookupError:
+        return "ascii"

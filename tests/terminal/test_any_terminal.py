@@ -1,0 +1,116 @@
+"""The workbench in terminals of all kinds: their names, locales and sizes, and with what the user asks of them."""
+
+from __future__ import annotations
+
+import random
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.terminal.test_demo_plate import Terminal
+
+pytestmark = pytest.mark.terminal
+
+NAME = "細胞 e\u0301 עברית ü"
+"""Wide, combining, right to left, accented."""
+
+
+@contextmanager
+def running(folder: Path, *options: str, **environment: str) -> Iterator[Terminal]:
+    """The workbench on a plate that has NAME, from a shell and back to it."""
+    plate = folder / NAME
+    plate.mkdir()
+    terminal = Terminal(folder, **environment)
+    try:
+        terminal.wait_for("$")
+        terminal.send(shlex.join([sys.executable, "-m", "openhcs", "tui", *options]) + " ./*ü; echo code=$?\n")
+        yield terminal
+    finally:
+        terminal.close()
+
+
+def leave(terminal: Terminal) -> str:
+    """Press q; what was written until the shell was back."""
+    terminal.send("q")
+    terminal.wait_for("code=0")
+    screen, _, after = terminal.written.rpartition("\x1b[?1049l")
+    assert screen
+    assert "code=0" in after
+    return terminal.written.partition("\x1b[?1049h")[2].rpartition("\x1b[?1049l")[0]
+
+
+@pytest.mark.parametrize("term", ["xterm", "screen", "tmux-256color", "vt220", "linux", "rxvt"])
+def test_the_workbench_opens_in_any_terminal(term: str, tmp_path: Path) -> None:
+    """Whatever the terminal is called, the screen stands, a key moves the focus, and the shell is given back."""
+    with running(tmp_path, TERM=term) as terminal:
+        terminal.wait_for("not initialised")
+        assert terminal.text.splitlines()[1].startswith("╔═ Plates (1) ═")
+        assert "ü" in terminal.text
+        terminal.send("\t")
+        terminal.wait_for("╔═ Wells of ")
+        leave(terminal)
+
+
+@pytest.mark.parametrize(
+    ("environment", "name"),
+    [
+        ({"LC_ALL": "C"}, "???? e ????? u"),
+        ({"LC_ALL": "", "LC_CTYPE": "", "LANG": "POSIX"}, "???? e ????? u"),
+        ({"LC_ALL": "de_DE.ISO-8859-1"}, "???? e ????? \ufffd"),
+    ],
+    ids=["C", "POSIX", "latin-1"],
+)
+def test_a_locale_without_utf_8_gets_what_it_can_show(environment: dict[str, str], name: str, tmp_path: Path) -> None:
+    """Borders and marks are ASCII, focus is seen by the border, and letters are what the encoding has of them."""
+    with running(tmp_path, **environment) as terminal:
+        terminal.wait_for("not initialised")
+        assert terminal.text.splitlines()[1].startswith("#= Plates (1) =")
+        assert "+- Wells of " in terminal.text
+        assert name in terminal.text
+        assert leave(terminal).replace("\ufffd", "u").isascii()
+
+
+def test_ascii_can_be_asked_for(tmp_path: Path) -> None:
+    """`--ascii` draws with ASCII whatever the locale says."""
+    with running(tmp_path, "--ascii") as terminal:
+        terminal.wait_for("not initialised")
+        assert leave(terminal).isascii()
+
+
+def test_no_mouse_leaves_the_mouse_to_the_terminal(tmp_path: Path) -> None:
+    """With `--no-mouse` the terminal is never asked for mouse events, so that its own selection works."""
+    with running(tmp_path, "--no-mouse") as terminal:
+        terminal.wait_for("not initialised")
+        written = leave(terminal)
+        assert not [mode for mode in ("1000", "1002", "1003", "1006", "1015") if f"\x1b[?{mode}h" in written]
+
+
+@pytest.mark.parametrize("term", ["dumb", ""])
+def test_a_terminal_that_cannot_place_text_is_refused(term: str, tmp_path: Path) -> None:
+    """TERM=dumb, or none, is refused in words that name the command to use there, and nothing is drawn."""
+    with running(tmp_path, TERM=term) as terminal:
+        terminal.wait_for("code=2")
+        assert "openhcs run PLATE --pipeline FILE" in terminal.text.replace("\n", "")
+        assert "\x1b[?1049h" not in terminal.written
+
+
+def test_any_size_at_any_moment(tmp_path: Path) -> None:
+    """Storms of sizes, down to a single cell, leave a working screen; where there is no room for it, it says so."""
+    chance = random.Random(7)
+    with running(tmp_path) as terminal:
+        terminal.wait_for("not initialised")
+        for _ in range(60):
+            terminal.resize(chance.choice([1, 2, 5, 40, 80, 300]), chance.choice([1, 2, 5, 16, 24, 100]))
+            terminal.send(chance.choice(["\t", "?", "\x1b", "z", "\x10", "a", "\x1b[21~", "\x1b[B"]))
+        terminal.send("\x1b")
+        terminal.resize(50, 24)
+        terminal.wait_for("the workbench needs 60 x 16")
+        terminal.resize(80, 24)
+        terminal.send("\x1b")
+        terminal.wait_for("Plates (1)")
+        terminal.resize(300, 100)
+        terminal.wait_for("═" * 120)
