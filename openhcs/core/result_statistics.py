@@ -7,58 +7,21 @@ Checked by tests/core/test_result_statistics.py.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import Final
 
 import polars as pl
 
 from openhcs.core.model import well_position
+from openhcs.core.result_query import Grouping, Histogram, Spread
 from openhcs.core.result_tables import PLACE_COLUMNS, read_problems, scan_table
 from openhcs.core.results import ResultsFolder
 from openhcs.errors import StoreError
 
-__all__ = ["Grouping", "Histogram", "Spread", "histogram", "measured_columns", "spreads"]
+__all__ = ["histogram", "measured_columns", "spreads"]
 
 _VALUE: Final = "value"
 _GROUP: Final = "group"
-
-
-class Grouping(Enum):
-    """What the values are put together by; the value is the word for it."""
-
-    ALL = "all wells"
-    ROW = "row"
-    COLUMN = "column"
-    WELL = "well"
-
-
-@dataclass(frozen=True, slots=True)
-class Histogram:
-    """How many values fall between each two of `edges`; `missing` counts rows without a number."""
-
-    edges: tuple[float, ...]
-    counts: tuple[int, ...]
-    spread: Spread
-    missing: int
-
-
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """The values of one group: how many, their mean and median, and between what they lie.
-
-    `low` and `high` are the 5th and 95th percentile, `quarter` and `three_quarters` the 25th and 75th.
-    """
-
-    name: str
-    count: int
-    mean: float
-    low: float
-    quarter: float
-    median: float
-    three_quarters: float
-    high: float
 
 
 def measured_columns(out: Path, table: str) -> tuple[str, ...]:

@@ -14,19 +14,18 @@ import secrets
 import threading
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import Final
 
 import polars as pl
 
 from openhcs.core.model import well_position
+from openhcs.core.result_query import Column, RowKind, TableQuery
 from openhcs.core.results import ResultsFolder, explained
 from openhcs.core.tables import errors_of_polars
 from openhcs.errors import InputError, StoreError
 
-__all__ = ["PLACE_COLUMNS", "Column", "ResultTable", "RowKind", "TableQuery", "read_problems", "scan_table"]
+__all__ = ["PLACE_COLUMNS", "ResultTable", "read_problems", "scan_table"]
 
 PLACE_COLUMNS: Final = ("plate", "well", "site", "channel", "z", "t", "t_s", "label")
 """Columns that say which object a row is about, and measure nothing."""
@@ -35,32 +34,6 @@ _KEPT_COLUMNS: Final = 16
 _SIGNIFICANT: Final = 5
 _NUMBER: Final = "__row"
 _CSV_SLICE: Final = 50_000
-
-
-class RowKind(Enum):
-    """What a row is; the value is the word for it."""
-
-    OBJECTS = "every row"
-    MEAN = "mean of each well"
-    MEDIAN = "median of each well"
-
-
-@dataclass(frozen=True, slots=True)
-class TableQuery:
-    """What is asked of a table: which rows, of which `wells` (none named: all), sorted by a column (descending?)."""
-
-    table: str
-    kind: RowKind = RowKind.OBJECTS
-    wells: frozenset[str] = frozenset()
-    sort: tuple[str, bool] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column, and whether it holds numbers."""
-
-    name: str
-    is_number: bool
 
 
 class ResultTable:

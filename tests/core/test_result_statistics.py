@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from openhcs.core.result_statistics import Grouping, histogram, measured_columns, spreads
+from openhcs.core.result_query import Grouping
+from openhcs.core.result_statistics import histogram, measured_columns, spreads
 from openhcs.errors import StoreError
 from tests.core.made_results import write_tables
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from openhcs.core.result_tables import ResultTable, RowKind, TableQuery
+from openhcs.core.result_query import RowKind, TableQuery
+from openhcs.core.result_tables import ResultTable
 from openhcs.errors import InputError, StoreError
 from tests.core.made_results import write_tables
 

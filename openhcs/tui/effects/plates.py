@@ -65,7 +65,10 @@ class Goal(Enum):
 
 
 class PlateEffects:
-    """Does what the user asks of plates; every method may be called whatever state the plate is in."""
+    """Does what the user asks of plates; every method may be called whatever state the plate is in.
+
+    `results_hint`, where a pane sets it, says at the end of a run how to see its results.
+    """
 
     def __init__(self, state: AppState, tasks: UnifiedTaskManager, preferences: Preferences) -> None:
         self._state = state
@@ -76,6 +79,7 @@ class PlateEffects:
         self._jobs: dict[Path, asyncio.Task[None]] = {}
         self._turn = asyncio.Lock()
         self._errors = RunErrors(state, tasks)
+        self.results_hint = ""
 
     # -- the list ------------------------------------------------------------------------------------------------
 
@@ -414,7 +418,8 @@ class PlateEffects:
 
     def _tell_end(self, folder: Path, progress: RunProgress) -> None:
         words, severity = end_words(progress)
-        self._tell(f"{visible(folder.name)}: {words}; results in {_shown(Path(progress.out))}", severity)
+        where = self.results_hint or f"results in {_shown(Path(progress.out))}"
+        self._tell(f"{visible(folder.name)}: {words}; {where}", severity)
 
     def _tell(self, text: str, severity: Severity = Severity.INFO) -> None:
         self._state.dispatch(actions.MessageShown(text, severity))

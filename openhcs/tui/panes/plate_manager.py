@@ -20,6 +20,7 @@ from openhcs.tui.effects.text_dialog import show_text
 from openhcs.tui.effects.well_choices import TRIED, WellChoice, WellKind
 from openhcs.tui.panes import plate_text
 from openhcs.tui.panes.place import Place
+from openhcs.tui.panes.results import ResultPage, ResultsView
 from openhcs.tui.panes.wells import WellsPane
 from openhcs.tui.state import AppState
 from openhcs.tui.utils.safe_text import visible
@@ -56,6 +57,7 @@ class PlateManager:
         self._tasks = tasks
         self._has_screen = has_screen
         self.plate_rows = keymap.rows("Plates", self._plate_bindings())
+        effects.results_hint = f"{key_of(self.plate_rows, 'Results')} shows the results"
         self.job_rows = tuple(row for row in self.plate_rows if row.label in _JOBS)
         plate_list = SelectableList[PlateRow](
             lambda: state.workbench.plates,
@@ -77,6 +79,7 @@ class PlateManager:
             keymap,
             lambda: _no_wells(key_of(self.plate_rows, "Init")) if self._row else [],
         )
+        self._results = ResultsView(state, effects, tasks, self._wells.open_well)
         self.well_rows = self._wells.rows
         self.plates = Place("Plates", plate_list.window, plate_list.rows)
         plate_frame = PaneFrame(
@@ -193,10 +196,17 @@ class PlateManager:
             ),
             Binding(
                 ("o",),
-                lambda: effects.tell_results(self._row) if self._row else None,
+                lambda: self._results.show(self._row) if self._row else None,
                 "Results",
-                "Tell where the results are, or will be.",
+                "Open the results: the run at a glance, plots, tables, where they are.",
                 self._why_no_plate,
+            ),
+            Binding(
+                ("F",),
+                lambda: self._results.show(self._row, ResultPage.FAILURES) if self._row else None,
+                "Failures",
+                "Show why wells failed, grouped by cause, and run them again.",
+                self._why_no_failures,
             ),
         )
 
@@ -238,6 +248,12 @@ class PlateManager:
             init = key_of(self.plate_rows, "Init")
             return f"The wells of {visible(row.name)} are not known yet: {init} initialises it"
         return self._why_not_compile()
+
+    def _why_no_failures(self) -> str | None:
+        row = self._row
+        if row is not None and (row.progress is None or not row.progress.failed):
+            return f"No well of {visible(row.name)} has failed"
+        return self._why_no_plate()
 
     def _why_not_cancel(self) -> str | None:
         row = self._row

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Final, Generic, TypeVar
 
 from prompt_toolkit.application import get_app
@@ -138,6 +139,18 @@ class WellsPane:
         """Where the focus stands: the list, or the map."""
         return self._as_map if self._state.workbench.wells_as_map else self._as_list
 
+    async def open_well(self, folder: Path, well: str) -> None:
+        """Select a well of the plate in `folder`, and open it."""
+        plates = self._state.workbench.plates
+        at = next((number for number, row in enumerate(plates) if row.folder == folder), None)
+        if at is None:
+            return
+        self._state.dispatch(actions.PlateSelected(at))
+        names = [item.well for item in self.items()]
+        if well in names:
+            self._state.dispatch(actions.WellSelected(names.index(well)))
+            await self._view.show()
+
     # -- what is shown -------------------------------------------------------------------------------------------
 
     @property
@@ -252,7 +265,7 @@ class WellsPane:
                 self._why_not_cancel_well,
             ),
             Binding(
-                ("n",),
+                ("n", "F"),
                 self._next_failed,
                 "Next failed",
                 "Go to the next well that failed.",

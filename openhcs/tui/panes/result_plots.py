@@ -1,0 +1,97 @@
+"""Plots of results: objects counted and columns measured, over all wells or by row, column or well."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Final
+
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+
+from openhcs.core.model import well_position
+from openhcs.core.result_query import Grouping, Histogram, Spread
+from openhcs.tui.effects.results import ResultReader
+from openhcs.tui.panes import result_text
+from openhcs.tui.utils.safe_text import visible
+
+__all__ = ["CLASSES", "Plot", "Plotted", "drawn_plot", "grouped_counts", "read_plot"]
+
+CLASSES: Final = 15
+"""Bars of a histogram."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plotted:
+    """What is plotted: a column of `table`, or without one the objects of a label image called `name`."""
+
+    name: str
+    table: str | None = None
+
+    @property
+    def title(self) -> str:
+        """What it is called."""
+        return f"{self.table}: {self.name}" if self.table is not None else f"{self.name} counted"
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """What has been read to be drawn: bars, spreads or a histogram, none of them where there are no numbers."""
+
+    subject: Plotted
+    by: Grouping
+    bars: Mapping[str, float] | None = None
+    spreads: Sequence[Spread] = ()
+    histogram: Histogram | None = None
+
+
+async def read_plot(reader: ResultReader, subject: Plotted, by: Grouping, counts: Mapping[str, int]) -> Plot:
+    """Read what `subject` is by group; `counts` are its objects by well, where objects are what it is.
+
+    Raises:
+        StoreError: the table cannot be read.
+    """
+    if subject.table is None:
+        return Plot(subject, by, bars=grouped_counts(counts, by))
+    if by is Grouping.ALL:
+        return Plot(subject, by, histogram=await reader.histogram(subject.table, subject.name, CLASSES))
+    return Plot(subject, by, spreads=await reader.spreads(subject.table, subject.name, by))
+
+
+def grouped_counts(counts: Mapping[str, int], by: Grouping) -> Mapping[str, float]:
+    """Objects of each well, or their mean over the wells of each row or column, in the plate's order."""
+    in_order = sorted(counts, key=well_position)
+    match by:
+        case Grouping.ALL | Grouping.WELL:
+            return {well: float(counts[well]) for well in in_order}
+        case Grouping.ROW:
+            return _means({well: (well.rstrip("0123456789"), counts[well]) for well in in_order})
+        case Grouping.COLUMN:
+            by_column = sorted(counts, key=lambda well: well_position(well)[::-1])
+            return _means({well: (well[len(well.rstrip("0123456789")) :], counts[well]) for well in by_column})
+
+
+def _means(named: Mapping[str, tuple[str, int]]) -> Mapping[str, float]:
+    groups: dict[str, list[int]] = {}
+    for name, count in named.values():
+        groups.setdefault(name, []).append(count)
+    return {name: fmean(values) for name, values in groups.items()}
+
+
+def drawn_plot(plot: Plot, width: int) -> list[StyleAndTextTuples]:
+    """The plot under its title."""
+    of = {
+        Grouping.ALL: "of every well" if plot.subject.table is None else "over all wells",
+        Grouping.WELL: "by well",
+        Grouping.ROW: "by row" if plot.subject.table else "by row, the mean of its wells",
+        Grouping.COLUMN: "by column" if plot.subject.table else "by column, the mean of its wells",
+    }[plot.by]
+    lines: list[StyleAndTextTuples] = [[("class:title", f" {visible(plot.subject.title)}"), ("", f" {of}")], []]
+    if plot.bars:
+        return lines + result_text.bar_lines(plot.bars, width)
+    if plot.spreads:
+        return lines + result_text.spread_lines(plot.spreads, width)
+    if plot.histogram is not None:
+        words = result_text.spread_words(plot.histogram.spread, plot.histogram.missing)
+        return [*lines, *result_text.histogram_lines(plot.histogram, width), [], [("", f"  {words}")]]
+    return [*lines, [("class:muted", "  There are no numbers here.")]]

@@ -1,0 +1,243 @@
+"""How results read on the screen: the summary of a run, a plate in characters, bars, spreads and histograms.
+
+Values in, lines of fragments out; pure but for plotille, which draws the histograms and is imported with the first one
+(70 ms). Every colour stands beside a shape or a number. Text from files goes through `visible`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Final
+
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+
+from openhcs.core.model import well_position
+from openhcs.core.progress import RunProgress, RunState, WellState
+from openhcs.core.result_query import Histogram, Spread
+from openhcs.tui.run_text import end_words
+from openhcs.tui.utils.safe_text import visible
+from openhcs.tui.widgets.colour_scale import Palette, Scale, legend_fragments, number_text
+from openhcs.tui.widgets.drawn_text import cut, fit
+from openhcs.tui.widgets.progress import bar, duration_text
+
+__all__ = [
+    "bar_lines",
+    "counts_line",
+    "heat_lines",
+    "histogram_lines",
+    "named_line",
+    "pace_lines",
+    "run_lines",
+    "slowest_lines",
+    "spread_lines",
+    "spread_words",
+]
+
+_LABEL_CELLS: Final = 10
+_SLOWEST: Final = 3
+_EMPTY_BRAILLE: Final = "\u2800"
+_LOW_END, _HIGH_END, _LINE, _BOX, _MIDDLE = "├", "┤", "─", "▒", "█"
+
+
+def named_line(name: str, text: str, style: str = "") -> StyleAndTextTuples:
+    """What is told, under its name."""
+    return [("class:label", f"  {name:<{_LABEL_CELLS}}"), (style, text)]
+
+
+def run_lines(progress: RunProgress) -> list[StyleAndTextTuples]:
+    """How the run ended or stands, and what became of its wells."""
+    words, severity = end_words(progress)
+    head: StyleAndTextTuples = [
+        ("class:title", f"  {visible(progress.plate)}"),
+        ("", f" with {visible(progress.pipeline)}: "),
+        (f"class:{severity.value}", words),
+    ]
+    parts: StyleAndTextTuples = []
+    for state, style in _STATE_STYLES.items():
+        if progress.counts[state]:
+            parts += [("", ", " if parts else ""), (style, f"{progress.counts[state]} {_STATE_WORDS[state]}")]
+    return [head, [*named_line("Wells", ""), *parts, ("", f", of {progress.total}")]] if parts else [head]
+
+
+_STATE_STYLES: Final = {
+    WellState.FINISHED: "class:ok",
+    WellState.REUSED: "class:ok",
+    WellState.FAILED: "class:error",
+    WellState.CANCELLED: "class:warning",
+    WellState.RUNNING: "class:busy",
+    WellState.PENDING: "class:muted",
+}
+_STATE_WORDS: Final = {
+    WellState.FINISHED: "done",
+    WellState.REUSED: "done earlier",
+    WellState.FAILED: "failed",
+    WellState.CANCELLED: "cancelled",
+    WellState.RUNNING: "running",
+    WellState.PENDING: "waiting",
+}
+
+
+def pace_lines(progress: RunProgress, now_s: float) -> list[StyleAndTextTuples]:
+    """How fast the run was or is; nothing where no well was done in it."""
+    done = progress.counts[WellState.FINISHED] + progress.counts[WellState.FAILED]
+    if progress.started_s is None or not done:
+        return []
+    took_s = (progress.ended_s or now_s) - progress.started_s
+    if took_s <= 0:
+        return []
+    words = f"{number_text(done * 60 / took_s)} wells a minute"
+    left_s = progress.eta_s(now_s) if progress.state is RunState.RUNNING else None
+    return [named_line("Rate", f"{words}, {duration_text(left_s)} left" if left_s is not None else words)]
+
+
+def slowest_lines(seconds: Mapping[str, float]) -> list[StyleAndTextTuples]:
+    """The wells that took longest, and how long one takes that is in the middle."""
+    if not seconds:
+        return []
+    middle = sorted(seconds.values())[len(seconds) // 2]
+    slowest = ", ".join(f"{visible(well)} {duration_text(took)}" for well, took in list(seconds.items())[:_SLOWEST])
+    return [named_line("Time", f"{duration_text(middle)} for a well in the middle; slowest: {slowest}")]
+
+
+def counts_line(label: str, by_well: Mapping[str, int]) -> StyleAndTextTuples:
+    """The objects of one label image, in one line."""
+    total = sum(by_well.values())
+    least, most = min(by_well, key=lambda well: by_well[well]), max(by_well, key=lambda well: by_well[well])
+    spread = f", from {by_well[least]:,} ({visible(least)}) to {by_well[most]:,} ({visible(most)})"
+    mean = f"{total:,} {visible(label)}, {number_text(round(total / len(by_well), 1))} a well"
+    return named_line("Objects", mean + (spread if len(by_well) > 1 else ""))
+
+
+def heat_lines(name: str, by_well: Mapping[str, float], palette: Palette, width: int) -> list[StyleAndTextTuples]:
+    """The plate in characters, a well the fuller the more it has, and what the shapes mean."""
+    scale = Scale.of(by_well.values())
+    if scale is None:
+        return []
+    places = {well_position(well): value for well, value in by_well.items()}
+    first_row, last_row = min(row for row, _ in places), max(row for row, _ in places)
+    first, last = min(column for _, column in places), max(column for _, column in places)
+    cells = 3 if 4 + (last - first + 1) * 3 <= width else 1
+    lines: list[StyleAndTextTuples] = [legend_fragments(f"  {name}", scale, palette, width)]
+    if cells == 3:
+        lines.append([("class:muted", "    " + "".join(f"{column + 1:>2} " for column in range(first, last + 1)))])
+    for row in range(first_row, last_row + 1):
+        line: StyleAndTextTuples = [("class:muted", f"{_row_name(row):>3} ")]
+        for column in range(first, last + 1):
+            value = places.get((row, column))
+            colour = scale.colour(value, palette)
+            shape = " " if value is None else scale.shape(value)
+            line += [(f"fg:{colour}" if colour else "", shape * min(cells, 2)), ("", " " * (cells // 3))]
+        lines.append(line)
+    return lines
+
+
+def _row_name(row: int) -> str:
+    letters = ""
+    row += 1
+    while row:
+        row, letter = divmod(row - 1, 26)
+        letters = chr(ord("A") + letter) + letters
+    return letters
+
+
+def bar_lines(values: Mapping[str, float], width: int) -> list[StyleAndTextTuples]:
+    """A bar for each value, as long as it is large."""
+    if not values:
+        return []
+    most = max(values.values())
+    texts = {name: f"{value:,.0f}" if value == int(value) else f"{value:,.1f}" for name, value in values.items()}
+    names, numbers = max(len(name) for name in values), max(len(text) for text in texts.values())
+    room = max(4, width - names - numbers - 5)
+    return [
+        [
+            ("class:label", f"  {name:<{names}} "),
+            ("class:busy", bar(value / most if most > 0 else 0.0, room)),
+            ("", f" {texts[name]:>{numbers}}"),
+        ]
+        for name, value in values.items()
+    ]
+
+
+def spread_lines(spreads: Sequence[Spread], width: int) -> list[StyleAndTextTuples]:
+    """A box for each group on one common scale: the middle half, its median, and the 5th to 95th percentile."""
+    if not spreads:
+        return []
+    low, high = min(spread.low for spread in spreads), max(spread.high for spread in spreads)
+    names = max(len(spread.name) for spread in spreads)
+    medians = [number_text(float(f"{spread.median:.4g}")) for spread in spreads]
+    tail = max(len(text) for text in medians) + 1
+    room = max(8, width - names - tail - 5)
+    ends = number_text(float(f"{low:.4g}")), number_text(float(f"{high:.4g}"))
+    gap = " " * max(1, room - len(ends[0]) - len(ends[1]))
+    lines: list[StyleAndTextTuples] = [
+        [("class:muted", f"  {'':<{names}} {ends[0]}{gap}{ends[1]}"), ("class:muted", f" {'median':>{tail}}")]
+    ]
+    for spread, median in zip(spreads, medians, strict=True):
+        lines.append(
+            [
+                ("class:label", f"  {visible(spread.name):<{names}} "),
+                ("class:busy", _box(spread, low, high, room)),
+                ("", f" {median:>{tail}}"),
+            ]
+        )
+    lines.append([("class:muted", cut(f"  {_LOW_END}{_LINE} 5 to 95 %, {_BOX} 25 to 75 %, {_MIDDLE} median", width))])
+    return lines
+
+
+def _box(spread: Spread, low: float, high: float, room: int) -> str:
+    def at(value: float) -> int:
+        return round((value - low) / (high - low) * (room - 1)) if high > low else 0
+
+    cells = [" "] * room
+    for cell in range(at(spread.low), at(spread.high) + 1):
+        cells[cell] = _LINE
+    cells[at(spread.low)], cells[at(spread.high)] = _LOW_END, _HIGH_END
+    for cell in range(at(spread.quarter), at(spread.three_quarters) + 1):
+        cells[cell] = _BOX
+    cells[at(spread.median)] = _MIDDLE
+    return "".join(cells)
+
+
+def spread_words(spread: Spread, missing: int) -> str:
+    """A spread in one line of words."""
+    numbers = ", ".join(
+        f"{word} {number_text(float(f'{value:.4g}'))}"
+        for word, value in (
+            ("mean", spread.mean),
+            ("median", spread.median),
+            ("5 %", spread.low),
+            ("95 %", spread.high),
+        )
+    )
+    left_out = f"; {missing:,} without a number" if missing else ""
+    return f"{spread.count:,} values: {numbers}{left_out}"
+
+
+def histogram_lines(found: Histogram, width: int) -> list[StyleAndTextTuples]:
+    """A bar for each class of values, by plotille."""
+    from plotille import hist_aggregated  # 70 ms, when a plot is looked at
+
+    labels = _edge_labels(found.edges)
+    cells = max(len(label) for label in labels)
+    numbers = max(len(f"{count}") for count in found.counts)
+    drawn = hist_aggregated(
+        list(found.counts),
+        labels=[fit(label, cells, right=True) for label in labels],
+        width=max(8, width - cells - numbers - 7),
+    )
+    # The first and the last line are its frame; the pane has one.
+    rows = drawn.replace(_EMPTY_BRAILLE, " ").splitlines()[1:-1]
+    return [
+        [("class:busy" if count else "class:muted", f"  {row}")] for row, count in zip(rows, found.counts, strict=True)
+    ]
+
+
+def _edge_labels(edges: Sequence[float]) -> list[str]:
+    """From where to where each class goes, with as many decimals as tell them apart."""
+    step = edges[1] - edges[0]
+    decimals = max(0, 1 - math.floor(math.log10(step))) if step > 0 else 0
+    largest = max(abs(edge) for edge in edges)
+    form = f",.{decimals}f" if decimals <= 6 and largest < 1e9 else ".3e"
+    return [f"{low:{form}} to {high:{form}}" for low, high in pairwise(edges)]
