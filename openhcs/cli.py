@@ -3,7 +3,7 @@
 Imports of the engine and the workbench stand inside the commands: together they take half a second, and `--help`,
 completion and `version` need neither.
 
-What the exit codes mean, and how help is laid out, is in `command_help`; what a shell offers after Tab, in `completion`.
+What exit codes mean, and how help is laid out, is in `command_help`; what a shell offers after Tab, in `completion`.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ DEVELOPERS = "For developers"
 WHICH = "Which wells"
 RESULTS = "Results"
 WORKERS = "Workers"
+STARTING = "How it is started"
 TELLING = "What is told"
 SCREEN = "The screen"
 
@@ -129,7 +130,7 @@ StrictOption = Annotated[
         "--strict",
         metavar="[=full]",
         rich_help_panel=DEVELOPERS,
-        help="For developers: tell of swallowed cancellations and coroutines never awaited, and record who creates "
+        help="Tell of swallowed cancellations and coroutines never awaited, and record who creates "
         "each task. --strict=full: asyncio's debug mode as well.",
     ),
 ]
@@ -316,7 +317,7 @@ def run(
         typer.Option(
             "--dry-run",
             help="Start nothing: tell what would be done, what it takes, what is wrong.",
-            rich_help_panel=TELLING,
+            rich_help_panel=STARTING,
         ),
     ] = False,
     check_room: Annotated[
@@ -338,7 +339,7 @@ def run(
     detach: Annotated[
         bool,
         typer.Option(
-            "--detach", "-d", help="Return once the run has begun; it goes on by itself.", rich_help_panel=TELLING
+            "--detach", "-d", help="Return once the run has begun; it goes on by itself.", rich_help_panel=STARTING
         ),
     ] = False,
     quiet: QuietOption = False,

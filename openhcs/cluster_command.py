@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from openhcs.command_help import HelpCommand
 from openhcs.errors import InputError
 from openhcs.tui.utils.safe_text import visible_lines
 
@@ -34,53 +35,109 @@ INTERRUPTED = 128 + signal.SIGINT
 PLACEHOLDER = "tls://SCHEDULER:PORT"
 LOOPBACK = "127.0.0.1"
 NAME = re.compile(r"[A-Za-z][\w.-]*")
+WORKERS = "Workers"
+JOBS = "Jobs"
+NETWORK = "The network"
 
 cluster = typer.Typer(
-    no_args_is_help=True, help="Start workers on many machines, or on this one, for openhcs run --scheduler."
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Start workers on many machines, or on this one, for openhcs run --scheduler.",
 )
 
 NameOption = Annotated[
-    str, typer.Option("--name", help="Of the cluster; its jobs are named so, and its files unless --file says else.")
+    str,
+    typer.Option(
+        "--name", metavar="NAME", help="Of the cluster; its jobs are named so, and its files unless --file says else."
+    ),
 ]
 FileOption = Annotated[
     Path | None,
     typer.Option("--file", metavar="FILE.json", help="The scheduler file to write; by default NAME.json, here."),
 ]
-MemoryOption = Annotated[str, typer.Option("--memory", help="Memory of each worker; a well that takes more fails.")]
+MemoryOption = Annotated[
+    str,
+    typer.Option(
+        "--memory", metavar="SIZE", rich_help_panel=WORKERS, help="Memory of each worker; a well that takes more fails."
+    ),
+]
 
 
-@cluster.command()
+@cluster.command(cls=HelpCommand)
 def slurm(
-    workers: Annotated[int | None, typer.Option(min=1, help="Workers to keep; each takes one well at a time.")] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, rich_help_panel=WORKERS, help="Workers to keep; each takes one well at a time."
+        ),
+    ] = None,
     adapt: Annotated[
         tuple[int, int] | None,
-        typer.Option(metavar="MIN MAX", help="In place of --workers: MAX while a run is connected, MIN otherwise."),
+        typer.Option(
+            metavar="MIN MAX",
+            rich_help_panel=WORKERS,
+            help="In place of --workers: MAX while a run is connected, MIN otherwise.",
+        ),
     ] = None,
-    per_job: Annotated[int, typer.Option(min=1, help="Workers in one job: more where whole nodes are given.")] = 1,
-    cores: Annotated[int, typer.Option(min=1, help="Cores of each worker.")] = 1,
+    per_job: Annotated[
+        int,
+        typer.Option(
+            metavar="N", rich_help_panel=JOBS, min=1, help="Workers in one job: more where whole nodes are given."
+        ),
+    ] = 1,
+    cores: Annotated[int, typer.Option(metavar="N", min=1, rich_help_panel=WORKERS, help="Cores of each worker.")] = 1,
     memory: MemoryOption = "4 GB",
     walltime: Annotated[
-        str | None, typer.Option(help="How long a job may take, as in 04:00:00; it is replaced then.")
+        str | None,
+        typer.Option(
+            metavar="TIME", rich_help_panel=JOBS, help="How long a job may take, as in 04:00:00; it is replaced then."
+        ),
     ] = None,
-    partition: Annotated[str | None, typer.Option("--partition", "--queue", help="The partition to submit to.")] = None,
-    account: Annotated[str | None, typer.Option(help="The account that pays.")] = None,
+    partition: Annotated[
+        str | None,
+        typer.Option(
+            "--partition", "--queue", metavar="NAME", rich_help_panel=JOBS, help="The partition to submit to."
+        ),
+    ] = None,
+    account: Annotated[
+        str | None, typer.Option(metavar="NAME", rich_help_panel=JOBS, help="The account that pays.")
+    ] = None,
     job_extra: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="DIRECTIVE", help="One more option for sbatch, as in --job-extra=--gres=gpu:1. Repeatable."
+            metavar="DIRECTIVE",
+            rich_help_panel=JOBS,
+            help="One more option for sbatch, as in --job-extra=--gres=gpu:1. Repeatable.",
         ),
     ] = None,
     setup: Annotated[
         list[str] | None,
-        typer.Option(metavar="LINE", help="A line of shell before the workers, as in 'module load cuda'. Repeatable."),
+        typer.Option(
+            metavar="LINE",
+            rich_help_panel=JOBS,
+            help="A line of shell before the workers, as in 'module load cuda'. Repeatable.",
+        ),
     ] = None,
     interface: Annotated[
-        str | None, typer.Option(help="The network interface between this machine and the nodes, as in ib0.")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            rich_help_panel=NETWORK,
+            help="The network interface between this machine and the nodes, as in ib0.",
+        ),
     ] = None,
     worker_interface: Annotated[
-        str | None, typer.Option(help="The same on the nodes, where it has another name there.")
+        str | None,
+        typer.Option(
+            metavar="NAME", rich_help_panel=NETWORK, help="The same on the nodes, where it has another name there."
+        ),
     ] = None,
-    poll: Annotated[float, typer.Option(min=1, help="Seconds between two looks at slurm's queue.")] = 10,
+    poll: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS", rich_help_panel=JOBS, min=1, help="Seconds between two looks at slurm's queue."
+        ),
+    ] = 10,
     name: NameOption = "openhcs-cluster",
     file: FileOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print a job's script, and submit nothing.")] = False,
@@ -112,13 +169,22 @@ def slurm(
     return _stand(StandingCluster(queue, job, files, wanted, Lines(files), interface=interface, pace=pace), files)
 
 
-@cluster.command()
+@cluster.command(cls=HelpCommand)
 def local(
-    workers: Annotated[int, typer.Option(min=0, help="Workers to keep; each takes one well at a time.")] = 2,
+    workers: Annotated[
+        int,
+        typer.Option(
+            metavar="N", rich_help_panel=WORKERS, min=0, help="Workers to keep; each takes one well at a time."
+        ),
+    ] = 2,
     memory: MemoryOption = "4 GB",
     interface: Annotated[
         str | None,
-        typer.Option(help="The network interface by which other machines join with workers; by default none can."),
+        typer.Option(
+            metavar="NAME",
+            rich_help_panel=NETWORK,
+            help="The network interface by which other machines join with workers; by default none can.",
+        ),
     ] = None,
     name: NameOption = "openhcs-cluster",
     file: FileOption = None,
