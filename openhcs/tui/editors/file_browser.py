@@ -7,8 +7,10 @@ No key waits for the disk, and what goes wrong is told in place. The rows are ke
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
+from typing import Final
 
 from prompt_toolkit.application import Application, get_app
 from prompt_toolkit.formatted_text import StyleAndTextTuples
@@ -19,8 +21,10 @@ from prompt_toolkit.layout.dimension import Dimension
 
 from openhcs.tui.editors import file_browser_drawing as drawing
 from openhcs.tui.editors.current_tasks import CurrentTasks
-from openhcs.tui.editors.folder_listing import Entry, FileLister, LocalDisk
+from openhcs.tui.editors.folder_glances import Glances
+from openhcs.tui.editors.folder_listing import FileLister, LocalDisk
 from openhcs.tui.editors.folder_reader import FolderReader
+from openhcs.tui.editors.folder_table import Entry
 from openhcs.tui.editors.folder_view import HERE, PARENT, FolderView, SelectionMode
 from openhcs.tui.editors.path_line import PathLine
 from openhcs.tui.ports import TaskSpawner
@@ -33,6 +37,12 @@ from openhcs.tui.widgets.selectable_list import SelectableList
 from openhcs.tui.widgets.text_field import TextField
 
 __all__ = ["FileManagerBrowser", "SelectionMode"]
+
+LOOKED_AT: Final = 60
+"""Rows around the highlight whose folders are recognised."""
+
+NAMED: Final = 20
+"""Marked paths that are named on the line that tells what is taken."""
 
 
 class FileManagerBrowser:
@@ -77,9 +87,8 @@ class FileManagerBrowser:
         self._to_overwrite: Path | None = None
         mode = SelectionMode.FILES_ONLY if self._saves else selection_mode
         self.view = FolderView(mode, suffixes=self._suffixes, hidden=show_hidden_files)
-        self._reader = FolderReader(
-            self.view, self._disk, tasks=self._tasks, on_change=self._redraw, tell=self._tell, describe=describe
-        )
+        self._reader = FolderReader(self.view, self._disk, tasks=self._tasks, on_change=self._changed, tell=self._tell)
+        self.glances = Glances(describe, tasks=self._tasks, on_change=self._redraw)
         self.rows = self._binding_rows()
         self._path = PathLine(
             lambda: self.view.folder,
@@ -92,7 +101,7 @@ class FileManagerBrowser:
         self._name = TextField(save_name or "", on_enter=self.select, on_change=self._clear_notice)
         self.list: SelectableList[Entry] = SelectableList(
             lambda: self.view.shown,
-            lambda entry, width: drawing.row(self.view, entry, width, self._multiple),
+            self._row,
             index=lambda: self.view.index,
             on_select=self._highlight,
             on_activate=self._open,
@@ -217,7 +226,7 @@ class FileManagerBrowser:
     def _filter(self, text: str) -> None:
         self._clear_notice()
         self.view.filter(text)
-        self._reader.describe_highlighted()
+        self._look_around()
 
     def _escape(self) -> None:
         if self.view.text:
@@ -227,8 +236,8 @@ class FileManagerBrowser:
 
     def _highlight(self, index: int) -> None:
         self._clear_notice()
-        self.view.index = index
-        self._reader.describe_highlighted()
+        self.view.highlight(index)
+        self._look_around()
 
     def _mark(self) -> None:
         entry = self.view.highlighted
@@ -240,11 +249,10 @@ class FileManagerBrowser:
 
     def _mark_all(self) -> None:
         self._clear_notice()
-        self.view.toggle_all_marks()
+        self.view.mark_all()
 
     def _toggle_hidden(self) -> None:
-        self.view.hidden = not self.view.hidden
-        self.view.refresh()
+        self.view.set_hidden(not self.view.hidden)
 
     def _next_order(self) -> None:
         self._reader.set_order(self.view.order.next())
@@ -320,19 +328,18 @@ class FileManagerBrowser:
             self._finish_save(target)
             return
         try:
-            await in_daemon_thread(lambda: self._disk.stat(target), "look at file")
+            details = await in_daemon_thread(lambda: self._disk.stat(target), "look at file")
         except FileNotFoundError:
             self._finish_save(target)
         except OSError as error:
             self._tell(f"{visible(target.name)}: {error.strerror or error}; expected a file that can be written.")
         else:
             if target == self._target():
-                self._ask_to_overwrite(target)
+                self._ask_to_overwrite(target, stat.S_ISDIR(details.st_mode))
         self._redraw()
 
-    def _ask_to_overwrite(self, target: Path) -> None:
-        entry = self.view.entry(target.name)
-        if entry is not None and entry.is_folder:
+    def _ask_to_overwrite(self, target: Path, is_folder: bool) -> None:
+        if is_folder:
             self._tell(f"{visible(target.name)} is a folder; expected the name of a file.")
             return
         self._tell(f"{visible(target.name)} exists already. Enter once more replaces it.")
@@ -343,6 +350,24 @@ class FileManagerBrowser:
         self._on_path_selected([target])
 
     # Drawing
+
+    def _changed(self) -> None:
+        self._look_around()
+        self._redraw()
+
+    def _look_around(self) -> None:
+        """What is on the screen is read, and its folders recognised, before anything else."""
+        self._reader.look_around()
+        view = self.view
+        entry = view.highlighted
+        folders = [view.path(entry)] if entry is not None and entry.is_folder and entry is not PARENT else []
+        table = view.table
+        folders += [view.folder / table.names[row] for row in view.around(LOOKED_AT) if table.is_folder(row)]
+        self.glances.look_at(folders)
+
+    def _row(self, entry: Entry, width: int) -> StyleAndTextTuples:
+        remark = self.glances.of(self.view.path(entry)) if entry.is_folder and entry is not PARENT else None
+        return drawing.row(self.view, entry, width, self._multiple, remark)
 
     def _redraw(self) -> None:
         if self._app is not None:
@@ -370,13 +395,13 @@ class FileManagerBrowser:
             if target is None:
                 return [("class:muted", cut("  Type a name for the file.", width))]
             return _named("  Save writes  ", visible(str(target)), "", width)
-        chosen = self.view.chosen()
+        chosen = self.view.chosen(at_most=NAMED)
         if not chosen:
             return [("class:muted", cut(f"  Highlight one of the {drawing.KINDS[self.view.mode]} to select.", width))]
         if len(chosen) > 1:
             names = ", ".join(visible(path.name or str(path)) for path in chosen)
             return _named("  Select takes  ", names, "", width)
-        return _named("  Select takes  ", visible(str(chosen[0])), self._reader.description(chosen[0]) or "", width)
+        return _named("  Select takes  ", visible(str(chosen[0])), self.glances.of(chosen[0]) or "", width)
 
     def _footer(self, width: int) -> StyleAndTextTuples:
         keys = footer_fragments(self._footer_rows(), max(0, width - 2), tasks=self._tasks, refuse=self._tell)

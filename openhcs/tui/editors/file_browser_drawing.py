@@ -7,8 +7,10 @@ from typing import Final
 
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
+from prompt_toolkit.utils import get_cwidth
 
-from openhcs.tui.editors.folder_listing import Entry, SortOrder, size_text, time_text
+from openhcs.tui.editors.folder_listing import size_text, time_text
+from openhcs.tui.editors.folder_table import Entry, SortOrder
 from openhcs.tui.editors.folder_view import HERE, PARENT, FolderView, SelectionMode
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.widgets.drawn_text import cut, cut_middle, fit
@@ -22,6 +24,9 @@ KINDS: Final = {
 }
 SIZE_CELLS: Final = 9
 TIME_CELLS: Final = 18
+REMARK_LEAST: Final = 12
+SLOW_S: Final = 2.0
+"""After this a folder that still says nothing is told to be slow, with what can be done about it."""
 
 
 def _columns(width: int) -> tuple[int, bool, bool]:
@@ -31,11 +36,11 @@ def _columns(width: int) -> tuple[int, bool, bool]:
     return width - SIZE_CELLS * with_size - TIME_CELLS * with_time, with_size, with_time
 
 
-def row(view: FolderView, entry: Entry, width: int, marks: bool) -> StyleAndTextTuples:
-    """One entry: a mark where several can be chosen, its name, and what fits of size and time."""
+def row(view: FolderView, entry: Entry, width: int, marks: bool, remark: str | None) -> StyleAndTextTuples:
+    """One entry: a mark where several can be chosen, its name, and what fits of size, time and `remark`."""
     fragments: StyleAndTextTuples = []
     if marks:
-        marked = view.path(entry) in view.marks and entry is not PARENT
+        marked = view.is_marked(entry)
         box = "    " if not view.can_choose(entry) else "[x] " if marked else "[ ] "
         fragments.append(("class:ok" if marked else "class:muted", box))
         width -= len(box)
@@ -44,10 +49,21 @@ def row(view: FolderView, entry: Entry, width: int, marks: bool) -> StyleAndText
     if entry is HERE:
         return [*fragments, ("class:folder", "./"), ("class:muted", cut("   this folder itself", max(0, width - 2)))]
     name_cells, with_size, with_time = _columns(width)
-    name = visible(entry.name) + ("/" if entry.is_folder else "")
-    fragments.append(("class:folder" if entry.is_folder else "", fit(cut_middle(name, name_cells - 1), name_cells)))
-    if with_size:
-        fragments.append(("class:muted", fit(size_text(entry.size), SIZE_CELLS, right=True)))
+    name = visible(entry.name) + ("/" if entry.is_folder else "@" if entry.is_link else "")
+    if remark is not None and name_cells >= 2 * REMARK_LEAST:
+        # In the empty size column of a folder, and as much of the name's as the name can spare.
+        remark = cut(visible(remark), max(REMARK_LEAST, name_cells - get_cwidth(name) - 3 + SIZE_CELLS * with_size))
+        cells = get_cwidth(remark)
+        name_cells += SIZE_CELLS * with_size - cells
+        fragments.append(("class:folder", fit(cut_middle(name, name_cells - 1), name_cells)))
+        fragments.append(("class:ok", remark))
+    else:
+        style = "class:folder" if entry.is_folder else ""
+        fragments.append((style, fit(cut_middle(name, name_cells - 1), name_cells)))
+        if with_size and entry.problem is not None:
+            fragments.append(("class:warning", fit(entry.problem, SIZE_CELLS, right=True)))
+        elif with_size:
+            fragments.append(("class:muted", fit(size_text(entry.size), SIZE_CELLS, right=True)))
     if with_time:
         fragments.append(("class:muted", fit(time_text(entry.modified_s), TIME_CELLS, right=True)))
     return fragments
@@ -64,7 +80,8 @@ def header(view: FolderView, width: int, marks: bool, set_order: Callable[[SortO
                 set_order(order)
 
         sorted_by = view.order is order
-        arrow = ("" if not sorted_by else " ▴" if order is SortOrder.NAME else " ▾") if cells > 6 else ""
+        up = (order is SortOrder.NAME) is not view.backwards
+        arrow = ("" if not sorted_by else " ▴" if up else " ▾") if cells > 6 else ""
         return [("class:title" if sorted_by else "class:muted", fit(text + arrow, cells, right=right), click)]
 
     fragments: StyleAndTextTuples = [("", left), *head("Name", max(0, name_cells), SortOrder.NAME, False)]
@@ -77,10 +94,11 @@ def header(view: FolderView, width: int, marks: bool, set_order: Callable[[SortO
 
 def empty(view: FolderView) -> StyleAndTextTuples:
     """What stands in place of rows where there are none."""
+    if view.text:
+        more = "so far " if view.reading else ""
+        return [("class:muted", f"  nothing here is {more}named like {visible(view.text)}; Esc clears the filter")]
     if view.reading:
         return [("class:busy", f"  reading {visible(view.folder.name or str(view.folder))} ...")]
-    if view.text:
-        return [("class:muted", f"  nothing here is named like {visible(view.text)}; Esc clears the filter")]
     return [("class:muted", "  this folder is empty")]
 
 
@@ -93,14 +111,28 @@ def status_line(view: FolderView, width: int) -> StyleAndTextTuples:
     """The filter while there is one, else what is in the folder and how to filter it."""
     if view.problem is not None:
         return [("class:error", cut(f"  {view.problem}", width))]
+    folders, files = view.counts
     if view.text:
         line: StyleAndTextTuples = [("class:label", "  Filter: "), ("class:field", visible(view.text) + "_")]
-        return [*line, ("class:muted", f"  {len(view.shown):,} of {view.folder_count + view.file_count:,}")]
+        more = ", reading on" if view.reading else ""
+        return [*line, ("class:muted", f"  {len(view.shown.rows):,} of {folders + files:,}{more}")]
     if view.reading:
-        return [("class:busy", "  reading ...")]
-    text = f"  {count_text(view.folder_count, 'folder')}, {count_text(view.file_count, 'file')}"
-    rows = sum(entry is not PARENT and entry is not HERE for entry in view.shown[:2]) + max(0, len(view.shown) - 2)
-    unseen = view.folder_count + view.file_count - rows
+        return [("class:busy", cut(f"  {_progress(view)}", width))]
+    if view.remark is not None:
+        return [("class:warning", cut(f"  {view.remark}", width))]
+    text = f"  {count_text(folders, 'folder')}, {count_text(files, 'file')}"
+    unseen = folders + files - len(view.shown.rows)
     if unseen > 0:
         text += f", {unseen:,} not shown"
     return [("class:muted", cut(f"{text}   (type to filter)", width))]
+
+
+def _progress(view: FolderView) -> str:
+    """How far the reading is; of a disk that has said nothing for long, what can be done."""
+    found = len(view.table)
+    if view.waited_s < SLOW_S:
+        return f"reading ... {found:,}" if found else "reading ..."
+    waited = f"{view.waited_s:.0f} s"
+    if found:
+        return f"reading, {found:,} entries in {waited} ... Esc stops"
+    return f"no answer for {waited}: a slow or a dead disk. Esc stops waiting, Left goes up."

@@ -1,26 +1,41 @@
 """Fills a `FolderView` from a disk, in daemon threads, without ever making a key wait.
 
 Opening another folder makes every answer for an earlier one worthless; such an answer is dropped, and its thread
-stops at the next entry. Names are shown as soon as they are known, sizes and times follow in parts.
+stops at the next entry. What a slow disk has told so far is shown, sizes and times follow, those on the screen first.
+An entry that does not answer holds up nothing but itself.
 Checked by tests/tui/editors/test_folder_reader.py.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from openhcs.tui.editors.folder_listing import Entry, FileLister, SortOrder, arranged, read_folder, with_details
-from openhcs.tui.editors.folder_view import PARENT, FolderView
+from openhcs.tui.editors.folder_listing import FileLister
+from openhcs.tui.editors.folder_table import FolderTable, SortOrder
+from openhcs.tui.editors.folder_view import FolderView
 from openhcs.tui.ports import TaskSpawner
-from openhcs.tui.utils.daemon_thread import in_daemon_thread
+from openhcs.tui.utils.daemon_thread import begin_in_daemon_thread, in_daemon_thread
 from openhcs.tui.utils.safe_text import visible
 
 __all__ = ["FolderReader", "absolute"]
 
-DETAILS_AT_ONCE: Final = 4000
+FIRST_LOOK_S: Final = 0.1
+LAST_LOOK_S: Final = 2.0
+"""After these pauses, doubled each time, what has been found so far is put in order and shown."""
+
+DETAILS_LOOK_S: Final = 0.25
+STALLED_S: Final = 1.0
+DETAIL_READERS: Final = 4
+"""Where the reader of sizes is stuck at an entry for so long, another goes on behind it, up to so many in all."""
+
+ON_SCREEN: Final = 120
+"""Rows around the highlight whose sizes are read first."""
 
 
 def absolute(path: Path) -> Path:
@@ -39,26 +54,21 @@ class FolderReader:
         tasks: TaskSpawner,
         on_change: Callable[[], None],
         tell: Callable[[str], None],
-        describe: Callable[[Path], str | None] | None = None,
     ) -> None:
         self._view = view
         self._disk = disk
         self._tasks = tasks
         self._on_change = on_change
         self._tell = tell
-        self._describe = describe
-        self._descriptions: dict[Path, str | None] = {}
-        self._describing = False
         self._generation = 0
-        self._by_name: list[Entry] | None = None
 
     def open(self, folder: Path, highlight: str | None = None, *, climb: bool = False) -> None:
         """Go to `folder` and highlight an entry; `climb` takes the nearest folder above where it is not one."""
         self._generation += 1
-        self._by_name = None
-        folder = absolute(folder)
-        self._view.open(folder, highlight)
-        self._tasks.fire_and_forget(self._read(folder, self._generation, climb), f"list {visible(str(folder), 80)}")
+        table = FolderTable(absolute(folder))
+        self._view.open(table, highlight)
+        reading = self._read(table, self._generation, climb)
+        self._tasks.fire_and_forget(reading, f"list {visible(str(table.folder), 80)}")
 
     def up(self) -> None:
         """Open the folder above, with the one left highlighted in it."""
@@ -67,54 +77,115 @@ class FolderReader:
             self.open(folder.parent, folder.name)
 
     def reread(self) -> None:
-        """Read the folder again; highlight and marks stay."""
-        entry = self._view.highlighted
-        self._descriptions.clear()
-        self.open(self._view.folder, entry.name if entry is not None else None)
+        """Read the folder again; highlight, filter and marks stay."""
+        view = self._view
+        entry, text = view.highlighted, view.text
+        self.open(view.folder, entry.name if entry is not None else None)
+        if text:
+            view.filter(text, entry.name if entry is not None else None)
 
     def stop(self) -> None:
-        """Drop every answer that is still to come."""
+        """Drop every answer that is still to come; what has been shown stays."""
         self._generation += 1
+        view = self._view
+        if view.reading:
+            view.remark = f"Reading stopped at {len(view.table.by_name):,} entries. F5 begins anew."
+            view.finish()
 
-    def set_order(self, order: SortOrder) -> None:
-        """Show the entries in `order`; where details are still being read, as soon as they are known."""
-        self._view.order = order
-        self._tasks.fire_and_forget(self._arrange(self._generation), f"sort by {order.value}")
+    def set_order(self, order: SortOrder, backwards: bool = False) -> None:
+        """Show the entries in `order`, and again as soon as all details are known."""
+        view = self._view
+        view.order, view.backwards = order, backwards
+        self._tasks.fire_and_forget(self._show(view.table), f"sort by {order.value}")
 
-    async def _read(self, folder: Path, generation: int, climb: bool) -> None:
+    def look_around(self) -> None:
+        """The highlight has moved: read the sizes around it first."""
+        table = self._view.table
+        if table.detailed < len(table):
+            table.urgent.extendleft(reversed(self._view.around(ON_SCREEN)))
+
+    async def _read(self, table: FolderTable, generation: int, climb: bool) -> None:
         def wanted() -> bool:
             return generation == self._generation
 
-        view, disk = self._view, self._disk
-        try:
-            entries = await in_daemon_thread(lambda: read_folder(disk, folder, wanted), "list folder")
-        except (OSError, ValueError) as error:
-            if wanted():
-                self._not_readable(error, climb)
-            return
-        if not wanted():
-            return
-        self._show(entries)
-
-        def details(part: list[Entry]) -> list[Entry]:
-            return [with_details(disk, folder, entry) for entry in part if wanted()]
-
-        for start in range(0, len(entries), DETAILS_AT_ONCE):
-            part = entries[start : start + DETAILS_AT_ONCE]
-            detailed = await in_daemon_thread(lambda part=part: details(part), "read details")  # type: ignore[misc]
+        disk, view = self._disk, self._view
+        started_s = time.monotonic()
+        scan = lambda: table.take(disk.scan(table.folder), wanted)  # noqa: E731  a def would say no more
+        pause_s, seen = FIRST_LOOK_S, 0
+        with _begun(scan, "list folder") as scanning:
+            while not await _is_done(scanning, pause_s):
+                if not wanted():
+                    return
+                view.waited_s = time.monotonic() - started_s
+                if len(table) > seen:
+                    seen = len(table)
+                    await self._arrange(table, wanted)
+                self._on_change()
+                pause_s = min(2 * pause_s, LAST_LOOK_S)
             if not wanted():
                 return
-            entries = [*entries[:start], *detailed, *entries[start + len(part) :]]
-            if view.order is SortOrder.NAME:
-                self._show(entries)
-        self._by_name = entries
-        if view.order is not SortOrder.NAME:
-            await self._arrange(generation)
+            error = scanning.exception()
+        if isinstance(error, OSError | ValueError):
+            if not len(table):
+                self._not_readable(error, climb)
+                return
+            view.remark = f"Not all of it could be read: {visible(_reason(error))}. F5 tries again."
+        elif error is not None:
+            raise error
+        await self._arrange(table, wanted)
+        if wanted():
+            view.finish()
+            self._on_change()
+            await self._read_details(table, wanted)
 
-    def _show(self, entries: list[Entry]) -> None:
-        self._view.fill(entries)
-        self.describe_highlighted()
+    async def _arrange(self, table: FolderTable, wanted: Callable[[], bool]) -> None:
+        await in_daemon_thread(table.arrange, "arrange folder")
+        if wanted():
+            await self._show(table)
+
+    async def _read_details(self, table: FolderTable, wanted: Callable[[], bool]) -> None:
+        table.begin_details()
+        self.look_around()
+        readers = [self._details_reader(table, wanted)]
+        links, moved, moved_s = table.unresolved, 0, time.monotonic()
+        try:
+            while not all(reader.done() for reader in readers):
+                await asyncio.wait(readers, timeout=DETAILS_LOOK_S, return_when=asyncio.FIRST_COMPLETED)
+                if not wanted():
+                    return
+                if links and not table.unresolved:  # those that are folders belong among the folders
+                    links = 0
+                    await self._arrange(table, wanted)
+                if table.detailed != moved:
+                    moved, moved_s = table.detailed, time.monotonic()
+                    self._on_change()
+                elif time.monotonic() - moved_s > STALLED_S and len(readers) < DETAIL_READERS:
+                    readers.append(self._details_reader(table, wanted))
+                    moved_s = time.monotonic()
+        finally:
+            for reader in readers:
+                reader.cancel()
+        if links or self._view.order is not SortOrder.NAME:
+            await self._arrange(table, wanted)
         self._on_change()
+
+    def _details_reader(self, table: FolderTable, wanted: Callable[[], bool]) -> asyncio.Future[None]:
+        def read() -> None:
+            with suppress(OSError):  # the folder has gone since it was listed, which reading it again will tell
+                table.read_details(self._disk, wanted)
+
+        return begin_in_daemon_thread(read, "read details")
+
+    async def _show(self, table: FolderTable) -> None:
+        view = self._view
+        order, backwards = view.order, view.backwards
+        if order is SortOrder.NAME and not backwards:
+            rows = table.by_name
+        else:
+            rows = await in_daemon_thread(lambda: table.arranged(order, backwards), "sort")
+        if table is view.table and (order, backwards) == (view.order, view.backwards):
+            view.fill(rows)
+            self._on_change()
 
     def _not_readable(self, error: OSError | ValueError, climb: bool) -> None:
         folder = self._view.folder
@@ -123,46 +194,25 @@ class FolderReader:
                 self._tell(f"{visible(folder.name)} does not exist; this is the nearest folder above it")
             self.open(folder.parent, folder.name, climb=True)
             return
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        self._view.fail(f"Cannot read this folder: {visible(reason)}. Left goes to the folder above.")
+        self._view.fail(f"Cannot read this folder: {visible(_reason(error))}. Left goes to the folder above.")
         self._on_change()
 
-    async def _arrange(self, generation: int) -> None:
-        order, entries = self._view.order, self._by_name
-        if entries is None:
-            return  # `_read` arranges once it has all details
-        rows = entries
-        if order is not SortOrder.NAME:
-            rows = await in_daemon_thread(lambda: arranged(entries, order), "sort")
-        if generation == self._generation and order is self._view.order:
-            self._show(rows)
 
-    def description(self, path: Path) -> str | None:
-        """What `describe` said of `path`, if it has been asked."""
-        return self._descriptions.get(path)
+def _reason(error: OSError | ValueError) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
-    def describe_highlighted(self) -> None:
-        """Ask `describe` about the highlighted folder; one question at a time, the newest highlight next."""
-        if self._describe is not None and not self._describing and self._undescribed() is not None:
-            self._describing = True
-            self._tasks.fire_and_forget(self._describe_all(), "describe folder")
 
-    def _undescribed(self) -> Path | None:
-        entry = self._view.highlighted
-        if entry is None or entry is PARENT or not entry.is_folder:
-            return None
-        path = self._view.path(entry)
-        return None if path in self._descriptions else path
+@contextmanager
+def _begun(work: Callable[[], None], name: str) -> Iterator[asyncio.Future[None]]:
+    """`work` in a thread; leaving before its end leaves the thread alone, and what it raises to nobody."""
+    future = begin_in_daemon_thread(work, name)
+    try:
+        yield future
+    finally:
+        if not future.cancel():
+            future.exception()
 
-    async def _describe_all(self) -> None:
-        describe = self._describe
-        try:
-            while describe is not None and (path := self._undescribed()) is not None:
-                try:
-                    answer = await in_daemon_thread(lambda path=path: describe(path), "describe folder")  # type: ignore[misc]
-                except OSError:
-                    answer = None
-                self._descriptions[path] = answer
-                self._on_change()
-        finally:
-            self._describing = False
+
+async def _is_done(future: asyncio.Future[Any], patience_s: float) -> bool:
+    await asyncio.wait([future], timeout=patience_s)
+    return future.done()

@@ -20,6 +20,8 @@ from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
 
 from openhcs.tui.editors.folder_listing import FileLister
 from openhcs.tui.editors.folder_reader import absolute
+from openhcs.tui.editors.folder_table import fold
+from openhcs.tui.editors.natural_order import natural_keys
 from openhcs.tui.ports import TaskSpawner
 from openhcs.tui.utils.daemon_thread import in_daemon_thread
 from openhcs.tui.utils.safe_text import visible
@@ -101,46 +103,79 @@ class PathLine:
         return keys
 
     async def _enter(self, text: str) -> None:
-        path = absolute(Path(text))
+        path = typed_path(text, self._folder())
+        self._tell(f"Looking for {visible(path.name or str(path), 40)} ... Esc gives up.")
         try:
             details = await in_daemon_thread(lambda: self._disk.stat(path), "open path")
         except (OSError, ValueError) as error:
             reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
             if isinstance(error, FileNotFoundError):
                 reason = "not found"
-            if self.field.text == text:
+            if self._is_current(text):
                 name = cut_middle(visible(path.name or text), 20)
                 self._tell(f"{name}: {reason}; expected a path that exists. Tab completes.")
                 get_app().invalidate()
             return
-        self._go(path, stat.S_ISDIR(details.st_mode))
-        get_app().invalidate()
+        if self._is_current(text):
+            self._go(path, stat.S_ISDIR(details.st_mode))
+            get_app().invalidate()
+
+    def _is_current(self, text: str) -> bool:
+        """Whether the field still asks for `text`; an answer that comes later is dropped."""
+        return self.field.text == text and get_app().layout.has_focus(self.field.window)
 
     async def _complete(self, text: str) -> None:
-        head, _, beginning = text.rpartition(os.sep)
-        folder = absolute(Path(f"{head}{os.sep}")) if os.sep in text else absolute(self._folder())
         if text.startswith("~") and os.sep not in text:
-            self.field.text = f"{absolute(Path(text))}{os.sep}"
+            self.field.text = f"{typed_path(text, self._folder())}{os.sep}"
             return
+        head, separator, beginning = text.rpartition(os.sep)
+        folder = typed_path(f"{head}{separator}", self._folder())
+        self._tell("Looking ...")
         try:
-            found = await in_daemon_thread(
-                lambda: sorted(entry for entry in self._disk.scan(folder) if entry[0].startswith(beginning)),
-                "complete path",
-            )
+            found = await in_daemon_thread(lambda: _beginning_with(self._disk, folder, beginning), "complete path")
         except (OSError, ValueError):
             found = []
-        if self.field.text != text:
+        if not self._is_current(text):
             return
-        if not beginning.startswith("."):
-            found = [entry for entry in found if not entry[0].startswith(".")]
-        names = [name for name, _ in found]
-        common = os.path.commonprefix(names)  # noqa: RUF071  of names, not of paths
+        common = os.path.commonprefix([name for name, _ in found])  # noqa: RUF071  of names, not of paths
         if len(found) == 1 and found[0][1]:
             common += os.sep
         if len(common) > len(beginning):
             self.field.text = text[: len(text) - len(beginning)] + common
-        if not names:
+        if not found:
             self._tell("Nothing here begins like that.")
-        elif len(names) > 1:
-            self._tell(f"{len(names):,} begin like this: " + "  ".join(visible(name) for name in names[:12]))
+        elif len(found) > 1:
+            some = "  ".join(visible(name) for name, _ in found[:12])
+            self._tell(f"{len(found):,} begin like this: {some}")
+        else:
+            self._tell(None)
         get_app().invalidate()
+
+
+def typed_path(text: str, folder: Path) -> Path:
+    """The path that `text` means to somebody who stands in `folder`: relative, or with `~` or `$VARIABLE`."""
+    return absolute(folder / os.path.expanduser(os.path.expandvars(text)))  # noqa: PTH111  `~nobody` must not raise
+
+
+def _beginning_with(disk: FileLister, folder: Path, beginning: str) -> list[tuple[str, bool]]:
+    """Names in `folder` that begin so, in order, and whether each is a folder; dot names only when asked for."""
+    found = [
+        (name, is_folder)
+        for name, is_folder in disk.scan(folder)
+        if name.startswith(beginning) and (beginning.startswith(".") or not name.startswith("."))
+    ]
+    keys = natural_keys([fold(name) for name, _ in found])
+    if len(found) == 1:  # only then does it matter, and a link may lead to a disk that does not answer
+        (name, is_folder), *_ = found
+        return [(name, _leads_to_folder(disk, folder / name, is_folder))]
+    return [(found[row][0], bool(found[row][1])) for row in sorted(range(len(found)), key=keys.__getitem__)]
+
+
+def _leads_to_folder(disk: FileLister, path: Path, is_folder: bool | None) -> bool:
+    """Whether `path` is a folder, or a link to one."""
+    if is_folder is not None:
+        return is_folder
+    try:
+        return stat.S_ISDIR(disk.stat(path).st_mode)
+    except OSError:
+        return False

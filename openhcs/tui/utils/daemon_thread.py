@@ -14,13 +14,18 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-__all__ = ["in_daemon_thread"]
+__all__ = ["begin_in_daemon_thread", "in_daemon_thread"]
 
 R = TypeVar("R")
 
 
 async def in_daemon_thread(work: Callable[[], R], name: str) -> R:
     """The result of `work()`, or its exception. Cancelling the wait leaves the thread to end by itself."""
+    return await begin_in_daemon_thread(work, name)
+
+
+def begin_in_daemon_thread(work: Callable[[], R], name: str) -> asyncio.Future[R]:
+    """The same as a future, for a caller that has other things to do meanwhile; it has to be awaited or cancelled."""
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[R] = loop.create_future()
 
@@ -46,4 +51,4 @@ async def in_daemon_thread(work: Callable[[], R], name: str) -> R:
             loop.call_soon_threadsafe(settle, result, error)
 
     threading.Thread(target=run, name=name, daemon=True).start()
-    return await answer
+    return answer

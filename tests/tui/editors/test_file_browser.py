@@ -195,7 +195,7 @@ async def test_a_path_is_typed_and_completed(plates: Path) -> None:
         await at.press("/")
         assert "Folder: /" in at.screen.text
         await at.press(f"{plates}/pl"[1:], "tab")
-        assert "2 begin like this: plate10  plate2" in at.screen.text
+        assert "2 begin like this: plate2  plate10" in at.screen.text
         assert at.screen.line("Folder:").endswith("/plate")
         await at.press("1", "tab")
         assert at.screen.line("Folder:").endswith("/plate10/")
@@ -272,7 +272,7 @@ async def test_a_forbidden_folder_is_told_in_place(plates: Path) -> None:
     """A folder that may not be read says so in its place, and Left leads out of it."""
 
     class Guarded(LocalDisk):
-        def scan(self, folder: Path) -> Iterator[tuple[str, bool]]:
+        def scan(self, folder: Path) -> Iterator[tuple[str, bool | None]]:
             if folder.name == "plate2":
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
             return super().scan(folder)

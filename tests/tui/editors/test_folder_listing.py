@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from openhcs.tui.editors.folder_listing import (
-    LocalDisk,
-    SortOrder,
-    arranged,
-    matching,
-    read_folder,
-    size_text,
-    time_text,
-    with_details,
-)
+from openhcs.tui.editors.folder_listing import LocalDisk, size_text, time_text
+from openhcs.tui.editors.folder_table import Entry, FolderTable, SortOrder
 
 
-def _names(folder: Path, order: SortOrder = SortOrder.NAME) -> list[str]:
-    disk = LocalDisk()
-    entries = [with_details(disk, folder, entry) for entry in read_folder(disk, folder, lambda: True)]
-    return [entry.name for entry in arranged(entries, order)]
+def read(folder: Path) -> FolderTable:
+    """The table of `folder`, with all details."""
+    table, disk = FolderTable(folder), LocalDisk()
+    table.take(disk.scan(folder), lambda: True)
+    table.arrange()
+    table.begin_details()
+    table.read_details(disk, lambda: True)
+    table.arrange()  # links are folders only now
+    return table
+
+
+def names(table: FolderTable, order: SortOrder = SortOrder.NAME, *, backwards: bool = False) -> list[str]:
+    return [table.names[row] for row in table.arranged(order, backwards)]
 
 
 def test_folders_first_and_numbers_by_value(tmp_path: Path) -> None:
@@ -31,31 +33,39 @@ def test_folders_first_and_numbers_by_value(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
     for name in ("B.tif", "a.tif"):
         (tmp_path / name).touch()
-    assert _names(tmp_path) == ["a", "Site2", "site10", "a.tif", "B.tif"]
+    table = read(tmp_path)
+    assert names(table) == ["a", "Site2", "site10", "a.tif", "B.tif"]
+    assert names(table, backwards=True) == ["site10", "Site2", "a", "B.tif", "a.tif"]
+    assert table.folder_count == 3
 
 
 def test_newest_and_largest_first(tmp_path: Path) -> None:
-    """By time the newest comes first, by size the largest, folders before files in both."""
+    """By time the newest comes first, by size the largest, folders before files in both; backwards the other way."""
     (tmp_path / "folder").mkdir()
     for i, (name, size) in enumerate([("old_large", 3000), ("new_small", 1), ("mid", 20)]):
         (tmp_path / name).write_bytes(b"x" * size)
         os.utime(tmp_path / name, (0, [100, 300, 200][i]))
-    assert _names(tmp_path, SortOrder.MODIFIED) == ["folder", "new_small", "mid", "old_large"]
-    assert _names(tmp_path, SortOrder.SIZE) == ["folder", "old_large", "mid", "new_small"]
+    table = read(tmp_path)
+    assert names(table, SortOrder.MODIFIED) == ["folder", "new_small", "mid", "old_large"]
+    assert names(table, SortOrder.SIZE) == ["folder", "old_large", "mid", "new_small"]
+    assert names(table, SortOrder.SIZE, backwards=True) == ["folder", "new_small", "mid", "old_large"]
 
 
 def test_broken_links_and_odd_names_are_listed(tmp_path: Path) -> None:
-    """A link to nowhere, an undecodable name and one with a line break are entries like others."""
+    """Links to nowhere and to themselves, an undecodable name and one with a line break are entries like others."""
     (tmp_path / "dangling").symlink_to(tmp_path / "gone")
-    (tmp_path / "line\nbreak").touch()
+    (tmp_path / "round").symlink_to(tmp_path / "round")
+    (tmp_path / "line\nbreak").write_bytes(b"12")
+    (tmp_path / "back").symlink_to(tmp_path)
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\xfe.tif")).touch()
-    entries = {
-        entry.name: with_details(LocalDisk(), tmp_path, entry)
-        for entry in read_folder(LocalDisk(), tmp_path, lambda: True)
-    }
-    assert len(entries) == 3
-    assert entries["dangling"].size is None
-    assert not entries["dangling"].is_folder
+    table = read(tmp_path)
+    entries = {entry.name: entry for entry in map(table.entry, table.by_name)}
+    assert len(entries) == 5
+    assert entries["dangling"] == Entry("dangling", False, problem="gone", is_link=True)
+    assert entries["round"].problem == "link loop"
+    assert entries["line\nbreak"].size == 2
+    assert entries["back"].is_folder
+    assert names(table)[0] == "back"
 
 
 def test_reading_stops_when_nobody_wants_it(tmp_path: Path) -> None:
@@ -63,7 +73,9 @@ def test_reading_stops_when_nobody_wants_it(tmp_path: Path) -> None:
     for i in range(50):
         (tmp_path / f"{i}").touch()
     left = iter([True] * 5)
-    assert len(read_folder(LocalDisk(), tmp_path, lambda: next(left, False))) == 5
+    table = FolderTable(tmp_path)
+    table.take(LocalDisk().scan(tmp_path), lambda: next(left, False))
+    assert len(table) == 5
 
 
 def test_the_filter_knows_no_case_and_no_composition(tmp_path: Path) -> None:
@@ -71,15 +83,15 @@ def test_the_filter_knows_no_case_and_no_composition(tmp_path: Path) -> None:
     for name in ("Cafe\u0301.YAML", "plate.tif", ".hidden.yaml"):
         (tmp_path / name).touch()
     (tmp_path / "folder").mkdir()
-    entries = read_folder(LocalDisk(), tmp_path, lambda: True)
+    table = read(tmp_path)
 
-    def names(**options: object) -> list[str]:
-        return [entry.name for entry in matching(entries, **options)]  # type: ignore[arg-type]
+    def found(**options: Any) -> list[str]:
+        return [table.names[row] for row in table.matching(table.by_name, **options)]
 
-    assert names(text="CAFÉ") == ["Cafe\u0301.YAML"]
-    assert names(suffixes=[".yaml"]) == ["folder", "Cafe\u0301.YAML"]
-    assert names(suffixes=[".yaml"], hidden=True) == ["folder", ".hidden.yaml", "Cafe\u0301.YAML"]
-    assert names(files=False) == ["folder"]
+    assert found(text="CAFÉ") == ["Cafe\u0301.YAML"]
+    assert found(suffixes=[".yaml"], hidden=False) == ["folder", "Cafe\u0301.YAML"]
+    assert found(suffixes=[".yaml"]) == ["folder", ".hidden.yaml", "Cafe\u0301.YAML"]
+    assert found(files=False) == ["folder"]
 
 
 @pytest.mark.parametrize(

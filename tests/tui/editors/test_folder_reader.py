@@ -6,11 +6,12 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from openhcs.tui.editors.folder_listing import LocalDisk, SortOrder
+from openhcs.tui.editors.folder_listing import LocalDisk
 from openhcs.tui.editors.folder_reader import FolderReader
+from openhcs.tui.editors.folder_table import SortOrder
 from openhcs.tui.editors.folder_view import FolderView, SelectionMode
 from tests.tui.screen import Tasks, in_loop, wait_until
 
@@ -22,7 +23,7 @@ class SlowDisk(LocalDisk):
         self.gates: dict[str, threading.Event] = {}
         self.asked: set[str] = set()
 
-    def scan(self, folder: Path) -> Iterator[tuple[str, bool]]:
+    def scan(self, folder: Path) -> Iterator[tuple[str, bool | None]]:
         self.asked.add(folder.name)
         gate = self.gates.get(folder.name)
         if gate is not None:
@@ -86,7 +87,8 @@ async def test_nothing_shows_after_the_end(tmp_path: Path) -> None:
     reading.reader.stop()
     disk.gates["slow"].set()
     await reading.rest()
-    assert reading.names == []
+    assert reading.names == ["..", "."]
+    assert reading.view.remark == "Reading stopped at 0 entries. F5 begins anew."
     assert reading.changes == 0
 
 
@@ -187,11 +189,11 @@ async def test_a_hundred_thousand_entries_leave_the_loop_free(tmp_path: Path) ->
     """While a very large folder is read, ordered and detailed, the loop is never held for long."""
 
     class LargeDisk(LocalDisk):
-        def scan(self, folder: Path) -> Iterator[tuple[str, bool]]:
+        def scan(self, folder: Path) -> Iterator[tuple[str, bool | None]]:
             return ((f"image_{i}_s{i % 9}.tif", False) for i in range(100_000))
 
-        def stat(self, path: Path) -> os.stat_result:
-            return os.stat_result((0o100644, 0, 0, 0, 0, 0, 123, 0, 5, 0))
+        def details(self, folder: Path, names: Iterable[str]) -> Iterator[os.stat_result | OSError]:
+            return (os.stat_result((0o100644, 0, 0, 0, 0, 0, 123, 0, 5, 0)) for _ in names)
 
     reading = Reading(LargeDisk(), SelectionMode.FILES_ONLY)
     reading.reader.open(tmp_path)
