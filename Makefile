@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint bench screenshots proofs mutants clean
+.PHONY: help demo test check lint bench screenshots reference proofs mutants clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -48,6 +48,9 @@ bench: $(INSTALLED) ## run the benchmarks, side by side with the peers they meas
 
 screenshots: $(INSTALLED) ## take the pictures of docs/images anew, from a real terminal
 	$(BIN)/python scripts/screenshots.py
+
+reference: $(INSTALLED) ## write docs/reference and the manual page anew, from the code
+	@$(BIN)/python -m scripts.reference
 
 clean: ## remove the virtual environment, caches and the demo's files
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache demo-plate openhcs-results

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import typer
@@ -181,7 +182,11 @@ def _explained(parameter: TyperArgument | TyperOption) -> str:
     help_text = parameter.help or ""
     least = parameter.min if isinstance(parameter, TyperOption) else None
     more = [f"at least {least:g}"] if least else []
-    if not parameter.required and isinstance(parameter.default, int | float | str) and parameter.default is not False:
+    if (
+        not parameter.required
+        and isinstance(parameter.default, int | float | str | Path)
+        and parameter.default is not False
+    ):
         more += [] if isinstance(parameter.default, bool) else [f"default: {parameter.default}"]
     return f"{help_text} [{'; '.join(more)}]" if more else help_text
 

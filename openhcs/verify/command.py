@@ -26,12 +26,12 @@ from openhcs.verify.findings import Finding
 from openhcs.verify.output import FORMATS, Writer, statistics
 from openhcs.verify.rules import RULES
 
-__all__ = ["main"]
+__all__ = ["main", "parser"]
 
 
 def main(arguments: Sequence[str] | None = None, program: str = "openhcs verify") -> int:
     """Run the command; the exit code."""
-    options = _parser(program).parse_args(arguments)
+    options = parser(program).parse_args(arguments)
     try:
         if options.explain:
             sys.stdout.write(page(options.explain))
@@ -45,7 +45,8 @@ def main(arguments: Sequence[str] | None = None, program: str = "openhcs verify"
         return 2
 
 
-def _parser(program: str) -> argparse.ArgumentParser:
+def parser(program: str) -> argparse.ArgumentParser:
+    """What the command takes."""
     parser = argparse.ArgumentParser(
         prog=program,
         description="Find faults of asyncio and prompt_toolkit programs without running them. Settings are read from "

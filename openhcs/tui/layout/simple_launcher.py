@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from logging.handlers import RotatingFileHandler
@@ -39,6 +39,7 @@ from openhcs.tui.utils.program import Program
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.utils.screen_output import ScreenOutput, terminal_encoding
 from openhcs.tui.utils.terminal_guard import TerminalGuard
+from openhcs.tui.widgets.bindings import Binding
 from openhcs.tui.widgets.keymap import Keymap
 from openhcs.tui.workbench import Severity
 
@@ -134,12 +135,16 @@ class SimpleOpenHCSTUILauncher:
             style=parts.appearance.style,
         )
 
-    def keys(self) -> str:
-        """The keys file that says which keys all actions have, with the user's own keys."""
+    def actions(self) -> Mapping[str, Mapping[str, Binding]]:
+        """All actions by place and name, with the user's own keys."""
         chosen, _ = read_keys_file(paths.keys_file())
         keymap = Keymap(chosen)
         self._build(keymap)
-        return keys_text(keymap.places, paths.keys_file())
+        return keymap.places
+
+    def keys(self) -> str:
+        """The keys file that says which keys all actions have, with the user's own keys."""
+        return keys_text(self.actions(), paths.keys_file())
 
     def _build(self, keymap: Keymap) -> _Parts:
         """Make the parts and join them."""
