@@ -1,4 +1,4 @@
-"""What runs in a worker process, as Dask tasks. Outcomes are plain values: no error crosses a process as itself.
+"""What runs in a worker process, called by Dask. Outcomes are plain values: no error crosses a process as itself.
 
 The runner names these functions without importing what they need (ngio alone 1.5 s): they import it when they run, and
 by then the worker's parent, the fork server, has it already.
@@ -6,6 +6,7 @@ by then the worker's parent, the fork server, has it already.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import tempfile
@@ -26,7 +27,7 @@ from openhcs.core.results import ResultsFolder
 from openhcs.core.surroundings import Surroundings
 from openhcs.errors import OpenHCSError, StoreError
 
-__all__ = ["WellTask", "WorkerFacts", "end_worker", "look_around", "prepare_results", "run_well"]
+__all__ = ["WellTask", "WorkerFacts", "end_worker", "look_around", "prepare_results", "run_well", "run_well_in_thread"]
 
 _UNWANTED_WITHIN_S = 1.0
 _SHOWS_WITHIN_S = 5.0
@@ -75,12 +76,21 @@ def prepare_results(out: Path, plate: str) -> Failure | None:
 
 
 def run_well(task: WellTask) -> WellDone | Failure | None:
-    """Process one well and report its steps; None if this is not the process that was meant."""
+    """Process one well as a Dask task and report its steps; None if this is not the process that was meant."""
+    return _run_well(task, get_worker())
+
+
+async def run_well_in_thread(task: WellTask, dask_worker: Worker) -> WellDone | Failure | None:
+    """As `run_well`, outside of Dask's tasks; meanwhile the worker answers others."""
+    return await asyncio.to_thread(_run_well, task, dask_worker)
+
+
+def _run_well(task: WellTask, worker: Worker) -> WellDone | Failure | None:
     if os.getpid() != task.pid:
         return None
     from openhcs.core.worker import failure_of, process_well
 
-    plan, worker = task.plan, get_worker()
+    plan = task.plan
     if task.is_ours and os.getpgrp() != os.getpid():
         os.setpgid(0, 0)  # what a function copies of this process ends with it
     mark_worker(task.run_id)
