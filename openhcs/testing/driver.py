@@ -120,6 +120,12 @@ class WorkbenchDriver:
         """The colour behind a cell, as `pyte` names it."""
         return str(self._terminal.screen.buffer[y][x].bg)
 
+    @property
+    def cursor(self) -> tuple[int, int] | None:
+        """Column and row of the terminal's cursor, from 0; None while it is hidden."""
+        cursor = self._terminal.screen.cursor
+        return None if cursor.hidden else (cursor.x, cursor.y)
+
     def take_errors(self) -> list[BaseException | None]:
         """The errors reported since the last call; the end of the block does not complain of them."""
         entries = self.launcher.program.errors.journal.entries()[self._errors_taken :]

@@ -45,6 +45,7 @@ from openhcs.tui.panes.tour import Tour, TourStep
 from openhcs.tui.state import AppState
 from openhcs.tui.utils.error_boundary import ErrorBoundary
 from openhcs.tui.utils.safe_error_handler import SafeErrorHandler
+from openhcs.tui.utils.screen_output import is_plain
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
 from openhcs.tui.widgets.bindings import Binding, Effect, key_bindings, key_of, run_binding
 from openhcs.tui.widgets.keymap import KeyFault, Keymap
@@ -204,7 +205,7 @@ class CanonicalTUILayout:
         here = self.here
         if here is not None:
             self._last_place = here.name
-        return self._state.workbench.zoomed and self._last_place == name
+        return (self._state.workbench.zoomed or is_plain()) and self._last_place == name
 
     def _rows_everywhere(self) -> tuple[Binding, ...]:
         return (*self.plate_manager.job_rows, *self.rows, *self._menu_rows)

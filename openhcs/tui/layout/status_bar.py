@@ -18,6 +18,7 @@ from prompt_toolkit.utils import get_cwidth
 from openhcs.core.model import Status
 from openhcs.tui.ports import TaskSpawner
 from openhcs.tui.utils.safe_text import visible
+from openhcs.tui.utils.screen_output import is_plain
 from openhcs.tui.widgets.bindings import Binding, footer_fragments, run_binding
 from openhcs.tui.widgets.drawn_text import cut, drawn_window
 from openhcs.tui.workbench import Activity, PlateRow, Severity, Workbench
@@ -89,7 +90,8 @@ class StatusBar:
                 entries += [("", _GAP), (entry.style, entry.text, self._click(entry))]
         message = self._workbench().message
         room = max(0, width - fragment_list_width(entries) - 1)
-        text = cut(f" {_MARKS[message.severity]}{message.text}", room)
+        mark = (_WORDS if is_plain() else _MARKS)[message.severity]
+        text = cut(f" {mark}{message.text}", room)
         space = " " * max(0, room - get_cwidth(text))
         return [(f"class:{message.severity.value}", text), ("", space), *entries, ("", " ")]
 
@@ -104,6 +106,7 @@ class StatusBar:
 
 
 _MARKS = {Severity.INFO: "", Severity.OK: "", Severity.WARNING: "! ", Severity.ERROR: "X "}
+_WORDS = {Severity.INFO: "", Severity.OK: "", Severity.WARNING: "Note: ", Severity.ERROR: "Error: "}
 
 
 def jobs_text(workbench: Workbench) -> str:

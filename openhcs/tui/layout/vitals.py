@@ -12,6 +12,7 @@ from openhcs.tui.run_text import count_of
 from openhcs.tui.state import AppState
 from openhcs.tui.utils.circuit_breaker import BreakerState
 from openhcs.tui.utils.safe_error_handler import SafeErrorHandler
+from openhcs.tui.utils.screen_output import is_plain
 from openhcs.tui.widgets.bindings import Binding
 
 __all__ = ["Vitals"]
@@ -54,6 +55,8 @@ class Vitals:
         return f"! {count_of(unseen, 'error')}" if unseen else ""
 
     def _memory_text(self) -> str:
+        if is_plain():  # a number that changes every few seconds would be read out each time
+            return ""
         now_s = time.monotonic()
         if now_s >= self._memory_until_s:
             self._memory, self._memory_until_s = _memory_text(), now_s + _MEMORY_EVERY_S

@@ -21,6 +21,7 @@ from openhcs.tui.panes.place import Place
 from openhcs.tui.ports import TaskSpawner
 from openhcs.tui.state import AppState
 from openhcs.tui.utils.safe_text import visible
+from openhcs.tui.utils.screen_output import is_plain
 from openhcs.tui.widgets.bindings import Binding, key_of
 from openhcs.tui.widgets.drawn_text import drawn_window
 from openhcs.tui.widgets.keymap import Keymap
@@ -87,7 +88,7 @@ class PipelineEditor:
     def _draw_step(self, item: tuple[int, Step], width: int) -> StyleAndTextTuples:
         number, step = item
         longest = max(get_cwidth(visible(other.name)) for other in self._editing.pipeline.steps)
-        return pipeline_text.step_fragments(number + 1, step, width, longest)
+        return pipeline_text.step_fragments(number + 1, step, width, longest, plain=is_plain())
 
     def _detail_title(self) -> str:
         selected = self._editing.selected

@@ -49,9 +49,15 @@ def source_text(planes: PlaneSource) -> str:
             return "the microscope's projections"
 
 
-def step_fragments(number: int, step: Step, width: int, name_width: int) -> StyleAndTextTuples:
-    """One line of the step list: number, enabled mark, name in `name_width` cells, functions where there is room."""
+def step_fragments(number: int, step: Step, width: int, name_width: int, *, plain: bool = False) -> StyleAndTextTuples:
+    """One line of the step list: number, enabled mark, name in `name_width` cells, functions where there is room.
+
+    `plain` is that in words.
+    """
     style = "" if step.enabled else "class:disabled"
+    if plain:
+        off = "" if step.enabled else ", off"
+        return [(style, cut(f"{number} {visible(step.name)}{off}: {function_summary(step.pattern)}", width))]
     head = f"{number:2} "
     mark = "[x] " if step.enabled else "[ ] "
     start: StyleAndTextTuples = [

@@ -24,6 +24,7 @@ from openhcs.tui.panes.results import ResultPage, ResultsView
 from openhcs.tui.panes.wells import WellsPane
 from openhcs.tui.state import AppState
 from openhcs.tui.utils.safe_text import visible
+from openhcs.tui.utils.screen_output import is_plain
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
 from openhcs.tui.widgets.bindings import Binding, key_of
 from openhcs.tui.widgets.keymap import Keymap
@@ -61,7 +62,7 @@ class PlateManager:
         self.job_rows = tuple(row for row in self.plate_rows if row.label in _JOBS)
         plate_list = SelectableList[PlateRow](
             lambda: state.workbench.plates,
-            lambda row, width: plate_text.plate_fragments(row, width, state.workbench.now_s),
+            lambda row, width: plate_text.plate_fragments(row, width, state.workbench.now_s, plain=is_plain()),
             index=lambda: state.workbench.plate,
             on_select=lambda index: state.dispatch(actions.PlateSelected(index)),
             on_activate=self._show_details,

@@ -54,9 +54,11 @@ WIDE: Final = 80
 NAME_WIDTH: Final = 28
 
 
-def plate_fragments(row: PlateRow, width: int, now_s: float) -> StyleAndTextTuples:
-    """One line of the plate list: status, name, and at the right how things stand."""
-    tail_style, tail = _tail(row, now_s)
+def plate_fragments(row: PlateRow, width: int, now_s: float, *, plain: bool = False) -> StyleAndTextTuples:
+    """One line of the plate list: status, name, and at the right how things stand; `plain` is that in words."""
+    tail_style, tail = _tail(row, now_s, plain=plain)
+    if plain:
+        return [(tail_style, cut(f"{visible(row.name)}: {tail}", width))]
     tail = cut(tail, max(0, width - 12))
     room = max(0, width - len(tail) - 4)
     name_width = min(room, NAME_WIDTH) if width >= WIDE else room
@@ -70,9 +72,9 @@ def plate_fragments(row: PlateRow, width: int, now_s: float) -> StyleAndTextTupl
     ]
 
 
-def _tail(row: PlateRow, now_s: float) -> tuple[str, str]:
+def _tail(row: PlateRow, now_s: float, *, plain: bool) -> tuple[str, str]:
     if row.status is Status.RUNNING and row.progress is not None:
-        return "class:busy", _running_tail(row, row.progress, now_s)
+        return "class:busy", _running_tail(row, row.progress, now_s, plain=plain)
     if row.activity is not None:
         return "class:busy", row.activity.value
     match row.status:
@@ -92,13 +94,15 @@ def _tail(row: PlateRow, now_s: float) -> tuple[str, str]:
             return "class:muted", ", ".join(filter(None, (wells, word)))
 
 
-def _running_tail(row: PlateRow, progress: RunProgress, now_s: float) -> str:
+def _running_tail(row: PlateRow, progress: RunProgress, now_s: float, *, plain: bool) -> str:
     done = progress.finished + progress.failed
     count = f"{done}/{progress.total}" if progress.total else ""
     if not count:  # the runner has not told its wells yet
         return row.activity.value if row.activity is not None else "starting"
     if row.activity is not None:
         return f"{row.activity.value} {count}"
+    if plain:  # only what has happened, not each second that passes, since each change is read out
+        return f"running, {done} of {count_of(progress.total, 'well')} done"
     left_s = progress.eta_s(now_s)
     left = f", {duration_text(left_s)} left" if left_s is not None else ""
     return f"{bar(progress.fraction, 8)} {count}{left}"
@@ -117,8 +121,8 @@ def shape_text(facts: PlateFacts) -> str:
     return " × ".join(parts)
 
 
-def summary_fragments(row: PlateRow | None, width: int, now_s: float) -> StyleAndTextTuples:
-    """The lines above the wells: what the plate is, and how its last job went."""
+def summary_fragments(row: PlateRow | None, width: int, now_s: float, *, plain: bool = False) -> StyleAndTextTuples:
+    """The lines above the wells: what the plate is, and how its last job went; `plain` without the passing time."""
     if row is None:
         return [("class:muted", "Add a plate to begin: a")]
     lines: list[tuple[str, str]] = []
@@ -132,7 +136,7 @@ def summary_fragments(row: PlateRow | None, width: int, now_s: float) -> StyleAn
         lines.append(("class:muted", f"{visible(facts.format)}, {pixel}: {names}"))
     if row.status is Status.COMPILED and row.takes:
         lines.append(("class:muted", f"Takes {row.takes}"))
-    lines += _state_lines(row, now_s)
+    lines += _state_lines(row, now_s, plain=plain)
     if facts is not None and facts.discrepancies:
         first = visible(str(facts.discrepancies[0]))
         count = len(facts.discrepancies)
@@ -146,16 +150,17 @@ def summary_fragments(row: PlateRow | None, width: int, now_s: float) -> StyleAn
     return fragments[:-1]
 
 
-def _state_lines(row: PlateRow, now_s: float) -> list[tuple[str, str]]:
+def _state_lines(row: PlateRow, now_s: float, *, plain: bool) -> list[tuple[str, str]]:
     if row.problems:
         more = f" (+{len(row.problems) - 1}, Enter)" if len(row.problems) > 1 else ""
-        return [("class:error", f"X {visible(str(row.problems[0]))}{more}")]
+        return [("class:error", f"{'Problem:' if plain else 'X'} {visible(str(row.problems[0]))}{more}")]
     progress = row.progress
     if progress is None:
         return []
     if not progress.state.has_ended:
         so_far = duration_text(now_s - progress.started_s) if progress.started_s is not None else ""
-        words = f"{visible(progress.pipeline)}: {so_far} so far" if so_far else "The workers are starting"
+        told = "running" if plain else f"{so_far} so far"
+        words = f"{visible(progress.pipeline)}: {told}" if so_far else "The workers are starting"
         if progress.waiting:
             return [("class:warning", f"{words}; {visible(progress.waiting)}")]
         return [("class:busy", words)]
@@ -163,9 +168,16 @@ def _state_lines(row: PlateRow, now_s: float) -> list[tuple[str, str]]:
     return [(f"class:{severity.value}", words), ("class:muted", f"{_RESULTS}{visible(str(row.out))}")]
 
 
-def well_fragments(well: WellProgress, width: int, *, marked: bool = False) -> StyleAndTextTuples:
-    """One line of the well list: state, name, mark, what it does or why it failed, time at the right."""
+def well_fragments(well: WellProgress, width: int, *, marked: bool = False, plain: bool = False) -> StyleAndTextTuples:
+    """One line of the well list: state, name, mark, what it does or why it failed, time at the right.
+
+    `plain` is that in words, without what changes from moment to moment.
+    """
     symbol, style = WELL_LOOK[well.state]
+    if plain:
+        words = "" if well.state is WellState.RUNNING else well_words(well)
+        told = [well.state.value, "" if words == well.state.value else words, "marked" if marked else ""]
+        return [(style, cut(f"{visible(well.well)}: {', '.join(filter(None, told))}", width))]
     tail = duration_text(well.seconds) if well.seconds is not None else ""
     head = f"{symbol} {fit(visible(well.well), 4)}{'*' if marked else ' '}"
     room = max(0, width - len(head) - len(tail) - 1)

@@ -43,7 +43,7 @@ from openhcs.tui.utils.line_view import LineView
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
 from openhcs.tui.widgets.bindings import Binding, footer_fragments, key_bindings
-from openhcs.tui.widgets.colour_scale import palette_for
+from openhcs.tui.widgets.colour_scale import palette_of_screen
 from openhcs.tui.widgets.drawn_text import cut, drawn_window
 from openhcs.tui.widgets.pane_frame import PaneFrame
 from openhcs.tui.workbench import PlateRow
@@ -435,7 +435,7 @@ class ResultsView:
             lines += [[], [("class:error", f"  X {visible(self._trouble)}")]]
         if summary is not None:
             for name, counts in summary.objects.items():
-                palette = palette_for(get_app().color_depth)
+                palette = palette_of_screen()
                 lines += [[], *result_text.heat_lines(f"{visible(name)} of each well", counts, palette, width)]
             lines += [[], *_warning_lines(summary)]
         if progress is not None and progress.warnings:

@@ -27,7 +27,7 @@ from openhcs.tui.ports import TaskSpawner
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.well_scene import Frame, Scene, Stage, Stock
 from openhcs.tui.widgets.bindings import Binding, key_bindings
-from openhcs.tui.widgets.colour_scale import Palette, palette_for
+from openhcs.tui.widgets.colour_scale import Palette, palette_of_screen
 from openhcs.tui.widgets.drawn_text import cut, is_reachable
 from openhcs.tui.widgets.selectable_list import DOUBLE_CLICK_S
 from openhcs.tui.widgets.thumbnail import FreshStyles, Tiling, tile_sites
@@ -148,7 +148,7 @@ class WellPictures:
             images = self._images[stage]
             self.stock = stock_of(images)
             self.scene = self.scene.within(self.stock)
-            if self.scene.channel is None and palette_for(get_app().color_depth) is Palette.SHAPES:
+            if self.scene.channel is None and palette_of_screen() is Palette.SHAPES:
                 # Channels laid over each other cannot be told apart without colour.
                 self.scene = self.scene.next_channel(self.stock)
             if self._wants_label:
@@ -167,7 +167,7 @@ class WellPictures:
 
     async def _load_tiles(self, images: WellImages) -> None:
         scene, stage = self.scene, self.scene.stage
-        palette = palette_for(get_app().color_depth)
+        palette = palette_of_screen()
         frames = self._frames()
         # Pictures of another size or another part would be wrong until they are replaced; others stay meanwhile.
         shape = scene.is_overview, next(((frame.rows, frame.columns) for frame in frames.values()), None)

@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
-from prompt_toolkit.application import get_app
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.layout.containers import ConditionalContainer, Container, HSplit, Window
@@ -27,9 +26,10 @@ from openhcs.tui.panes.place import Place
 from openhcs.tui.panes.well_view import WellView
 from openhcs.tui.state import AppState
 from openhcs.tui.utils.safe_text import visible
+from openhcs.tui.utils.screen_output import is_plain
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
 from openhcs.tui.widgets.bindings import Binding
-from openhcs.tui.widgets.colour_scale import Palette, Scale, palette_for
+from openhcs.tui.widgets.colour_scale import Palette, Scale, palette_of_screen
 from openhcs.tui.widgets.drawn_text import drawn_window
 from openhcs.tui.widgets.keymap import Keymap
 from openhcs.tui.widgets.pane_frame import PaneFrame
@@ -83,7 +83,9 @@ class WellsPane:
         self.rows = keymap.rows("Wells", self._bindings())
         well_list = SelectableList[WellProgress](
             self.items,
-            lambda well, width: plate_text.well_fragments(well, width, marked=well.well in self._marked),
+            lambda well, width: plate_text.well_fragments(
+                well, width, marked=well.well in self._marked, plain=is_plain()
+            ),
             index=lambda: state.workbench.well,
             on_select=lambda index: state.dispatch(actions.WellSelected(index)),
             on_activate=lambda well: self._view.show(),
@@ -113,10 +115,10 @@ class WellsPane:
         self._as_list = Place("Wells", well_list.window, well_list.rows)
         self._as_map = Place("Wells", well_map.window, well_map.rows)
         summary = drawn_window(
-            lambda width: plate_text.summary_fragments(self._row, width, state.workbench.now_s),
+            lambda width: plate_text.summary_fragments(self._row, width, state.workbench.now_s, plain=is_plain()),
             height=Dimension(min=1, max=SUMMARY_LINES),
         )
-        shows_map = Condition(lambda: state.workbench.wells_as_map)
+        shows_map = Condition(self._shows_map)
         # A map needs every line: 1536 wells just fit into 80 x 24, two rows a line.
         map_and_words = HSplit([well_map, drawn_window(self._told), drawn_window(self._legend)])
         summary_and_list = HSplit([summary, Window(height=1, char="─", style="class:pane.border"), well_list])
@@ -137,7 +139,11 @@ class WellsPane:
     @property
     def place(self) -> Place:
         """Where the focus stands: the list, or the map."""
-        return self._as_map if self._state.workbench.wells_as_map else self._as_list
+        return self._as_map if self._shows_map() else self._as_list
+
+    def _shows_map(self) -> bool:
+        # Where something lies is told by its name to whoever has the screen read out.
+        return self._state.workbench.wells_as_map and not is_plain()
 
     async def open_well(self, folder: Path, well: str) -> None:
         """Select a well of the plate in `folder`, and open it."""
@@ -168,7 +174,7 @@ class WellsPane:
 
     @property
     def _palette(self) -> Palette:
-        return palette_for(get_app().color_depth)
+        return palette_of_screen()
 
     def items(self) -> Sequence[WellProgress]:
         """The wells of the selected plate, waiting ones before there is a run; made once for each snapshot."""
@@ -240,7 +246,13 @@ class WellsPane:
                 "Open the well: its pictures, measurements, provenance and log.",
                 why_no_well,
             ),
-            Binding(("m",), self._switch, "Map/list", "Show the wells where they lie on the plate, or as a list."),
+            Binding(
+                ("m",),
+                self._switch,
+                "Map/list",
+                "Show the wells where they lie on the plate, or as a list.",
+                lambda: "A plain screen has the wells as a list only" if is_plain() else None,
+            ),
             Binding(("space",), self._toggle, "Mark", "Mark the well for what is to come, or unmark it.", why_no_well),
             Binding(
                 ("u",),

@@ -20,6 +20,7 @@ from prompt_toolkit.layout.screen import WritePosition
 
 from openhcs.tui.utils.focus_manager import FocusManager, get_focus_manager
 from openhcs.tui.utils.mouse_shield import MouseShield
+from openhcs.tui.utils.screen_output import is_plain
 
 __all__ = ["FloatDialogHost"]
 
@@ -81,7 +82,8 @@ class _OpenDialog:
         self.result_future = result_future
         self.floats = (
             Float(MouseShield(_forget_all), top=0, right=0, bottom=0, left=0, transparent=True),
-            Float(frame),
+            # Beside a dialog a screen reader would read on in what lies beneath.
+            Float(frame, top=0, right=0, bottom=0, left=0) if is_plain() else Float(frame),
         )
 
 

@@ -26,7 +26,7 @@ __all__ = ["ScreenOutput", "is_ascii", "is_plain", "terminal_encoding"]
 _CONSOLE_FONT: Final = "cp437"
 """What the fonts of the Linux console have in common of symbols; their letters vary."""
 
-_LINES_AND_BLOCKS: Final = range(0x2500, 0x25A0)
+_LINES_AND_BLOCKS: Final = range(0x2500, 0x2600)
 _SYMBOLS: Final = range(0x2000, 0x2C00)
 
 _STAND_INS: Final = {
@@ -66,6 +66,12 @@ class ScreenOutput(Vt100_Output):
     def write(self, data: str) -> None:
         """Write text, with stand-ins for what cannot be shown."""
         super().write(data if self._shows_all or data.isascii() else data.translate(self._stand_ins))
+
+    def flush(self) -> None:
+        """Write to the terminal; on a plain screen with the cursor to be seen, which is what its reader follows."""
+        if self.plain:
+            self.show_cursor()
+        super().flush()
 
 
 class _StandIns(dict[int, str]):

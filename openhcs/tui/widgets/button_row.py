@@ -71,6 +71,8 @@ class ButtonRow:
             here = focused and i == self._index
             style = "class:button class:button.focused" if here else "class:button"
             opening, closing = ("[>", "<]") if here else ("[ ", " ]")
+            if here:
+                fragments.append(("[SetCursorPosition]", ""))
             fragments.append((style, f"{opening}{label}{closing}", self._click(i)))
             fragments.append(("", "  "))
         return fragments

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from prompt_toolkit.application import get_app
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.output import ColorDepth
 
+from openhcs.tui.utils.screen_output import is_ascii
 from openhcs.tui.widgets.drawn_text import cut
 
-__all__ = ["NO_VALUE", "Palette", "Scale", "legend_fragments", "palette_for"]
+__all__ = ["NO_VALUE", "Palette", "Scale", "legend_fragments", "palette_for", "palette_of_screen"]
 
 _VIRIDIS: Final = (
     (0x44, 0x01, 0x54), (0x48, 0x28, 0x78), (0x3E, 0x49, 0x89), (0x31, 0x68, 0x8E), (0x26, 0x82, 0x8E),
@@ -50,6 +52,12 @@ def palette_for(depth: ColorDepth) -> Palette:
             return Palette.SIXTEEN
         case _:
             return Palette.MANY
+
+
+def palette_of_screen() -> Palette:
+    """What the screen that is drawn now can show; without blocks to paint with it is letters in sixteen colours."""
+    palette = palette_for(get_app().color_depth)
+    return Palette.SIXTEEN if palette is Palette.MANY and is_ascii() else palette
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ __all__ = ["DrawnText", "cut", "cut_middle", "drawn_window", "fit", "is_reachabl
 
 
 class DrawnText(UIControl):
-    """Shows `draw(width)`, which may hold several lines."""
+    """Shows `draw(width)`, which may hold several lines; a fragment styled `[SetCursorPosition]` has the cursor."""
 
     def __init__(self, draw: Callable[[int], StyleAndTextTuples]) -> None:
         self._draw = draw
@@ -37,7 +37,9 @@ class DrawnText(UIControl):
     def create_content(self, width: int, height: int) -> UIContent:
         self._lines = list(split_lines(self._draw(width)))
         lines = self._lines
-        return UIContent(get_line=lambda i: lines[i], line_count=len(lines), show_cursor=False)
+        return UIContent(
+            get_line=lambda i: lines[i], line_count=len(lines), cursor_position=_cursor(lines), show_cursor=False
+        )
 
     def preferred_height(
         self, width: int, max_available_height: int, wrap_lines: bool, get_line_prefix: object
@@ -48,6 +50,16 @@ class DrawnText(UIControl):
         if self.window is not None and not is_reachable(self.window):
             return NotImplemented
         return click_fragment(self._lines, mouse_event.position, mouse_event)
+
+
+def _cursor(lines: list[StyleAndTextTuples]) -> Point:
+    for y, line in enumerate(lines):
+        x = 0
+        for fragment in line:
+            if "[SetCursorPosition]" in fragment[0]:
+                return Point(x, y)
+            x += len(fragment[1])
+    return Point(0, 0)
 
 
 def drawn_window(

@@ -266,6 +266,8 @@ class SwitchesField(Field):
             if i < first:
                 continue
             here = self.is_focused and i == self._at
+            if here:
+                fragments.append(("[SetCursorPosition]", ""))
             box = "[x]" if self._value(i) else "[ ]"
             text = f"{box} {name}" if name else box
             fragments.append(("class:field.focused" if here else "class:field", text, self._click(i)))

@@ -1,6 +1,7 @@
 """A titled border around a pane that shows which pane has the focus by its shape, not by colour alone.
 
-The footer sits in the bottom border, so a frame costs two rows in all.
+The footer sits in the bottom border, so a frame costs two rows in all. On a plain screen there is a title line, a
+footer where there is one, and no border.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from typing import NamedTuple
 
 from prompt_toolkit.formatted_text import StyleAndTextTuples, fragment_list_width
 from prompt_toolkit.layout.containers import AnyContainer, Container, HSplit, VSplit, Window
-from prompt_toolkit.layout.dimension import AnyDimension
+from prompt_toolkit.layout.dimension import AnyDimension, Dimension
 
+from openhcs.tui.utils.screen_output import is_plain
 from openhcs.tui.widgets.drawn_text import cut, drawn_window
 
 __all__ = ["PaneFrame"]
@@ -55,7 +57,7 @@ class PaneFrame:
             [
                 drawn_window(self._top),
                 VSplit([self._side(), body, self._side()], padding=0),
-                drawn_window(self._bottom),
+                drawn_window(self._bottom, height=self._bottom_height),
             ],
             width=width,
             height=height,
@@ -72,9 +74,18 @@ class PaneFrame:
         return f"class:pane.{part}.focused" if self._is_focused() else f"class:pane.{part}"
 
     def _side(self) -> Window:
-        return Window(width=1, char=lambda: self._line().down, style=lambda: self._style("border"))
+        return Window(
+            width=lambda: Dimension.exact(0 if is_plain() else 1),
+            char=lambda: self._line().down,
+            style=lambda: self._style("border"),
+        )
+
+    def _bottom_height(self) -> Dimension:
+        return Dimension.exact(0 if is_plain() and self._footer is None else 1)
 
     def _top(self, width: int) -> StyleAndTextTuples:
+        if is_plain():
+            return [(self._style("title"), cut(self._title(), width))]
         line = self._line()
         title = cut(f" {self._title()} ", max(0, width - 4))
         fragments: StyleAndTextTuples = [
@@ -84,6 +95,8 @@ class PaneFrame:
         return _close(fragments, width, line.across, line.top_right, self._style("border"))
 
     def _bottom(self, width: int) -> StyleAndTextTuples:
+        if is_plain():
+            return self._footer(width) if self._footer is not None else []
         line = self._line()
         fragments: StyleAndTextTuples = [(self._style("border"), line.bottom_left)]
         footer = self._footer(max(0, width - 6)) if self._footer is not None else []

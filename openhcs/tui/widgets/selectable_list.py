@@ -21,6 +21,7 @@ from prompt_toolkit.layout.margins import ConditionalMargin, ScrollbarMargin
 from prompt_toolkit.mouse_events import MouseButton, MouseEvent, MouseEventType
 
 from openhcs.tui.ports import TaskSpawner
+from openhcs.tui.utils.screen_output import is_plain
 from openhcs.tui.widgets.bindings import Binding, key_bindings, start_effect
 from openhcs.tui.widgets.drawn_text import is_reachable
 
@@ -142,8 +143,10 @@ class SelectableList(Generic[T]):
         return (*rows, Binding(("enter",), self.activate, "Open", "Open the selected row.", on_footer=False))
 
     def _line(self, item: T, width: int, *, selected: bool, focused: bool) -> StyleAndTextTuples:
-        fragments: StyleAndTextTuples = [("class:mark", _MARK if selected else "  ")]
-        fragments += self._row(item, max(0, width - len(_MARK)))
+        # On a plain screen the cursor marks the selected row; its reader begins to read there.
+        mark = "" if is_plain() else _MARK if selected else " " * len(_MARK)
+        fragments: StyleAndTextTuples = [("class:mark", mark)]
+        fragments += self._row(item, max(0, width - len(mark)))
         fragments.append(("", " " * max(0, width - fragment_list_width(fragments))))
         if not selected:
             return fragments

@@ -1,0 +1,71 @@
+"""The workbench on a plain screen, as a screen reader finds it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from openhcs.core.demo_plate import make_demo_plate
+from openhcs.core.pipeline_file import shipped_pipelines
+from openhcs.testing.driver import WorkbenchDriver, workbench
+from openhcs.tui.effects.screen_settings import ScreenSettings
+
+PLAIN = ScreenSettings(plain=True)
+
+
+@pytest.fixture(scope="module")
+def plate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A plate of two small wells."""
+    return make_demo_plate(tmp_path_factory.mktemp("plates") / "two", wells=("B02", "B03"), size_px=128).folder
+
+
+def line_at_cursor(wb: WorkbenchDriver) -> str:
+    """What a screen reader reads out: the line of the cursor."""
+    assert wb.cursor is not None, "the cursor is hidden"
+    return wb.screen()[wb.cursor[1]].strip()
+
+
+async def test_one_pane_at_a_time_is_read_line_by_line(plate: Path) -> None:
+    """Each pane has the whole width, without borders, and the cursor stands where the selected line begins."""
+    async with workbench([plate], pipeline=shipped_pipelines()["nuclei"], screen=PLAIN) as wb:
+        assert wb.screen()[1:3] == ["Plates (1)", "two: not initialised"]
+        assert wb.cursor == (0, 2)
+        await wb.press("i")
+        await wb.wait_for("two: 2 wells")
+        await wb.press("tab", "down")
+        assert wb.screen()[1] == "Wells of two"
+        assert line_at_cursor(wb) == "B03: pending"
+        await wb.press("space")
+        await wb.press("up")
+        assert "B03: pending, marked" in wb.text
+        await wb.press("tab", "down")
+        assert wb.screen()[1].startswith("Pipeline nuclei")
+        assert line_at_cursor(wb).startswith("2 ")
+        assert "[x]" not in wb.text
+
+
+async def test_dialogs_have_the_screen_and_the_cursor(plate: Path) -> None:
+    """Nothing shows beside a dialog, the cursor goes with the choice in it, and nothing is drawn with lines."""
+    async with workbench([plate], screen=PLAIN) as wb:
+        await wb.press("c-p")
+        assert "Plates (1)" not in wb.text
+        await wb.press("escape")
+        await wb.press("T")
+        await wb.press("down")
+        assert line_at_cursor(wb).startswith("light")
+        await wb.press("escape")
+        await wb.press("tab", "tab", "a")
+        await wb.wait_for("Choose a function")
+        await wb.press("escape")
+        await wb.press("f10", "down")
+        assert line_at_cursor(wb).strip("> ").startswith("Load")
+        await wb.press("escape")
+        assert not set(wb.written) & set(map(chr, range(0x2500, 0x2600)))
+
+
+async def test_what_cannot_be_shown_is_told_in_words(plate: Path) -> None:
+    """The map of wells is refused on a plain screen, and the last line says so in words."""
+    async with workbench([plate], screen=PLAIN) as wb:
+        await wb.press("tab", "m")
+        assert wb.screen()[-1].startswith(" Note: A plain screen has the wells as a list only")
