@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -68,7 +69,12 @@ class Event:
 
 
 class JournalWriter:
-    """Appends events to a journal of its own; each is with the system at once, milestones are on the disk."""
+    """Appends events to a journal of its own; each is with the system at once, in the order of the calls.
+
+    Milestones of the run are on the disk when `append` returns. Those of wells soon are: a thread waits for the disk,
+    since a worker would have to wait for its next well meanwhile. What an unwilling disk loses are only words: whether
+    a well is done is told by its results.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -77,15 +83,34 @@ class JournalWriter:
             deny_others(path)
         except OSError as error:
             raise _cannot_write(path, error) from error
+        self._wanted = threading.Event()
+        self._closing = False
+        self._trouble: OSError | None = None
+        self._syncing = threading.Thread(target=self._sync_as_wanted, name="journal to disk", daemon=True)
+        self._syncing.start()
 
     def append(self, event: Event) -> None:
-        """Write `event`; raises `StoreError`."""
+        """Write `event`; raises `StoreError`, also where the disk did not take an earlier one."""
         try:
+            if self._trouble is not None:
+                raise self._trouble
             self._write(_encode(event))
             if event.kind.is_milestone:
-                os.fsync(self._file.fileno())
+                if event.well is None:
+                    os.fsync(self._file.fileno())
+                else:
+                    self._wanted.set()
         except OSError as error:
             raise _cannot_write(self._path, error) from error
+
+    def _sync_as_wanted(self) -> None:
+        while self._wanted.wait() and not self._closing:
+            self._wanted.clear()
+            try:
+                os.fsync(self._file.fileno())
+            except OSError as error:
+                self._trouble = error
+                return
 
     def _write(self, line: bytes) -> None:
         """Write `line` as a whole or not at all: a disk that fills up takes a part of it first."""
@@ -99,6 +124,9 @@ class JournalWriter:
 
     def close(self) -> None:
         """Write no more."""
+        self._closing = True
+        self._wanted.set()
+        self._syncing.join()
         self._file.close()
 
     def __enter__(self) -> Self:

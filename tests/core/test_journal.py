@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import errno
 import os
 import resource
+import threading
 from pathlib import Path
 
 import pytest
@@ -121,3 +123,40 @@ def test_a_thousand_cancelled_wells_wait_for_the_disk_once(tmp_path: Path, monke
     write(tmp_path / "journal", *events, Event(5.0, EventKind.RUN_CANCELLED))
     assert len(waits) == 1
     assert len(replay(tmp_path / "journal")) == 1001
+
+
+def test_who_appends_does_not_wait_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the disk takes its time over a finished well, further events are written, and are there to be read."""
+    reached, go_on = threading.Event(), threading.Event()
+    fsync = os.fsync
+
+    def slow(descriptor: int) -> None:
+        reached.set()
+        assert go_on.wait(20)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", slow)
+    finished, started = Event(1.0, EventKind.WELL_FINISHED, "A01"), Event(1.5, EventKind.WELL_STARTED, "A02")
+    with JournalWriter(tmp_path / "journal") as journal:
+        journal.append(finished)
+        assert reached.wait(20)
+        journal.append(started)
+        assert replay(tmp_path / "journal") == (finished, started)
+        go_on.set()
+
+
+def test_a_disk_that_refuses_is_told_with_the_next_event(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A finished well that the disk did not take is an error of the next event, and of every one after it."""
+    refused = threading.Event()
+
+    def refuse(descriptor: int) -> None:
+        refused.set()
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with JournalWriter(tmp_path / "journal") as journal:
+        journal.append(Event(1.0, EventKind.WELL_FINISHED, "A01"))
+        assert refused.wait(20)
+        for kind in (EventKind.RUN_FINISHED, EventKind.RUN_FAILED):
+            with pytest.raises(StoreError, match="Check space"):
+                journal.append(Event(2.0, kind))
