@@ -23,6 +23,7 @@ from openhcs.tui.effects.outside_editor import edit_text, find_editor
 from openhcs.tui.effects.pick_dialog import Choice, pick
 from openhcs.tui.effects.pipeline_faults import Answer, show_faults
 from openhcs.tui.effects.preferences import Preferences
+from openhcs.tui.effects.step_previews import StepPreviews
 from openhcs.tui.ports import TaskSpawner
 from openhcs.tui.state import AppState, free_name
 from openhcs.tui.utils import dialog_helpers
@@ -115,6 +116,10 @@ class PipelineEffects:
         )
         if name and name.strip():
             self._state.dispatch(actions.PipelineRenamed(name.strip()))
+
+    def make_previews(self) -> StepPreviews:
+        """What tries steps; to be closed by the caller."""
+        return StepPreviews(self._preferences)
 
     async def rename_step(self) -> None:
         """Let the user give the selected step another name."""

@@ -33,6 +33,7 @@ from openhcs.tui.effects.plates import PlateEffects
 from openhcs.tui.effects.settings import SettingsEffects
 from openhcs.tui.effects.text_dialog import show_text
 from openhcs.tui.effects.well_choices import TRIED
+from openhcs.tui.effects.wells import WellReader
 from openhcs.tui.layout.menu_bar import Menu, MenuBar
 from openhcs.tui.layout.status_bar import StatusBar
 from openhcs.tui.layout.vitals import Vitals
@@ -40,6 +41,7 @@ from openhcs.tui.panes.help import help_lines
 from openhcs.tui.panes.pipeline_editor import PipelineEditor
 from openhcs.tui.panes.place import Place
 from openhcs.tui.panes.plate_manager import PlateManager
+from openhcs.tui.panes.step_preview import StepPreviewView
 from openhcs.tui.panes.task_inspector import TaskInspector
 from openhcs.tui.panes.tour import Tour, TourStep
 from openhcs.tui.state import AppState
@@ -97,7 +99,8 @@ class CanonicalTUILayout:
         self._run_last: list[str] = []
         self._last_place = "Plates"
         self.plate_manager = PlateManager(state, plates, tasks, self._refuse, self.keymap, self._has_screen)
-        self.pipeline_editor = PipelineEditor(state, pipeline, tasks, self._refuse, self.keymap)
+        preview = StepPreviewView(state, plates, pipeline, WellReader(plates), tasks)
+        self.pipeline_editor = PipelineEditor(state, pipeline, tasks, self._refuse, self.keymap, preview)
         self.rows = self.keymap.rows("Everywhere", self._rows(on_quit, errors, appearance, settings, inspector))
         self.tour = Tour(self._tour_steps, is_free=lambda: self.here is not None, on_end=on_tour_end, tasks=tasks)
         above_all = [row for row in self.rows if row.label == _INSPECTOR]

@@ -18,6 +18,7 @@ from openhcs.tui.actions import Action
 from openhcs.tui.effects.pipeline import PipelineEffects
 from openhcs.tui.panes import pipeline_text
 from openhcs.tui.panes.place import Place
+from openhcs.tui.panes.step_preview import StepPreviewView
 from openhcs.tui.ports import TaskSpawner
 from openhcs.tui.state import AppState
 from openhcs.tui.utils.safe_text import visible
@@ -42,9 +43,11 @@ class PipelineEditor:
         tasks: TaskSpawner,
         refuse: Callable[[str], None],
         keymap: Keymap,
+        preview: StepPreviewView,
     ) -> None:
         self._state = state
         self._effects = effects
+        self._preview = preview
         self.step_rows = keymap.rows("Pipeline", self._step_bindings())
         self.file_rows = keymap.rows("Pipeline", self._file_bindings())
         step_list = SelectableList[tuple[int, Step]](
@@ -115,6 +118,13 @@ class PipelineEditor:
                 self._why_no_step,
             ),
             Binding(
+                ("p",),
+                self._preview.show,
+                "Preview",
+                "Try the step on one site of the selected well: before, after, and what it finds.",
+                self._preview.why_not,
+            ),
+            Binding(
                 ("space",),
                 self._on_step(actions.StepToggled),
                 "On/off",
@@ -160,14 +170,14 @@ class PipelineEditor:
             ),
             Binding(
                 ("u",),
-                self._dispatching(actions.PipelineUndone()),
+                self._dispatching(actions.PipelineUndone(), "The last change is taken back."),
                 "Undo",
                 "Take the last change of the pipeline back.",
                 lambda: None if self._editing.past else "There is nothing to undo",
             ),
             Binding(
                 ("c-r",),
-                self._dispatching(actions.PipelineRedone()),
+                self._dispatching(actions.PipelineRedone(), "The change is made again."),
                 "Redo",
                 "Make the change taken back again.",
                 lambda: None if self._editing.future else "There is nothing to redo",
@@ -201,8 +211,12 @@ class PipelineEditor:
     def _on_step(self, action: Callable[[int], Action]) -> Callable[[], None]:
         return lambda: self._dispatch(action(self._editing.step))
 
-    def _dispatching(self, action: Action) -> Callable[[], None]:
-        return lambda: self._dispatch(action)
+    def _dispatching(self, action: Action, told: str) -> Callable[[], None]:
+        def run() -> None:
+            self._dispatch(action)
+            self._state.dispatch(actions.MessageShown(told, Severity.INFO))
+
+        return run
 
     def _dispatch(self, action: Action) -> None:
         """Dispatch `action`, and take back what an earlier key was refused for, which no longer holds."""

@@ -1,0 +1,444 @@
+"""A step tried on one site of the selected well: the images before and after it beside each other, and what it found.
+
+The dialog follows the step, the pipeline and the well that are selected in the workbench: whatever changes one of them,
+here or elsewhere, has the step tried again. Trying and drawing are two exclusive groups of tasks, so that what is not
+wanted any more is cancelled; a key never waits for either.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import textwrap
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from prompt_toolkit.application import get_app
+from prompt_toolkit.formatted_text import StyleAndTextTuples, fragment_list_width
+from prompt_toolkit.key_binding import KeyBindings, KeyBindingsBase
+from prompt_toolkit.layout.containers import AnyContainer, HSplit, Window
+from prompt_toolkit.layout.controls import UIContent, UIControl
+from prompt_toolkit.layout.dimension import Dimension
+from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
+
+from openhcs.core.model import Step
+from openhcs.errors import OpenHCSError
+from openhcs.tui import actions
+from openhcs.tui.effects.pipeline import PipelineEffects
+from openhcs.tui.effects.plates import PlateEffects
+from openhcs.tui.effects.text_dialog import show_text
+from openhcs.tui.effects.wells import Tile, WellReader, stock_of
+from openhcs.tui.panes.help import key_lines
+from openhcs.tui.run_text import count_of
+from openhcs.tui.state import AppState
+from openhcs.tui.utils.safe_text import visible
+from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
+from openhcs.tui.well_scene import Frame, Scene, Stock
+from openhcs.tui.widgets.bindings import Binding, footer_fragments, key_bindings
+from openhcs.tui.widgets.colour_scale import Palette, palette_for
+from openhcs.tui.widgets.drawn_text import cut, drawn_window, fit
+from openhcs.tui.widgets.pane_frame import PaneFrame
+from openhcs.tui.widgets.thumbnail import FreshStyles
+
+if TYPE_CHECKING:
+    from prompt_toolkit.key_binding.key_bindings import NotImplementedOrNone
+
+    from openhcs.core.previews import WellImages
+    from openhcs.core.step_preview import StepPreview
+
+__all__ = ["StepPreviewView"]
+
+_WHOLE_SCREEN: Final = Dimension(preferred=10_000)
+_FACT_ROWS: Final = 3
+_GAP: Final = 2
+_PAUSE_S: Final = 0.15
+"""How long a step stands still before it is tried, so that a held key tries nothing on its way."""
+
+_NOTHING: Final = Stock((), (), (), (), (), {})
+
+
+@dataclass(slots=True)
+class _Side:
+    """One of the two pictures: its images, what there is to see in them, and the picture as it was drawn last."""
+
+    title: str
+    images: WellImages | None = None
+    stock: Stock = _NOTHING
+    tile: Tile | None = None
+
+
+class StepPreviewView:
+    """Tries the selected step in a dialog."""
+
+    def __init__(
+        self,
+        state: AppState,
+        plates: PlateEffects,
+        pipeline: PipelineEffects,
+        reader: WellReader,
+        tasks: UnifiedTaskManager,
+    ) -> None:
+        self._state = state
+        self._plates = plates
+        self._pipeline = pipeline
+        self._reader = reader
+        self._tasks = tasks
+        self._closed: asyncio.Future[None] | None = None
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._site = 0
+        self._forget()
+
+    def _forget(self) -> None:
+        self._scene = Scene(zoom=1.0)
+        self._before, self._after = _Side("before"), _Side("after")
+        self._preview: StepPreview | None = None
+        self._took = ""
+        self._tried: tuple[object, ...] = ()
+        self._note = self._error = self._told = ""
+        self._area = (0, 0)
+        self._styles = FreshStyles()
+
+    def why_not(self) -> str | None:
+        """Why no step can be tried now."""
+        workbench = self._state.workbench
+        if workbench.editing.selected is None:
+            return "The pipeline has no steps to try"
+        if workbench.selected is None:
+            return "Add a plate first: a step is tried on one of its wells"
+        if self._plates.index_of(workbench.selected.folder) is None:
+            return "Initialise the plate first (i): a step is tried on one of its wells"
+        return None
+
+    async def show(self) -> None:
+        """Try the selected step on the selected well, and show it until the user closes it."""
+        if self._closed is not None or self.why_not() is not None:
+            return
+        self._closed = asyncio.get_running_loop().create_future()
+        self._forget()
+        self._previews = self._pipeline.make_previews()
+        unsubscribe = self._state.subscribe(self._look)
+        try:
+            self._look()
+            await self._state.show_dialog(self._dialog(), self._closed)
+        finally:
+            unsubscribe()
+            self._closed = None
+            for task in self._running.values():
+                self._tasks.cancel(task, "the preview was closed")
+            self._running.clear()
+            await self._previews.close()
+
+    # -- what is tried -------------------------------------------------------------------------------------------
+
+    @property
+    def _step(self) -> Step | None:
+        return self._state.workbench.editing.selected
+
+    @property
+    def _well(self) -> str | None:
+        workbench = self._state.workbench
+        wells = workbench.selected.wells if workbench.selected is not None else ()
+        return wells[min(workbench.well, len(wells) - 1)].well if wells else None
+
+    def _sites(self) -> tuple[int, ...]:
+        row, well = self._state.workbench.selected, self._well
+        index = self._plates.index_of(row.folder) if row is not None else None
+        return tuple(sorted({key.site for key in index.planes if key.well == well})) if index is not None else ()
+
+    def _look(self) -> None:
+        """Try again where what is to be tried has changed."""
+        editing = self._state.workbench.editing
+        wanted = (editing.pipeline.steps[: editing.step + 1], editing.pipeline.planes, editing.step, self._well)
+        if self._closed is not None and wanted != self._tried:
+            if self._tried and wanted[3] != self._tried[3]:
+                self._site = 0
+            self._tried = wanted
+            self._try()
+
+    def _try(self) -> None:
+        self._told = ""
+        self._start("trial", self._make())
+
+    def _start(self, what: str, work: Coroutine[Any, Any, None]) -> None:
+        self._running[what] = self._tasks.exclusive(f"step preview: {what}", work, f"{what} of a step")
+
+    async def _make(self) -> None:
+        app = get_app()
+        await asyncio.sleep(_PAUSE_S)
+        row, well, sites = self._state.workbench.selected, self._well, self._sites()
+        index = self._plates.index_of(row.folder) if row is not None else None
+        if index is None or well is None or not sites:
+            return
+        if self._site not in sites:
+            self._site = sites[0]
+
+        def report(number: int, count: int, name: str) -> None:
+            self._note = f"step {number} of {count}: {visible(name)}"
+            app.invalidate()
+
+        self._note, self._error = "starting", ""
+        app.invalidate()
+        editing, site = self._state.workbench.editing, self._site
+        try:
+            preview, takes_all = await self._previews.make(index, editing.pipeline, editing.step, well, site, report)
+        except OpenHCSError as error:
+            self._preview, self._error = None, str(error)
+            self._before, self._after = _Side("before"), _Side("after")
+            self._say("")
+            return
+        where = "all sites, which are taken together" if takes_all else f"site {site}"
+        name = visible(editing.pipeline.steps[editing.step].name)
+        self._preview, self._took = preview, f"{name} took {preview.seconds:.2g} s on {where} of {well}."
+        self._take(preview)
+        await self._draw()
+        self._say("")
+
+    def _take(self, preview: StepPreview) -> None:
+        """Show what has been made: the channel that the step works on, and the objects it has found."""
+        for side, images in ((self._before, preview.before), (self._after, preview.after)):
+            side.images, side.stock = images, stock_of(images)
+        stock = self._after.stock
+        scene = self._scene
+        if scene.channel not in stock.channels:
+            scene = scene.with_channel(stock, 1)
+        new = [name for name in stock.labels if name not in self._before.stock.labels]
+        if scene.label not in stock.labels or new:
+            labels = new or list(stock.labels)
+            scene = replace(scene, label=labels[-1]) if labels else scene
+        self._scene = scene
+
+    # -- drawing -------------------------------------------------------------------------------------------------
+
+    def _change(self, scene: Scene) -> None:
+        self._told = ""
+        if scene != self._scene:
+            self._scene = scene
+            self._start("pictures", self._draw())
+
+    async def _draw(self) -> None:
+        if 0 in self._area:
+            return  # comes again with the first frame
+        palette = palette_for(get_app().color_depth)
+        for side in (self._before, self._after):
+            if side.images is not None:
+                side.tile = await self._tile(side, side.images, palette)
+                get_app().invalidate()
+
+    async def _tile(self, side: _Side, images: WellImages, palette: Palette) -> Tile:
+        scene = self._scene.within(side.stock)
+        if scene.channel is None and palette is Palette.SHAPES:
+            scene = scene.next_channel(side.stock)  # channels over each other cannot be told apart without colour
+        site = scene.site if scene.site is not None else 0
+        size_px = await self._reader.size_px(images, site)
+        cells, lines = self._area
+        return await self._reader.read_tile(images, scene, site, Frame.of(scene, size_px, cells, lines), {}, palette)
+
+    def _say(self, note: str) -> None:
+        self._note = note
+        get_app().invalidate()
+
+    def lines(self, width: int, height: int) -> list[StyleAndTextTuples]:
+        """Both pictures, each below its title."""
+        area = (max(0, (width - _GAP) // 2), max(0, height - 1))
+        if area != self._area:
+            self._area = area
+            self._start("pictures", self._draw())
+        if self._error:
+            told: list[StyleAndTextTuples] = [
+                [("class:error", f" {line}")] for line in _error_lines(self._error, width)
+            ]
+            return told[:height]
+        self._styles.begin()
+        columns = [self._side_lines(side, *area) for side in (self._before, self._after)]
+        drawn = [self._styles.admit([*left, ("", " " * _GAP), *right]) for left, right in zip(*columns, strict=True)]
+        if self._styles.is_waiting:
+            get_app().invalidate()
+        return drawn
+
+    def _side_lines(self, side: _Side, cells: int, lines: int) -> list[StyleAndTextTuples]:
+        scene, stock = self._scene.within(side.stock), side.stock
+        title = f" {side.title}"
+        if len(stock.z_planes) > 1:
+            title += f", z {scene.z} of {max(stock.z_planes)}"
+        if scene.label in stock.labels and side is self._after:
+            title += f", outlines: {visible(scene.label or '')}"
+        drawn: list[StyleAndTextTuples] = [[("class:title", fit(title, cells))]]
+        body: Sequence[StyleAndTextTuples] = side.tile.lines if side.tile is not None else ()
+        if side.tile is not None and side.tile.error:
+            body = [[("class:error", line)] for line in _error_lines(side.tile.error, cells)]
+        for number in range(lines):
+            line = list(body[number]) if number < len(body) else []
+            drawn.append([*line, ("", " " * max(0, cells - fragment_list_width(line)))])
+        return drawn
+
+    def _head(self, width: int) -> StyleAndTextTuples:
+        head: StyleAndTextTuples = []
+        stock = self._after.stock
+        images = self._after.images
+        for place, number in enumerate(stock.channels, start=1):
+            name = next((channel.name for channel in images.channels if channel.number == number), "") if images else ""
+            here = self._scene.channel in (number, None)
+            text = f"[{place} {visible(name)}]" if self._scene.channel == number else f" {place} {visible(name)} "
+            head.append(("bold" if here else "class:disabled", text))
+        if self._scene.zoom > 1.0:
+            head.append(("", f" {self._scene.zoom:.3g}x"))
+        note = f"running, {self._note} " if self._note else f"{self._told} " if self._told else ""
+        style = "class:busy" if self._note else "class:warning"
+        room = max(0, width - len(note) - 1)
+        used = fragment_list_width(head)
+        if used > room:
+            head, used = [("", fit("".join(fragment[1] for fragment in head), room))], room
+        return [*head, ("", " " * (room - used)), (style, note)]
+
+    def _facts(self, width: int) -> StyleAndTextTuples:
+        preview = self._preview
+        if preview is None:
+            return [("class:muted", " The image as it comes to the step stands left, what it makes of it right.")]
+        facts = [self._took]
+        found = [f"{visible(name)}: {count_of(count, 'object')}" for name, count in preview.objects.items()]
+        found += [f"{visible(name)}: {count_of(count, 'row')}" for name, count in preview.rows.items()]
+        facts.append("   ".join(found) or "It found no objects and wrote no table.")
+        lines: StyleAndTextTuples = [("", "\n".join(cut(f" {fact}", width) for fact in facts))]
+        if preview.warnings:
+            text = f" {count_of(sum(preview.warnings.values()), 'warning')}: {next(iter(preview.warnings))}"
+            lines.append(("class:warning", f"\n{cut(visible(text), width)}"))
+        return lines
+
+    def _title(self) -> str:
+        step = self._step
+        name = f"{self._state.workbench.editing.step + 1}, {visible(step.name)}," if step is not None else ""
+        return f"Step {name} on {self._well}"
+
+    # -- the dialog ----------------------------------------------------------------------------------------------
+
+    def _dialog(self) -> AnyContainer:
+        rows = self._rows()
+
+        def refuse(reason: str) -> None:
+            self._told = reason
+
+        control = _PreviewControl(self, key_bindings(rows, tasks=self._tasks, refuse=refuse))
+        body = HSplit(
+            [
+                drawn_window(self._head),
+                Window(control, always_hide_cursor=True, style="class:list"),
+                drawn_window(self._facts, height=_FACT_ROWS),
+            ]
+        )
+        return PaneFrame(
+            body,
+            self._title,
+            lambda: True,
+            lambda width: footer_fragments(rows, width, tasks=self._tasks, refuse=refuse),
+            width=_WHOLE_SCREEN,
+            height=_WHOLE_SCREEN,
+            style="class:dialog",
+        )
+
+    def _rows(self) -> tuple[Binding, ...]:
+        def change(to: Callable[[], Scene]) -> Callable[[], None]:
+            return lambda: self._change(to())
+
+        def move(rows: int, columns: int) -> Callable[[], None]:
+            return lambda: self._change(self._scene.moved(self._before.stock, rows, columns))
+
+        def row(keys: tuple[str, ...], run: Callable[[], None], label: str, description: str) -> Binding:
+            return Binding(keys, run, label, description, on_footer=False)
+
+        return (
+            Binding(("escape", "q", "c-c"), self._close, "Close", "Close the preview."),
+            Binding(("e", "enter"), self._pipeline.edit_selected, "Edit", "Edit the step, then try it again."),
+            Binding(("n",), self._step_by(1), "Next", "Try the next step.", lambda: self._why_no_step(1)),
+            Binding(("p",), self._step_by(-1), "Previous", "Try the step before.", lambda: self._why_no_step(-1)),
+            Binding(("c",), change(lambda: self._scene.next_channel(self._after.stock)), "Channel",
+                    "Show the next channel alone; after the last all in their colours."),
+            Binding(("l",), change(lambda: self._scene.next_label(self._after.stock)), "Labels",
+                    "Outline the objects of the next label image; after the last none.",
+                    lambda: None if self._after.stock.labels else "There are no label images here"),
+            Binding(("z",), change(lambda: self._scene.within(self._before.stock).stepped_z(self._before.stock, 1)),
+                    "Plane", "Go to the next z plane.",
+                    lambda: None if len(self._before.stock.z_planes) > 1 else "There is one z plane only"),
+            Binding(("s",), self._next_site, "Site", "Try the next site of the well."),
+            Binding(("w",), self._next_well, "Well", "Try the next well."),
+            Binding(("x",), self._stop, "Stop", "Stop trying.", lambda: None if self._note else "Nothing is going on"),
+            row(("+", "="), lambda: self.zoom(nearer=True), "Near", "Look nearer."),
+            row(("-",), lambda: self.zoom(nearer=False), "Far", "Look from farther away."),
+            row(("up",), move(-1, 0), "Up", "Move the pictures."),
+            row(("down",), move(1, 0), "Down", "Move the pictures."),
+            row(("left",), move(0, -1), "Left", "Move the pictures."),
+            row(("right",), move(0, 1), "Right", "Move the pictures."),
+            Binding(("?", "f1"), self._show_help, "Help", "Show what every key does here."),
+        )  # fmt: skip
+
+    def zoom(self, *, nearer: bool) -> None:
+        """Look nearer, or from farther away up to the whole site."""
+        if nearer:
+            self._change(self._scene.closer())
+        elif self._scene.zoom > 1.0:
+            self._change(self._scene.farther())
+
+    def _close(self) -> None:
+        if self._closed is not None and not self._closed.done():
+            self._closed.set_result(None)
+
+    def _step_by(self, by: int) -> Callable[[], None]:
+        return lambda: self._state.dispatch(actions.StepSelected(self._state.workbench.editing.step + by))
+
+    def _why_no_step(self, by: int) -> str | None:
+        editing = self._state.workbench.editing
+        if 0 <= editing.step + by < len(editing.pipeline.steps):
+            return None
+        return "This is the last step" if by > 0 else "This is the first step"
+
+    def _next_site(self) -> None:
+        sites = self._sites()
+        if sites:
+            at = sites.index(self._site) if self._site in sites else -1
+            self._site = sites[(at + 1) % len(sites)]
+            self._try()
+
+    def _next_well(self) -> None:
+        row = self._state.workbench.selected
+        if row is not None and row.wells:
+            self._state.dispatch(actions.WellSelected((self._state.workbench.well + 1) % len(row.wells)))
+
+    def _stop(self) -> None:
+        task = self._running.get("trial")
+        if task is not None:
+            self._tasks.cancel(task, "stopped by the user")
+        self._say("")
+        self._error = "Stopped. e edits the step, s and w try another site or well."
+
+    async def _show_help(self) -> None:
+        await show_text(
+            "The preview of a step", key_lines([("Keys", self._rows())]), app_state=self._state, tasks=self._tasks
+        )
+
+
+def _error_lines(text: str, width: int) -> list[str]:
+    lines = [visible(line) for line in f"X {text}".splitlines()]
+    return [part for line in lines for part in textwrap.wrap(line, max(4, width - 2)) or [""]]
+
+
+class _PreviewControl(UIControl):
+    def __init__(self, owner: StepPreviewView, bindings: KeyBindingsBase | KeyBindings) -> None:
+        self._owner = owner
+        self._bindings = bindings
+
+    def is_focusable(self) -> bool:
+        return True
+
+    def get_key_bindings(self) -> KeyBindingsBase:
+        return self._bindings
+
+    def create_content(self, width: int, height: int) -> UIContent:
+        lines = self._owner.lines(width, height)
+        return UIContent(get_line=lambda i: lines[i], line_count=len(lines), show_cursor=False)
+
+    def mouse_handler(self, mouse_event: MouseEvent) -> NotImplementedOrNone:
+        match mouse_event.event_type:
+            case MouseEventType.SCROLL_UP:
+                self._owner.zoom(nearer=True)
+            case MouseEventType.SCROLL_DOWN:
+                self._owner.zoom(nearer=False)
+        return None
