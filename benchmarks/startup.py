@@ -1,9 +1,10 @@
-"""The start of the smallest application on the core, against the same on prompt_toolkit alone.
+"""The start of the workbench, and of the smallest application on its core, against one on prompt_toolkit alone.
 
 Each sample is a fresh interpreter with byte code at hand, on a pseudo-terminal of its own. A sample tells the CPU time
 of the process, of all its threads, and the time on the clock from its first own import until everything is imported
-and until the first frame is painted; and its peak of memory then. The subjects take turns, so that a busy moment of
-the machine hits both; medians are compared. Run it with `make bench`, or `python benchmarks/startup.py --samples 40`.
+and until the first frame is painted; and its peak of memory then. The workbench is the whole command `openhcs tui`,
+reading its arguments included. The subjects take turns, so that a busy moment of the machine hits all; medians are
+compared. Run it with `make bench`, or `python benchmarks/startup.py --samples 40`.
 """
 
 from __future__ import annotations
@@ -56,8 +57,21 @@ body = ErrorBoundary(lambda: window, "pane", program.errors.handle_error_sync)
 program.show(body, key_bindings=keys, after_render=painted)
 """
 
+WORKBENCH = """
+from openhcs.__main__ import main
+from openhcs.tui.layout.simple_launcher import SimpleOpenHCSTUILauncher
+from openhcs.tui.utils.program import Program
+
+imported()
+run_async = Program.run_async
+Program.run_async = lambda self, body, **options: run_async(self, body, **options, after_render=painted)
+sys.argv = ["openhcs", "tui"]
+main()
+"""
+
 PROBE = """
 import resource, sys, time
+report_file = sys.argv[1]
 def imported():
     global at_import
     at_import = time.process_time() - cpu, time.perf_counter() - clock
@@ -66,7 +80,7 @@ def painted(app):
         return
     figures = *at_import, time.process_time() - cpu, time.perf_counter() - clock
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
-    with open(sys.argv[1], "w") as report:
+    with open(report_file, "w") as report:
         print(*figures, peak, file=report)
     app.exit(result=0)
 cpu, clock = time.process_time(), time.perf_counter()
@@ -95,6 +109,7 @@ def measure(program: str, byte_code: str) -> Sample:
         "PYTHONPATH": os.pathsep.join((str(REPOSITORY), str(REPOSITORY / "examples"))),
         "PYTHONPYCACHEPREFIX": byte_code,
         "TERM": "xterm-256color",
+        "OPENHCS_HOME": os.path.join(byte_code, "home"),
     }
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     report = Path(byte_code, "report")
@@ -119,7 +134,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=15, help="interpreters started for each subject (default 15)")
     samples = parser.parse_args().samples
 
-    subjects = {"prompt_toolkit alone": BARE, "on the core": CORE}
+    subjects = {"prompt_toolkit alone": BARE, "on the core": CORE, "the workbench": WORKBENCH}
     taken: dict[str, list[Sample]] = {name: [] for name in subjects}
     with tempfile.TemporaryDirectory() as byte_code:
         for program in subjects.values():
@@ -128,11 +143,12 @@ def main() -> None:
             for name in list(subjects)[:: 1 if number % 2 else -1]:
                 taken[name].append(measure(subjects[name], byte_code))
 
-    print(f"{'':24}{'alone':>12}{'core':>12}{'ratio':>8}")
+    print(f"{'':24}{'alone':>12}{'core':>12}{'ratio':>8}{'workbench':>12}{'ratio':>8}")
     for at, title in enumerate(TITLES):
-        alone, core = (statistics.median(sample[at] for sample in runs) for runs in taken.values())
+        alone, core, whole = (statistics.median(sample[at] for sample in runs) for runs in taken.values())
         scale, unit = (1, "MiB") if title == TITLES.mebibytes else (1000, "ms")
-        print(f"{title:24}{alone * scale:8.1f} {unit:3}{core * scale:8.1f} {unit:3}{core / alone:8.2f}")
+        figures = [f"{value * scale:8.1f} {unit:3}" for value in (alone, core, whole)]
+        print(f"{title:24}{figures[0]}{figures[1]}{core / alone:8.2f}{figures[2]}{whole / alone:8.2f}")
 
 
 if __name__ == "__main__":

@@ -200,9 +200,12 @@ def tui(
 
     Keys are shown at the bottom of the screen; ? lists them all, q leaves. A run goes on without the workbench.
     """
-    from openhcs.core.config import load_settings
+    file = None
+    if pipeline is not None:
+        # pydantic, a quarter of a second before the first frame: only for who needs the folder of pipelines.
+        from openhcs.core.config import load_settings
 
-    file = None if pipeline is None else _find_pipeline(pipeline, load_settings().pipelines_folder)
+        file = _find_pipeline(pipeline, load_settings().pipelines_folder)
     looks = _Looks(plain, ascii_only, mouse)
     return _open_workbench([plate.absolute() for plate in plates or ()], file, looks, strict, tour=not plates)
 

@@ -71,3 +71,10 @@ def test_the_explorer_needs_the_standard_library_only() -> None:
     """Authors of other programs pay for no dependency: neither prompt_toolkit nor pytest, unless they ask for them."""
     assert loaded_by("openhcs.testing.explore") == {"openhcs"}
     assert loaded_by("openhcs.testing.explore.headless") <= {"openhcs", "prompt_toolkit", "pygments", "wcwidth"}
+
+
+def test_the_workbench_opens_without_what_it_needs_later() -> None:
+    """`openhcs tui` waits neither for the parser of the command line nor for pydantic: its first frame needs none."""
+    loaded = loaded_by("openhcs.__main__", "openhcs.tui.layout.simple_launcher")
+    assert "prompt_toolkit" in loaded
+    assert not loaded & (HEAVY | {"typer", "pydantic", "numpy"})
