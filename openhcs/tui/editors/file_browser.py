@@ -130,6 +130,10 @@ class FileManagerBrowser:
             self._app = get_app()
             self._reader.open(self._initial_path or _working_folder(), climb=True)
 
+    def go_to(self, folder: Path) -> None:
+        """Open `folder`."""
+        self._go(folder, True)
+
     def _layout(self) -> HSplit:
         body: list[AnyContainer] = [
             self._path,

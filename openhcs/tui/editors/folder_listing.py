@@ -9,7 +9,9 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -28,8 +30,8 @@ class FileLister(Protocol):
     def stat(self, path: Path) -> os.stat_result:
         """Kind, size and time of what `path` leads to; raises OSError."""
 
-    def details(self, folder: Path, names: Iterable[str]) -> Iterator[os.stat_result | OSError]:
-        """For each of `names`, taken one at a time, what `stat` says of it; raises OSError where `folder` is gone."""
+    def inside(self, folder: Path) -> AbstractContextManager[Callable[[str], os.stat_result]]:
+        """A `stat` for names in `folder`, quicker for many than one for paths; raises OSError where it is gone."""
 
 
 class LocalDisk:
@@ -46,26 +48,17 @@ class LocalDisk:
     def stat(self, path: Path) -> os.stat_result:
         return path.stat()
 
-    def details(self, folder: Path, names: Iterable[str]) -> Iterator[os.stat_result | OSError]:
-        # Relative to the open folder the system need not walk the path for each name; a fifth of the time.
+    @contextmanager
+    def inside(self, folder: Path) -> Iterator[Callable[[str], os.stat_result]]:
         if os.stat not in os.supports_dir_fd:
-            yield from (_stat_or_error(os.path.join(folder, name), None) for name in names)  # noqa: PTH118  many names
+            yield lambda name: os.stat(os.path.join(folder, name))  # noqa: PTH116, PTH118  a Path takes twice the time
             return
+        # Relative to the open folder the system need not walk the path for each name: a fifth of the time.
         opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            for name in names:
-                yield _stat_or_error(name, opened)
+            yield partial(os.stat, dir_fd=opened)
         finally:
             os.close(opened)
-
-
-def _stat_or_error(name: str, folder: int | None) -> os.stat_result | OSError:
-    try:
-        return os.stat(name, dir_fd=folder)
-    except OSError as error:
-        return error
-    except ValueError as error:  # a NUL in a name that a disk of somebody else made up
-        return OSError(errno.EINVAL, str(error))
 
 
 _REASONS: Final = {
@@ -78,9 +71,9 @@ _REASONS: Final = {
 }
 
 
-def why_unreadable(error: OSError) -> str:
+def why_unreadable(error: OSError | ValueError) -> str:
     """Why an entry has no size, in at most 9 characters."""
-    return _REASONS.get(error.errno or 0, "?")
+    return _REASONS.get(error.errno or 0, "?") if isinstance(error, OSError) else "?"
 
 
 def size_text(size: int | None) -> str:

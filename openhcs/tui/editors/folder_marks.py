@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 __all__ = ["Marks"]
@@ -42,12 +42,30 @@ class Marks:
 
     def remove(self, folder: Path, names: Iterable[str]) -> None:
         """Take the marks of `names` away."""
-        self.keep(folder, self._names.get(folder, {}).keys() - set(names))
+        gone = set(names)
+        self._keep(folder, (name for name in self._names.get(folder, ()) if name not in gone))
 
-    def keep(self, folder: Path, names: Iterable[str]) -> None:
+    def keep(self, folder: Path, names: Collection[str]) -> None:
         """Take the marks in `folder` away, but for those of `names`."""
-        kept = set(names)
-        left = {name: None for name in self._names.pop(folder, {}) if name in kept}
+        self._keep(folder, (name for name in self._names.get(folder, ()) if name in names))
+
+    def invert(self, folder: Path, names: Collection[str]) -> None:
+        """Mark those of `names` that are not marked, and only those of them."""
+        marked = self._names.get(folder, {})
+        new = [name for name in names if name not in marked]
+        if len(new) == len(names):
+            self.add(folder, new)
+        else:
+            self.remove(folder, names)
+            self.add(folder, new)
+
+    def all_of(self, folder: Path, names: Iterable[str]) -> bool:
+        """Whether all of `names` are marked."""
+        return all(map(self._names.get(folder, {}).__contains__, names))
+
+    def _keep(self, folder: Path, names: Iterable[str]) -> None:
+        left = dict.fromkeys(names)
+        self._names.pop(folder, None)
         if left:
             self._names[folder] = left
 

@@ -25,9 +25,9 @@ from openhcs.tui.utils.safe_text import visible
 
 __all__ = ["FolderReader", "absolute"]
 
-FIRST_LOOK_S: Final = 0.1
-LAST_LOOK_S: Final = 2.0
-"""After these pauses, doubled each time, what has been found so far is put in order and shown."""
+FIRST_LOOK_S: Final = 0.25
+LATER_LOOK_S: Final = 2.0
+"""After the first pause what has been found so far is put in order and shown; then after each of the later ones."""
 
 DETAILS_LOOK_S: Final = 0.25
 STALLED_S: Final = 1.0
@@ -121,7 +121,7 @@ class FolderReader:
                     seen = len(table)
                     await self._arrange(table, wanted)
                 self._on_change()
-                pause_s = min(2 * pause_s, LAST_LOOK_S)
+                pause_s = LATER_LOOK_S
             if not wanted():
                 return
             error = scanning.exception()

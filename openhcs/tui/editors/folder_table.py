@@ -7,11 +7,14 @@ moment. `Entry` is made for the rows that are drawn. No prompt_toolkit here.
 
 from __future__ import annotations
 
+import itertools
 import stat
 import unicodedata
 from array import array
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -54,6 +57,9 @@ def fold(text: str) -> str:
 
 
 _UNKNOWN: Final = -1
+_OPPOSITE: Final = bytes([1, 0, *range(2, 256)])
+
+ROWS_AT_ONCE: Final = 16
 
 MOST_URGENT: Final = 2000
 
@@ -78,6 +84,7 @@ class FolderTable:
         self.detailed = 0
         self.unresolved = 0
         self._folders = bytearray()
+        self._asked = bytearray()
         self._sizes = array("q")
         self._times_s = array("d")
         self._sequence: Iterator[int] = iter(())
@@ -107,13 +114,15 @@ class FolderTable:
 
     def take(self, found: Iterator[tuple[str, bool | None]], wanted: Callable[[], bool]) -> None:
         """Take in what `found` yields, until nobody wants it; raises what it raises, keeping what was found before."""
-        names, folders, sizes, times_s = self.names, self._folders, self._sizes, self._times_s
+        names, folders, asked = self.names, self._folders, self._asked
+        sizes, times_s = self._sizes, self._times_s
         for name, is_folder in found:
             if not wanted():
                 return
             folders.append(is_folder is True)
             sizes.append(_UNKNOWN)
             times_s.append(0.0)
+            asked.append(False)
             if is_folder is None:
                 self.links.add(len(names))
                 self.unresolved += 1
@@ -124,45 +133,52 @@ class FolderTable:
         names = self.names[:]
         folded = fold_all(names, fold)
         keys = natural_keys(folded)
-        folders = [row for row, is_folder in enumerate(self._folders[: len(names)]) if is_folder]
-        files = [row for row, is_folder in enumerate(self._folders[: len(names)]) if not is_folder]
-        ordered = in_order(folders, keys.__getitem__) + in_order(files, keys.__getitem__)
-        self.folded, self.has_hidden = folded, any(name.startswith(".") for name in names)
-        self.folder_count, self.by_name = len(folders), ordered
+        is_folder = bytes(self._folders[: len(names)])
+        parts = [
+            in_order(list(itertools.compress(range(len(names)), wanted)), keys.__getitem__)
+            for wanted in (is_folder, is_folder.translate(_OPPOSITE))
+        ]
+        self.folded, self.has_hidden = folded, any(_holds_hidden(part, keys) for part in parts)
+        self.folder_count, self.by_name = len(parts[0]), parts[0] + parts[1]
 
     def begin_details(self) -> None:
-        """Let `read_details` begin: links first, since they may be folders, then all rows as they are shown."""
+        """Let `read_details` begin: links first, since they may be folders, then all rows.
+
+        In the order the disk told them: for it they lie near each other, which by name they do not.
+        """
         self.urgent = deque(sorted(self.links), maxlen=MOST_URGENT)
-        self._sequence = iter(self.by_name)
+        self._sequence = iter(range(len(self.names)))
 
     def read_details(self, disk: FileLister, wanted: Callable[[], bool]) -> None:
         """Read size and time of every row, those of `urgent` before others. Several threads may do this at once."""
-        row = _UNKNOWN
+        names, folders, sizes, times_s, asked = self.names, self._folders, self._sizes, self._times_s, self._asked
+        links = self.links
+        with disk.inside(self.folder) as status_of:
+            while wanted() and (rows := self._next_rows()):
+                for row in rows:
+                    if asked[row]:
+                        continue
+                    asked[row] = True
+                    try:
+                        status = status_of(names[row])
+                        times_s[row] = status.st_mtime
+                        sizes[row] = status.st_size
+                        if stat.S_ISDIR(status.st_mode):
+                            folders[row] = True
+                    except (OSError, ValueError) as error:
+                        self.problems[row] = why_unreadable(error)
+                    if links and row in links:
+                        self.unresolved -= 1
+                self.detailed += len(rows)
 
-        def next_names() -> Iterator[str]:
-            nonlocal row
-            while wanted():
-                try:
-                    row = self.urgent.popleft()
-                except IndexError:
-                    row = next(self._sequence, _UNKNOWN)
-                    if row == _UNKNOWN:
-                        return
-                if self._sizes[row] == _UNKNOWN and row not in self.problems:
-                    yield self.names[row]
-
-        folders, sizes, times_s = self._folders, self._sizes, self._times_s
-        for status in disk.details(self.folder, next_names()):
-            if isinstance(status, OSError):
-                self.problems[row] = why_unreadable(status)
-            else:
-                if stat.S_ISDIR(status.st_mode):
-                    folders[row] = True
-                times_s[row] = status.st_mtime
-                sizes[row] = status.st_size
-            self.detailed += 1
-            if self.unresolved and row in self.links:
-                self.unresolved -= 1
+    def _next_rows(self) -> list[int]:
+        """A few rows to read: urgent ones, then all, in the end those that a stuck reader has left."""
+        rows: list[int] = []
+        with suppress(IndexError):  # another reader has taken the last one
+            while self.urgent and len(rows) < ROWS_AT_ONCE:
+                rows.append(self.urgent.popleft())
+        rows = rows or list(itertools.islice(self._sequence, ROWS_AT_ONCE))
+        return rows or [row for row in range(len(self.names)) if not self._asked[row]]
 
     def arranged(self, order: SortOrder, backwards: bool = False) -> list[int]:
         """The rows of `by_name` in another order, folders first; equal ones by name."""
@@ -198,3 +214,9 @@ class FolderTable:
         elif endings:
             rows = [row for row in rows if folders[row] or folded[row].endswith(endings)]
         return rows
+
+
+def _holds_hidden(ordered: Sequence[int], keys: Sequence[str]) -> bool:
+    """Whether one of the rows, ordered by `keys`, is a dot name; they stand together."""
+    at = bisect_left(ordered, ".", key=keys.__getitem__)
+    return at < len(ordered) and keys[ordered[at]].startswith(".")

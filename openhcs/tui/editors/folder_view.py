@@ -238,17 +238,14 @@ class FolderView:
     def mark_all(self) -> None:
         """Mark all rows shown that can be chosen; where all of them are marked, take their marks away."""
         names = self._choosable(self.shown.rows)
-        if self.marks.of(self.folder).issuperset(names):
+        if self.marks.all_of(self.folder, names):
             self.marks.remove(self.folder, names)
         else:
             self.marks.add(self.folder, names)
 
     def invert_marks(self) -> None:
         """Mark the rows shown that are not marked, and only those."""
-        names = self._choosable(self.shown.rows)
-        marked = self.marks.of(self.folder)
-        self.marks.remove(self.folder, names)
-        self.marks.add(self.folder, (name for name in names if name not in marked))
+        self.marks.invert(self.folder, self._choosable(self.shown.rows))
 
     def mark_range(self, index: int) -> None:
         """Go to the row at `index`, and mark all rows from where such a range began."""

@@ -39,7 +39,9 @@ def fold_all(names: Sequence[str], fold: Callable[[str], str]) -> list[str]:
 def natural_keys(folded: Sequence[str]) -> list[str]:
     """For each folded name a string to sort it by: numbers padded with zeros to the widest in their place."""
     shapes = fold_all(folded, lambda text: text.translate(_MASK))
-    runs = {shape: [match.span() for match in itertools.islice(_RUN.finditer(shape), MOST_RUNS)] for shape in shapes}
+    runs = {
+        shape: [match.span() for match in itertools.islice(_RUN.finditer(shape), MOST_RUNS)] for shape in set(shapes)
+    }
     widths = [0] * MOST_RUNS
     for spans in runs.values():
         for number, (start, end) in enumerate(spans):
@@ -59,6 +61,10 @@ def natural_keys(folded: Sequence[str]) -> list[str]:
     return [_padded(name, pad) if (pad := pads[shape]) else name for name, shape in zip(folded, shapes, strict=True)]
 
 
+def _runs(shape: str) -> list[tuple[int, int]]:
+    return [match.span() for match in itertools.islice(_RUN.finditer(shape), MOST_RUNS)]
+
+
 def _padded(name: str, pads: list[tuple[int, str]]) -> str:
     for start, zeros in pads:
         name = name[:start] + zeros + name[start:]
@@ -69,15 +75,12 @@ def in_order(rows: Sequence[int], key: Callable[[int], Any], *, backwards: bool 
     """`rows` sorted by `key`, equal ones as they stand; the interpreter lock is never held for all of them at once.
 
     Sorting a hundred thousand strings is one call of some 50 ms, in which no other thread runs. Here parts are sorted
-    and then merged, two and two, which the sort does in one pass, since each part is a run.
+    first; the last call finds each part in order, and only merges.
     """
-    parts = [list(rows[start : start + AT_ONCE]) for start in range(0, len(rows), AT_ONCE)]
-    for part in parts:
-        part.sort(key=key, reverse=backwards)
-    while len(parts) > 1:
-        merged = [[*one, *other] for one, other in itertools.pairwise(parts)][::2]
-        rest = parts[-1:] if len(parts) % 2 else []
-        for part in merged:
-            part.sort(key=key, reverse=backwards)
-        parts = merged + rest
-    return parts[0] if parts else []
+    if len(rows) <= AT_ONCE:
+        return sorted(rows, key=key, reverse=backwards)
+    ordered: list[int] = []
+    for start in range(0, len(rows), AT_ONCE):
+        ordered += sorted(rows[start : start + AT_ONCE], key=key, reverse=backwards)
+    ordered.sort(key=key, reverse=backwards)
+    return ordered

@@ -135,10 +135,12 @@ class StepDraft:
         functions: Mapping[str, Function],
         channels: Sequence[Channel],
         labels: Sequence[str],
+        tables: Sequence[str] = (),
     ) -> None:
         self.original = step
         self.functions = functions
         self.labels = tuple(labels)
+        self.tables = tuple(tables)
         self.name = step.name
         self.enabled = step.enabled
         self.variable_components = set(step.variable_components)
@@ -185,6 +187,21 @@ class StepDraft:
         alike = sum(other.name == channel.name for other in self._channels)
         usable = channel.name and alike == 1 and not channel.name.isdecimal()
         return channel.name if usable else str(channel.number)
+
+    def add_entry(self, key: str) -> None:
+        """Go to the group `key`, which may have a chain of its own from now on."""
+        self.entry = key
+        self._of_group.setdefault(key, [])
+
+    def remove_entry(self) -> None:
+        """Take the functions of the group being edited away; it passes through then. Go to the next that has any."""
+        self._of_group.pop(self.entry, None)
+        entries = self.entries
+        self.entry = next(iter(self._of_group), entries[0] if entries else "1")
+
+    def function_count(self, key: str) -> int:
+        """How many functions the group `key` has."""
+        return len(self._of_group.get(key, ()))
 
     def entry_text(self, key: str) -> str:
         """An entry as people read it: a channel with its number and name."""

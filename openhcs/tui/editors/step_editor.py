@@ -16,10 +16,11 @@ from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.layout.containers import Container, DynamicContainer, HSplit
 from prompt_toolkit.layout.dimension import Dimension
 
-from openhcs.core.model import Channel, Step
+from openhcs.core.model import Channel, Component, Step
 from openhcs.tui.editors.current_tasks import CurrentTasks
 from openhcs.tui.editors.function_picker import pick_function
 from openhcs.tui.ports import DialogHost, TaskSpawner
+from openhcs.tui.utils import dialog_helpers
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.widgets.bindings import Binding, footer_fragments, key_bindings
 from openhcs.tui.widgets.button_row import ButtonRow
@@ -44,13 +45,15 @@ async def edit_step(
     functions: Mapping[str, Function],
     channels: Sequence[Channel],
     labels: Sequence[str],
+    tables: Sequence[str] = (),
     tasks: TaskSpawner | None = None,
 ) -> Step | None:
     """Let the user edit `step`; the new step, or None where it was cancelled.
 
     Args:
         channels: those of the plate, to choose from where functions differ by channel; may be empty.
-        labels: names of the label images that earlier steps write.
+        labels: names of the label images that earlier steps write or the plate has.
+        tables: names of the tables that earlier steps write.
         tasks: None takes the task manager at the time of use.
     """
     result: asyncio.Future[Step | None] = asyncio.get_running_loop().create_future()
@@ -61,6 +64,7 @@ async def edit_step(
         functions=functions,
         channels=channels,
         labels=labels,
+        tables=tables,
         tasks=tasks if tasks is not None else CurrentTasks(),
     )
     edited: Step | None = await app_state.show_dialog(editor, result)
@@ -79,6 +83,7 @@ class StepEditor:
         functions: Mapping[str, Function],
         channels: Sequence[Channel],
         labels: Sequence[str],
+        tables: Sequence[str],
         tasks: TaskSpawner,
     ) -> None:
         # Deferred: the catalogue imports numpy (0.09 s), which the first frame of the workbench must not wait for.
@@ -90,7 +95,7 @@ class StepEditor:
         self._notice = ""
         self._noticed_at: object = None
         self._discard_asked_at: object = None
-        self.draft = StepDraft(step, functions, channels, labels)
+        self.draft = StepDraft(step, functions, channels, labels, tables)
         self.save_row = Binding(("c-s",), self.accept, "OK", "Keep the step as it is now, wherever the focus is.")
         self.rows = (
             Binding(("enter",), self.accept, "OK", "Keep the step as it is now; on a function, Ctrl-S does."),
@@ -127,6 +132,7 @@ class StepEditor:
         return StepForm(
             self.draft,
             pick=self._pick,
+            add_group=self._add_group,
             rebuild=self._rebuild,
             accept=self.accept,
             tasks=self._tasks,
@@ -165,6 +171,15 @@ class StepEditor:
             chain[chain.index(current)] = call
         self._rebuild(call)
         get_app().invalidate()
+
+    async def _add_group(self) -> None:
+        what = self.draft.group_by.value if self.draft.group_by is not None else "group"
+        asked = "Its number or its name" if what == Component.CHANNEL else "Its number"
+        key = await dialog_helpers.prompt_for_text_input(f"Add a {what}", asked, self._app_state)
+        if key is not None and key.strip() and not self._result.done():
+            self.draft.add_entry(key.strip())
+            self._rebuild(None)
+            get_app().invalidate()
 
     def accept(self) -> None:
         """Keep the step, or say what is still wrong and go there."""

@@ -27,6 +27,7 @@ class StepForm:
     """Makes the fields of `draft`.
 
     `pick(current)` asks for a function and puts it in place of `current`, or at the end of the chain for None;
+    `add_group()` asks for a further group to have functions of its own;
     `rebuild(focus)` is called after a change that needs other fields, with the call whose heading gets the focus.
     """
 
@@ -35,6 +36,7 @@ class StepForm:
         draft: StepDraft,
         *,
         pick: Callable[[CallDraft | None], Coroutine[Any, Any, None]],
+        add_group: Callable[[], Coroutine[Any, Any, None]],
         rebuild: Callable[[CallDraft | None], None],
         accept: Callable[[], None],
         tasks: TaskSpawner,
@@ -42,6 +44,7 @@ class StepForm:
     ) -> None:
         self._draft = draft
         self._pick = pick
+        self._add_group = add_group
         self._rebuild = rebuild
         self._tasks = tasks
         self._tell = tell
@@ -135,8 +138,45 @@ class StepForm:
         ]
         if draft.by_group:
             self.entry_field = self._entry()
-            fields.append(self.entry_field)
+            fields += [self.entry_field, self._groups()]
         return fields
+
+    def _groups(self) -> Field:
+        """Which groups have functions, and the keys to have one more or less."""
+        draft = self._draft
+        what = draft.group_by.value if draft.group_by is not None else "group"
+
+        def text() -> str:
+            told = [
+                f"{visible(draft.entry_text(key))}: {draft.function_count(key) or 'passes through'}"
+                for key in draft.entries
+            ]
+            return f"  functions of {', '.join(told) or 'no group yet'}"
+
+        def remove() -> None:
+            draft.remove_entry()
+            self._rebuild(None)
+
+        rows = [
+            Binding(
+                ("enter", "space", "a"), self._add_group, f"Add {what}", f"Give another {what} functions of its own."
+            ),
+            Binding(
+                ("delete", "d"),
+                remove,
+                f"Remove {what}",
+                f"Take this {what}'s functions away: it passes through then.",
+                lambda: None if draft.function_count(draft.entry) else f"this {what} has no functions",
+            ),
+        ]
+        return HeadingField(
+            text,
+            rows,
+            tasks=self._tasks,
+            refuse=self._tell,
+            help=f"How many functions each {what} has; one that has none passes through the step unchanged. "
+            f"Enter adds a {what}, Delete takes the functions of the one above away.",
+        )
 
     def _entry(self) -> Field:
         draft = self._draft
@@ -267,7 +307,7 @@ class StepForm:
 
     def _parameter(self, call: CallDraft, parameter: Parameter) -> Field:
         label = f"   {parameter.name}"
-        help_text = parameter.help or f"{parameter.name}: {parameter.expected}."
+        help_text = _help_of(parameter)
 
         def problem() -> str | None:
             return call.problem(parameter)
@@ -330,14 +370,17 @@ class StepForm:
                 call.type_text(parameter, text)
 
         suggestions: tuple[str, ...] = ()
-        if parameter.kind is ParameterKind.LABELS:
-            suggestions = self._draft.labels
+        if parameter.kind in (ParameterKind.LABELS, ParameterKind.TABLE):
+            suggestions = self._draft.labels if parameter.kind is ParameterKind.LABELS else self._draft.tables
             known = ", ".join(visible(name) for name in suggestions)
-            help_text += f" Written by earlier steps: {known or 'none'}. Ctrl-N goes through them."
+            place = "there are" if parameter.kind is ParameterKind.TABLE else "earlier steps write, or the plate has"
+            help_text += f" What {place}: {known or 'none'}. Ctrl-N goes through them."
 
             def hint() -> str:
                 text = call.text(parameter)
-                return known if text in suggestions or not known else f"no earlier step writes {visible(text)}"
+                if text in suggestions or not known or (parameter.optional and text in ("", "none")):
+                    return known or parameter.expected
+                return f"there is no {visible(text)}"
 
         return LineField(
             label,
@@ -349,3 +392,11 @@ class StepForm:
             default=lambda: default,
             suggestions=suggestions,
         )
+
+
+def _help_of(parameter: Parameter) -> str:
+    """What a parameter means, what it takes, and its default."""
+    default = "" if parameter.default is REQUIRED else f"; by default {value_text(parameter.default)}"
+    words = parameter.help.strip()
+    words = f"{words[:1].upper()}{words[1:]}{'' if words.endswith('.') else '.'} " if words else ""
+    return f"{words}Takes {parameter.expected}{default}."

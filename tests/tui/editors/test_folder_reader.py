@@ -6,7 +6,8 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from openhcs.tui.editors.folder_listing import LocalDisk
@@ -192,8 +193,9 @@ async def test_a_hundred_thousand_entries_leave_the_loop_free(tmp_path: Path) ->
         def scan(self, folder: Path) -> Iterator[tuple[str, bool | None]]:
             return ((f"image_{i}_s{i % 9}.tif", False) for i in range(100_000))
 
-        def details(self, folder: Path, names: Iterable[str]) -> Iterator[os.stat_result | OSError]:
-            return (os.stat_result((0o100644, 0, 0, 0, 0, 0, 123, 0, 5, 0)) for _ in names)
+        @contextmanager
+        def inside(self, folder: Path) -> Iterator[Callable[[str], os.stat_result]]:
+            yield lambda name: os.stat_result((0o100644, 0, 0, 0, 0, 0, 123, 0, 5, 0))
 
     reading = Reading(LargeDisk(), SelectionMode.FILES_ONLY)
     reading.reader.open(tmp_path)
