@@ -96,6 +96,12 @@ class Settings(BaseModel):
         description="a run that took as many seconds rings the bell when it ends, and tells it on the desktop where "
         "the terminal can; null never does",
     )
+    runs_at_once: int = Field(
+        default=1, ge=1, description="plates the workbench runs at the same time; they share workers and memory"
+    )
+    restore_plates: bool = Field(
+        default=True, description="the workbench opens with the plates that were on its list when it was last left"
+    )
     scheduler: SchedulerName | None = Field(
         default=None,
         description="Dask scheduler whose workers process the wells: tcp://host:port, tls://host:port, or its "

@@ -31,6 +31,7 @@ class Remembered(BaseModel):
     folder: Path | None = Field(default=None, description="folder last browsed")
     plates: tuple[Path, ...] = Field(default=(), description="plates opened")
     pipelines: tuple[Path, ...] = Field(default=(), description="pipeline files opened or saved")
+    listed: tuple[Path, ...] = Field(default=(), description="plates on the list of the workbench, in its order")
 
     tour_seen: bool = Field(default=False, description="whether the tour for newcomers has been shown")
 
@@ -41,6 +42,10 @@ class Remembered(BaseModel):
     def with_tour_seen(self) -> Self:
         """The same once the tour has been shown."""
         return self.model_copy(update={"tour_seen": True})
+
+    def with_listed(self, plates: tuple[Path, ...]) -> Self:
+        """The same with `plates` as those on the list."""
+        return self.model_copy(update={"listed": plates})
 
     def with_plate(self, plate: Path) -> Self:
         """The same with `plate` as the most recent one."""

@@ -14,7 +14,7 @@ from typing import TypeAlias
 from openhcs.core.model import Pipeline, PlaneSource, Step
 from openhcs.core.progress import RunProgress
 from openhcs.errors import Problem
-from openhcs.tui.workbench import Activity, Measure, PlateFacts, Severity, WellValues
+from openhcs.tui.workbench import Activity, Measure, PlateFacts, PlateView, Severity, WellValues
 
 __all__ = [
     "Action",
@@ -33,10 +33,13 @@ __all__ = [
     "PlateCompiled",
     "PlateFailed",
     "PlateInitialised",
-    "PlateRemoved",
-    "PlateRestored",
     "PlateSelected",
     "PlatesAdded",
+    "PlatesMarked",
+    "PlatesQueued",
+    "PlatesRemoved",
+    "PlatesRestored",
+    "PlatesViewed",
     "RunProgressed",
     "StepDeleted",
     "StepDuplicated",
@@ -75,15 +78,38 @@ class PlatesAdded:
 
 
 @dataclass(frozen=True, slots=True)
-class PlateRemoved:
-    """A plate to take off the list. Nothing on disk changes; a busy plate stays."""
+class PlatesRemoved:
+    """Plates to take off the list together. Nothing on disk changes; busy plates stay."""
 
-    folder: Path
+    folders: tuple[Path, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class PlateRestored:
-    """The last removed plate to put back."""
+class PlatesRestored:
+    """The plates removed last to put back."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlatesMarked:
+    """Plates to be marked, or to have their marks taken away."""
+
+    folders: frozenset[Path]
+    on: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PlatesViewed:
+    """Another filter or order for the list of plates."""
+
+    view: PlateView
+
+
+@dataclass(frozen=True, slots=True)
+class PlatesQueued:
+    """Which plates wait for their turn to run, the next one first, and which have it."""
+
+    waiting: tuple[Path, ...]
+    running: frozenset[Path]
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,8 +313,11 @@ Action: TypeAlias = (
     MessageShown
     | ClockTicked
     | PlatesAdded
-    | PlateRemoved
-    | PlateRestored
+    | PlatesRemoved
+    | PlatesRestored
+    | PlatesMarked
+    | PlatesViewed
+    | PlatesQueued
     | PlateSelected
     | WellSelected
     | WellsMarked

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from openhcs.core.progress import RunProgress, RunState
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.widgets.progress import duration_text
 from openhcs.tui.workbench import Severity
 
-__all__ = ["count_of", "end_words"]
+__all__ = ["count_of", "end_words", "ordinal", "some"]
 
 
 def count_of(number: int, thing: str) -> str:
     """`1 well`, `2 wells`."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def ordinal(number: int) -> str:
+    """`1st`, `2nd`, `11th`."""
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th") if number % 100 not in (11, 12, 13) else "th"
+    return f"{number}{ending}"
+
+
+def some(names: Iterable[str]) -> str:
+    """The names, or of more than three the first two and how many more there are."""
+    names = list(names)
+    return ", ".join(names) if len(names) <= 3 else f"{', '.join(names[:2])} and {len(names) - 2} more"
 
 
 def end_words(progress: RunProgress) -> tuple[str, Severity]:

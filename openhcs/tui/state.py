@@ -16,7 +16,7 @@ from typing import Any, TypeAlias, assert_never
 
 from openhcs.core.model import Pipeline, Status, Step
 from openhcs.core.progress import RunProgress, RunState
-from openhcs.tui import actions
+from openhcs.tui import actions, plate_list
 from openhcs.tui.actions import Action
 from openhcs.tui.workbench import Activity, EditedPipeline, PlateRow, Severity, StatusMessage, Workbench
 
@@ -35,15 +35,20 @@ def reduce(workbench: Workbench, action: Action) -> Workbench:
             return _tell(workbench, text, severity)
         case actions.ClockTicked(now_s):
             return replace(workbench, now_s=now_s)
-        case actions.PlatesAdded():
-            return _add_plates(workbench, action)
-        case actions.PlateRemoved():
-            return _remove_plate(workbench, action)
-        case actions.PlateRestored():
-            return _restore_plate(workbench)
+        case actions.PlatesAdded(folders):
+            return plate_list.add_plates(workbench, folders)
+        case actions.PlatesRemoved(folders):
+            return plate_list.remove_plates(workbench, folders)
+        case actions.PlatesRestored():
+            return plate_list.restore_plates(workbench, lambda row: _settle(row, workbench.editing.pipeline))
+        case actions.PlatesMarked(folders, on):
+            return plate_list.mark_plates(workbench, folders, on)
+        case actions.PlatesViewed(view):
+            return plate_list.change_view(workbench, view)
+        case actions.PlatesQueued(waiting, running):
+            return plate_list.queue_plates(workbench, waiting, running)
         case actions.PlateSelected(index):
-            plate = _clamp(index, len(workbench.plates))
-            return workbench if plate == workbench.plate else replace(workbench, plate=plate, well=0)
+            return plate_list.select_plate(workbench, index)
         case actions.WellSelected(index):
             return replace(workbench, well=_clamp(index, _well_count(workbench.selected)))
         case actions.WellsMarked():
@@ -151,7 +156,7 @@ def _tell(workbench: Workbench, text: str, severity: Severity) -> Workbench:
 def _change_plate(workbench: Workbench, folder: Any, change: Callable[[PlateRow], PlateRow]) -> Workbench:
     """Change the row of `folder`, if it is still there."""
     plates = tuple(change(row) if row.folder == folder else row for row in workbench.plates)
-    return replace(workbench, plates=plates)
+    return plate_list.keep_cursor_in_sight(replace(workbench, plates=plates))
 
 
 def _mark_wells(workbench: Workbench, action: actions.WellsMarked) -> Workbench:
@@ -165,44 +170,6 @@ def _mark_wells(workbench: Workbench, action: actions.WellsMarked) -> Workbench:
 def _only_marked_wells(row: PlateRow) -> PlateRow:
     """Take marks away from wells that are no longer there."""
     return replace(row, marked=row.marked & {well.well for well in row.wells}) if row.marked else row
-
-
-def _add_plates(workbench: Workbench, action: actions.PlatesAdded) -> Workbench:
-    known = {row.folder for row in workbench.plates}
-    new = [folder for folder in dict.fromkeys(action.folders) if folder not in known]
-    if not new:
-        at = next((i for i, row in enumerate(workbench.plates) if row.folder in action.folders), workbench.plate)
-        return reduce(workbench, actions.PlateSelected(at))
-    first = len(workbench.plates)
-    plates = (*workbench.plates, *(PlateRow(folder) for folder in new))
-    removed = tuple((at, row) for at, row in workbench.removed if row.folder not in new)
-    return replace(workbench, plates=plates, plate=first, well=0, removed=removed)
-
-
-def _remove_plate(workbench: Workbench, action: actions.PlateRemoved) -> Workbench:
-    row = workbench.find(action.folder)
-    if row is None or row.busy:
-        return workbench
-    at = workbench.plates.index(row)
-    plates = workbench.plates[:at] + workbench.plates[at + 1 :]
-    plate = workbench.plate - 1 if at < workbench.plate else workbench.plate
-    return replace(
-        workbench,
-        plates=plates,
-        plate=_clamp(plate, len(plates)),
-        well=0,
-        removed=(*workbench.removed, (at, row))[-UNDO_LIMIT:],
-    )
-
-
-def _restore_plate(workbench: Workbench) -> Workbench:
-    if not workbench.removed:
-        return workbench
-    *removed, (at, row) = workbench.removed
-    at = min(at, len(workbench.plates))
-    row = _settle(row, workbench.editing.pipeline)
-    plates = (*workbench.plates[:at], row, *workbench.plates[at:])
-    return replace(workbench, plates=plates, plate=at, well=0, removed=tuple(removed))
 
 
 def _status_of(row: PlateRow, progress: RunProgress) -> Status:
@@ -272,7 +239,7 @@ def _progressed(workbench: Workbench, action: actions.RunProgressed) -> Workbenc
 
 def _edit(workbench: Workbench, editing: EditedPipeline) -> Workbench:
     plates = tuple(_settle(row, editing.pipeline) for row in workbench.plates)
-    return replace(workbench, editing=editing, plates=plates)
+    return plate_list.keep_cursor_in_sight(replace(workbench, editing=editing, plates=plates))
 
 
 def _change_pipeline(workbench: Workbench, pipeline: Pipeline, cursor: int | None = None) -> Workbench:

@@ -21,7 +21,9 @@ __all__ = [
     "EditedPipeline",
     "Measure",
     "PlateFacts",
+    "PlateOrder",
     "PlateRow",
+    "PlateView",
     "Severity",
     "StatusMessage",
     "WellValues",
@@ -145,6 +147,24 @@ class PlateRow:
         return self.activity is not None or self.status is Status.RUNNING
 
 
+class PlateOrder(Enum):
+    """What the list of plates is sorted by; the value is the word for it."""
+
+    ADDED = "as added"
+    NAME = "by name"
+    STATUS = "by status"
+    FAILED = "by failed wells"
+    PROGRESS = "by progress"
+
+
+@dataclass(frozen=True, slots=True)
+class PlateView:
+    """How the list of plates is looked at: the words a plate must have to be shown, and the order."""
+
+    filter: str = ""
+    order: PlateOrder = PlateOrder.ADDED
+
+
 @dataclass(frozen=True, slots=True)
 class Measure:
     """A number that wells have: the mean of a column of `table`, or without one the objects of a label image."""
@@ -194,6 +214,11 @@ class EditedPipeline:
 class Workbench:
     """One moment of the workbench. `plate` and `well` are cursor positions, 0 where the list is empty.
 
+    `plates` are in the order in which they were added; `plate_view` says how they are shown. `marked` are the folders
+    of plates chosen for what is to come. `removed` are plates taken off the list, those of one removal together, with
+    their positions. `queue` are plates that wait for their turn to run, the next one first, and `having_turn` those
+    that have it; `batch` are all that had either since there was last nothing to do.
+
     The wells are a list or, with `wells_as_map`, where they lie on the plate, coloured by `measure` or, without one, by
     their state. While `zoomed`, the pane with the focus has the whole screen.
 
@@ -203,7 +228,12 @@ class Workbench:
     plates: tuple[PlateRow, ...] = ()
     plate: int = 0
     well: int = 0
-    removed: tuple[tuple[int, PlateRow], ...] = ()
+    plate_view: PlateView = field(default_factory=PlateView)
+    marked: frozenset[Path] = frozenset()
+    removed: tuple[tuple[tuple[int, PlateRow], ...], ...] = ()
+    queue: tuple[Path, ...] = ()
+    having_turn: frozenset[Path] = frozenset()
+    batch: frozenset[Path] = frozenset()
     editing: EditedPipeline = field(default_factory=EditedPipeline)
     message: StatusMessage = field(default_factory=StatusMessage)
     now_s: float = 0.0

@@ -16,8 +16,9 @@ from openhcs.core.progress import Failure, RunProgress, RunState, WellProgress, 
 from openhcs.errors import Problem
 from openhcs.tui import actions
 from openhcs.tui.actions import Action
+from openhcs.tui.plate_list import shown_plates
 from openhcs.tui.state import AppState, free_name, reduce
-from openhcs.tui.workbench import Activity, Measure, PlateFacts, Severity, WellValues, Workbench
+from openhcs.tui.workbench import Activity, Measure, PlateFacts, PlateOrder, PlateView, Severity, WellValues, Workbench
 
 A, B, C = Path("/plates/a"), Path("/plates/b"), Path("/plates/c")
 
@@ -88,22 +89,22 @@ class TestPlates:
     def test_a_removed_plate_can_be_put_back_where_it_was(self) -> None:
         """Restoring gives back the row with all that was known about it, at its place."""
         before = after(actions.PlatesAdded((A, B, C)), actions.PlateInitialised(B, FACTS), actions.PlateSelected(1))
-        removed = reduce(before, actions.PlateRemoved(B))
+        removed = reduce(before, actions.PlatesRemoved((B,)))
         assert [row.folder for row in removed.plates] == [A, C]
-        assert reduce(removed, actions.PlateRestored()) == before
+        assert reduce(removed, actions.PlatesRestored()) == before
 
     def test_plates_removed_one_after_the_other_come_back_in_reverse(self) -> None:
         """Restoring as often as was removed gives the list back."""
         before = after(actions.PlatesAdded((A, B, C)))
-        workbench = after(*(actions.PlateRemoved(folder) for folder in (B, A, C)), start=before)
+        workbench = after(*(actions.PlatesRemoved((folder,)) for folder in (B, A, C)), start=before)
         assert workbench.plates == ()
-        workbench = after(*[actions.PlateRestored()] * 4, start=workbench)
+        workbench = after(*[actions.PlatesRestored()] * 4, start=workbench)
         assert workbench.plates == before.plates
 
     def test_a_busy_plate_stays_on_the_list(self) -> None:
         """A plate that something is being done to cannot be removed."""
         before = after(actions.PlatesAdded((A,)), actions.ActivityChanged(A, Activity.COMPILING))
-        assert reduce(before, actions.PlateRemoved(A)) == before
+        assert reduce(before, actions.PlatesRemoved((A,))) == before
 
     def test_results_for_a_plate_that_is_gone_change_nothing(self) -> None:
         """A task that ends after its plate was removed is not heard."""
@@ -275,8 +276,14 @@ ACTIONS: st.SearchStrategy[Action] = st.one_of(
     st.builds(actions.MessageShown, st.text(max_size=3), st.sampled_from(Severity)),
     st.builds(actions.ClockTicked, st.floats(0, 1e9)),
     st.builds(actions.PlatesAdded, st.lists(FOLDERS, max_size=3).map(tuple)),
-    st.builds(actions.PlateRemoved, FOLDERS),
-    st.just(actions.PlateRestored()),
+    st.builds(actions.PlatesRemoved, st.lists(FOLDERS, max_size=3).map(tuple)),
+    st.just(actions.PlatesRestored()),
+    st.builds(actions.PlatesMarked, st.frozensets(FOLDERS), st.booleans()),
+    st.builds(
+        actions.PlatesViewed,
+        st.builds(PlateView, st.sampled_from(["", "a", "failed", "no such"]), st.sampled_from(PlateOrder)),
+    ),
+    st.builds(actions.PlatesQueued, st.lists(FOLDERS, unique=True).map(tuple), st.frozensets(FOLDERS)),
     st.builds(actions.PlateSelected, INDEXES),
     st.builds(actions.WellSelected, INDEXES),
     st.builds(
@@ -346,7 +353,10 @@ def test_the_invariants_hold_after_any_actions(taken: list[Action]) -> None:
         workbench = reduce(workbench, action)
         folders = [row.folder for row in workbench.plates]
         assert len(set(folders)) == len(folders)
-        assert not {row.folder for _, row in workbench.removed} & set(folders)
+        assert not {row.folder for taken in workbench.removed for _, row in taken} & set(folders)
+        assert workbench.marked <= set(folders)
+        shown = shown_plates(workbench)
+        assert not shown or workbench.plate in shown
         assert in_range(workbench.plate, len(workbench.plates))
         assert in_range(workbench.well, len(workbench.selected.wells) if workbench.selected else 0)
         assert in_range(workbench.editing.step, len(workbench.editing.pipeline.steps))

@@ -1,8 +1,9 @@
-"""Working on plates: add, remove, initialise, compile, run, cancel.
+"""Working on plates: initialise, compile, run, cancel.
 
-The engine is called in threads; each outcome is dispatched as an action. One job a plate at a time, and one run at a
-time, for a run uses all the cores it may: a second one waits its turn. A run belongs to its runner process, so leaving
-the workbench ends the following of it, never the run. Deliberately absent: drawing, and which key does what (`panes`).
+The engine is called in threads; each outcome is dispatched as an action. One job a plate at a time, and few runs at a
+time, for a run uses all the cores it may: others wait their turn (`run_queue`). A run belongs to its runner process, so
+leaving the workbench ends the following of it, never the run. Deliberately absent: which plates there are
+(`plate_list`), drawing, and which key does what (`panes`).
 
 The orchestrator is imported in a thread at first use: with the compiler it brings pydantic and numpy, which the first
 frame need not wait for.
@@ -13,8 +14,8 @@ from __future__ import annotations
 import asyncio
 import shlex
 import time
-from collections.abc import Collection, Coroutine
-from contextlib import nullcontext
+from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -35,10 +36,12 @@ from openhcs.errors import (
 )
 from openhcs.tui import actions
 from openhcs.tui.effects.live_runs import find_live_runs, remember_run
+from openhcs.tui.effects.plate_list import PlateListEffects
 from openhcs.tui.effects.preferences import Preferences
 from openhcs.tui.effects.run_errors import RunErrors
+from openhcs.tui.effects.run_queue import RunQueue
 from openhcs.tui.effects.well_choices import ALL_WELLS, WellChoice, WellKind, with_done
-from openhcs.tui.run_text import count_of, end_words
+from openhcs.tui.run_text import count_of, end_words, some
 from openhcs.tui.state import AppState
 from openhcs.tui.utils import dialog_helpers
 from openhcs.tui.utils.daemon_thread import in_daemon_thread
@@ -47,6 +50,7 @@ from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
 from openhcs.tui.workbench import Activity, PlateFacts, PlateRow, Severity
 
 if TYPE_CHECKING:
+    from openhcs.core.config import Settings
     from openhcs.core.orchestrator import Orchestrator, Run
 
 __all__ = ["Goal", "PlateEffects"]
@@ -54,6 +58,12 @@ __all__ = ["Goal", "PlateEffects"]
 POLL_S: Final = 0.15
 CANCEL_S: Final = 10.0
 """How long leaving waits for cancelled runs to end."""
+
+PREPARED_AT_ONCE: Final = 2
+"""How many plates are read and compiled at the same time: a disk is not faster for more, and each takes memory."""
+
+ATTACHED: Final = 3
+"""How many commands to follow runs are told at most when leaving."""
 
 
 class Goal(Enum):
@@ -67,7 +77,8 @@ class Goal(Enum):
 class PlateEffects:
     """Does what the user asks of plates; every method may be called whatever state the plate is in.
 
-    `results_hint`, where a pane sets it, says at the end of a run how to see its results.
+    `list` changes which plates there are. `results_hint`, where a pane sets it, says at the end of a run how to see its
+    results.
     """
 
     def __init__(self, state: AppState, tasks: UnifiedTaskManager, preferences: Preferences) -> None:
@@ -77,41 +88,11 @@ class PlateEffects:
         self._orchestrators: dict[Path, Orchestrator] = {}
         self._runs: dict[Path, Run] = {}
         self._jobs: dict[Path, asyncio.Task[None]] = {}
-        self._turn = asyncio.Lock()
+        self._queue = RunQueue(lambda waiting, running: state.dispatch(actions.PlatesQueued(waiting, running)))
+        self._preparing = asyncio.Semaphore(PREPARED_AT_ONCE)
+        self.list = PlateListEffects(state, tasks, preferences)
         self._errors = RunErrors(state, tasks)
         self.results_hint = ""
-
-    # -- the list ------------------------------------------------------------------------------------------------
-
-    async def add(self) -> None:
-        """Let the user choose plate folders and add them."""
-        remembered = await self._preferences.remembered()
-        folders = await dialog_helpers.prompt_for_multi_folder_dialog(
-            "Add plates", "Choose plate folders", self._state, initial_path=remembered.folder
-        )
-        if folders:
-            await self.add_folders(tuple(Path(folder) for folder in folders))
-
-    async def add_folders(self, folders: tuple[Path, ...]) -> None:
-        """Add `folders` as plates, select the first, and remember them."""
-        known = len(self._state.workbench.plates)
-        self._state.dispatch(actions.PlatesAdded(folders))
-        new = len(self._state.workbench.plates) - known
-        count = "1 plate added" if new == 1 else f"{new} plates added" if new else "Already on the list"
-        self._tell(f"{count}: {', '.join(visible(folder.name) for folder in folders)}")
-        await self._preferences.remember_plates(folders)
-
-    def remove(self, row: PlateRow) -> None:
-        """Take `row` off the list; what is on disk stays."""
-        self._state.dispatch(actions.PlateRemoved(row.folder))
-        self._tell(f"{visible(row.name)} removed from the list, nothing deleted; u puts it back.")
-
-    def restore(self) -> None:
-        """Put the plate removed last back."""
-        self._state.dispatch(actions.PlateRestored())
-        row = self._state.workbench.selected
-        if row is not None:
-            self._tell(f"{visible(row.name)} is back on the list.")
 
     async def tell_what_was_left(self) -> None:
         """Tell what went wrong in runs since an earlier workbench that followed them was left."""
@@ -128,6 +109,10 @@ class PlateEffects:
         """Start the job that brings the plate in `folder` to `goal`, the steps before it included; runs `wells`."""
         if folder not in self._jobs:
             self._begin_job(folder, self._bring(folder, goal, wells), f"{goal.value} {folder.name}")
+
+    def move_in_queue(self, folders: Collection[Path], by: int) -> None:
+        """Let plates that wait for their turn have it sooner (-1) or later (1)."""
+        self._queue.move(folders, by)
 
     async def run_wells(self, row: PlateRow) -> None:
         """Run the marked wells of `row`; without marks, those that the user names."""
@@ -163,26 +148,33 @@ class PlateEffects:
         task = self._jobs[folder] = self._tasks.create_task(job, name)
         task.add_done_callback(lambda _: self._jobs.pop(folder, None))
 
-    async def cancel(self, folder: Path) -> None:
-        """Cancel what is going on with the plate in `folder`, asking first where a run would lose work."""
-        run, job = self._runs.get(folder), self._jobs.get(folder)
-        if run is None:
-            if job is not None:
-                job.cancel("the user cancelled it")  # noqa: HCS101 - the task manager awaits it
-                self._tell(f"{visible(folder.name)}: cancelled")
+    async def cancel(self, folders: Collection[Path]) -> None:
+        """Cancel what is going on with the plates in `folders`, asking once where runs would lose work."""
+        running = [folder for folder in folders if folder in self._runs]
+        idle = [folder for folder in folders if folder in self._jobs and folder not in self._runs]
+        # Asked before anything is cancelled: a waiting plate must not take the turn of one that ends.
+        if running and not await self._may_cancel(running):
             return
-        row = self._state.workbench.find(folder)
-        done, total = (row.progress.finished, row.progress.total) if row and row.progress else (0, 0)
-        if not await dialog_helpers.confirm(
-            "Cancel the run?",
-            f"{visible(folder.name)}: {done} of {total} wells are finished. "
+        for folder in idle:
+            self._jobs[folder].cancel("the user cancelled it")  # noqa: HCS101 - the task manager awaits it
+        if idle:
+            self._tell(f"{some(visible(folder.name) for folder in idle)}: cancelled")
+        for folder in running:
+            await self.cancel_run(folder)
+
+    async def _may_cancel(self, folders: Collection[Path]) -> bool:
+        rows = [row for folder in folders if (row := self._state.workbench.find(folder)) is not None]
+        runs = [row.progress for row in rows if row.progress is not None]
+        done, total = sum(run.finished for run in runs), sum(run.total for run in runs)
+        many = len(folders) > 1
+        return await dialog_helpers.confirm(
+            f"Cancel {len(folders)} runs?" if many else "Cancel the run?",
+            f"{some(visible(row.name) for row in rows)}: {done} of {total} wells are finished. "
             "What is finished stays, and the next run reuses it.",
             self._state,
-            yes="Cancel the run",
+            yes="Cancel the runs" if many else "Cancel the run",
             no="Go on",
-        ):
-            return
-        await self.cancel_run(folder)
+        )
 
     async def cancel_run(self, folder: Path) -> None:
         """Cancel the run of the plate in `folder`, if there is one, without asking."""
@@ -199,24 +191,32 @@ class PlateEffects:
             self._tell(f"Well {well} is being cancelled")
 
     async def may_leave(self) -> bool:
-        """Whether to close the workbench: asks while something runs, and cancels it if that is the answer."""
-        workbench = self._state.workbench
-        busy = workbench.busy
+        """Whether to close the workbench: asks once while something runs, and cancels it if that is the answer."""
+        busy = self._state.workbench.busy
         running = [row for row in busy if row.folder in self._runs]
-        waiting = [row for row in busy if row.folder not in self._runs]
-        if not busy:
-            return True
-        names = ", ".join(visible(row.name) for row in busy)
-        if not running:
-            return await dialog_helpers.confirm(
+        if running:
+            may = await self._may_leave_runs(running, waiting=len(busy) - len(running))
+        elif busy:
+            names = some(visible(row.name) for row in busy)
+            may = await dialog_helpers.confirm(
                 "Quit?", f"Still at work: {names}. Nothing is lost; it can be started again.", self._state, yes="Quit"
             )
+        else:
+            may = True
+        if may:
+            await self.list.keep()
+        return may
+
+    async def _may_leave_runs(self, running: Sequence[PlateRow], waiting: int) -> bool:
         leave, cancel = "Leave it running", "Cancel it"
-        more = "\nWhat has not started yet will not start." if waiting else ""
-        follow = "\n".join(f"openhcs attach {shlex.quote(_shown(row.out))}" for row in running if row.out)
+        outs = [row.out for row in running if row.out]
+        follow = "\n".join(f"openhcs attach {shlex.quote(_shown(out))}" for out in outs[:ATTACHED])
+        rest = f"\n{len(outs) - ATTACHED} more: openhcs runs" if len(outs) > ATTACHED else ""
+        more = f"\n{count_of(waiting, 'plate')} that did not start yet will not start." if waiting else ""
         answer = await dialog_helpers.choose(
             "Quit while something runs?",
-            f"Running: {names}.\nA run can go on without the workbench. To follow it then:\n{follow}{more}",
+            f"Running: {some(visible(row.name) for row in running)}.\nA run can go on without the workbench, which "
+            f"finds it again. To follow it elsewhere:\n{follow}{rest}{more}",
             (leave, cancel, "Stay"),
             self._state,
         )
@@ -240,12 +240,14 @@ class PlateEffects:
         progress = run.progress
         done = f"{progress.finished + progress.failed} of {progress.total} wells done"
         self._tell(f"{visible(folder.name)}: a run with {visible(progress.pipeline)} goes on, {done}")
-        async with nullcontext() if self._turn.locked() else self._turn:
+        with nullcontext() if folder in self._queue.waiting else self._queue.place(folder):
+            self._queue.take_turn(folder)
             self._tell_end(folder, await self._follow(folder, run))
 
     async def _bring(self, folder: Path, goal: Goal, wells: WellChoice) -> None:
         try:
-            await self._steps(folder, goal, wells)
+            with self._queue.place(folder) if goal is Goal.FINISHED else nullcontext():
+                await self._steps(folder, goal, wells)
         except asyncio.CancelledError:
             self._state.dispatch(actions.ActivityChanged(folder, None))
             raise
@@ -264,18 +266,25 @@ class PlateEffects:
         if row is None:
             return
         orchestrator = await self._orchestrator(folder)
-        if row.facts is None or goal is Goal.INITIALISED:
-            await self._initialise(folder, orchestrator)
-        if goal is Goal.INITIALISED:
-            return
-        run = await self._find_live_run(folder)
+        run: Run | None = None
+        async with self._turn_to_prepare(folder):
+            if row.facts is None or goal is Goal.INITIALISED:
+                await self._initialise(folder, orchestrator)
+            if goal is not Goal.INITIALISED:
+                run = await self._find_live_run(folder)
+                if run is None and (goal is Goal.COMPILED or row.status is not Status.COMPILED):
+                    await self._compile(folder, orchestrator)
         if run is not None:
             await self._follow_found(folder, run)
-            return
-        if goal is Goal.COMPILED or row.status is not Status.COMPILED:
-            await self._compile(folder, orchestrator)
-        if goal is Goal.FINISHED:
+        elif goal is Goal.FINISHED:
             await self._run(folder, orchestrator, wells)
+
+    @asynccontextmanager
+    async def _turn_to_prepare(self, folder: Path) -> AsyncIterator[None]:
+        if self._preparing.locked():
+            self._begin(folder, Activity.QUEUED)
+        async with self._preparing:
+            yield
 
     async def _orchestrator(self, folder: Path) -> Orchestrator:
         settings = await self._preferences.settings()
@@ -323,33 +332,30 @@ class PlateEffects:
         self._tell(f"{visible(folder.name)}: {len(plans)} wells compiled with {visible(pipeline.name)}", Severity.OK)
 
     async def _run(self, folder: Path, orchestrator: Orchestrator, choice: WellChoice) -> None:
-        if self._turn.locked():
-            self._begin(folder, Activity.QUEUED)
-        async with self._turn:
-            self._begin(folder, Activity.STARTING)
-            settings = await self._preferences.settings()
-            out = await self._results_folder(folder)
-            execution = settings.execution
-            at_once = settings.wells_at_once(execution)
-            chosen = await self._choose(folder, orchestrator, choice, out)
-            if not chosen:
-                return
-            run = await in_daemon_thread(
-                lambda: orchestrator.run(
-                    out,
-                    at_once,
-                    settings.worker_memory_bytes,
-                    with_done(chosen, orchestrator, out),
-                    execution,
-                    check_room=settings.check_room,
-                    csv=settings.csv,
-                ),
-                f"start {folder.name}",
-            )
-            some = f" {len(chosen)} of {count_of(len(orchestrator.plans), 'well')}"
-            words = "" if choice.kind is WellKind.ALL else some
-            self._tell(f"{visible(folder.name)}: running{words}; results go to {_shown(out)}")
-            self._tell_end(folder, await self._follow(folder, run))
+        self._queue.allow((await self._preferences.settings()).runs_at_once)
+        self._state.dispatch(actions.ActivityChanged(folder, Activity.QUEUED))
+        await self._queue.wait_turn(folder)
+        self._begin(folder, Activity.STARTING)
+        settings = await self._preferences.settings()
+        out = await self._results_folder(folder)
+        chosen = await self._choose(folder, orchestrator, choice, out)
+        if not chosen:
+            return
+        run = await in_daemon_thread(
+            lambda: orchestrator.run(
+                out,
+                *share_of(settings),
+                with_done(chosen, orchestrator, out),
+                settings.execution,
+                check_room=settings.check_room,
+                csv=settings.csv,
+            ),
+            f"start {folder.name}",
+        )
+        words = f" {len(chosen)} of {count_of(len(orchestrator.plans), 'well')}"
+        words = "" if choice.kind is WellKind.ALL else words
+        self._tell(f"{visible(folder.name)}: running{words}; results go to {_shown(out)}")
+        self._tell_end(folder, await self._follow(folder, run))
 
     async def _choose(self, folder: Path, orchestrator: Orchestrator, choice: WellChoice, out: Path) -> tuple[str, ...]:
         """The wells to run; none, and the user has been told why, where there is nothing to run."""
@@ -423,6 +429,19 @@ class PlateEffects:
 
     def _tell(self, text: str, severity: Severity = Severity.INFO) -> None:
         self._state.dispatch(actions.MessageShown(text, severity))
+
+
+def share_of(settings: Settings) -> tuple[int | None, int | None]:
+    """How many workers one of the runs that go on at the same time has, and what memory each of them may use."""
+    # psutil is there by now, with the engine.
+    from openhcs.core.machine import worker_share_bytes
+
+    wells_at_once, memory_bytes = settings.wells_at_once(settings.execution), settings.worker_memory_bytes
+    runs = settings.runs_at_once
+    if runs == 1 or wells_at_once is None or settings.scheduler is not None:
+        return wells_at_once, memory_bytes
+    share = max(1, wells_at_once // runs)
+    return share, memory_bytes or worker_share_bytes(share * runs)
 
 
 def _shown(path: Path) -> str:

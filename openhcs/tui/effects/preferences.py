@@ -27,6 +27,7 @@ class Preferences:
         self._settings: Settings | None = None
         self._remembered: Remembered | None = None
         self._loading = asyncio.Lock()
+        self._writing = asyncio.Lock()
 
     async def settings(self) -> Settings:
         """The user's settings; raises SettingsError where the file is wrong, and reads it anew the next time."""
@@ -72,10 +73,18 @@ class Preferences:
         """Keep that the tour has been shown."""
         await self._keep((await self.remembered()).with_tour_seen())
 
+    async def remember_listed(self, folders: tuple[Path, ...]) -> None:
+        """Keep `folders` as the plates on the list; returns when that is written."""
+        await self._keep((await self.remembered()).with_listed(folders))
+
     async def _keep(self, remembered: Remembered) -> None:
-        if remembered != self._remembered:
-            self._remembered = remembered
-            await in_daemon_thread(lambda: _save_remembered(remembered), "write recent paths")
+        is_new = remembered != self._remembered
+        self._remembered = remembered
+        # One after the other: the file is to hold what came last.
+        async with self._writing:
+            if is_new:
+                last = self._remembered
+                await in_daemon_thread(lambda: _save_remembered(last), "write recent paths")
 
 
 def _load_settings() -> Settings:

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from prompt_toolkit.application import get_app
-from prompt_toolkit.filters import Condition
+from prompt_toolkit.filters import Condition, buffer_has_focus
 from prompt_toolkit.formatted_text import StyleAndTextTuples
-from prompt_toolkit.key_binding import merge_key_bindings
+from prompt_toolkit.key_binding import ConditionalKeyBindings, merge_key_bindings
 from prompt_toolkit.layout.containers import (
     ConditionalContainer,
     Container,
@@ -135,7 +135,9 @@ class CanonicalTUILayout:
         )
         body = HSplit(
             [self.menu_bar, panes, status],
-            key_bindings=key_bindings(self._rows_everywhere(), tasks=tasks, refuse=self._refuse),
+            key_bindings=ConditionalKeyBindings(
+                key_bindings(self._rows_everywhere(), tasks=tasks, refuse=self._refuse), ~buffer_has_focus
+            ),
         )
         self.root = FloatContainer(
             body,
@@ -265,7 +267,7 @@ class CanonicalTUILayout:
 
     def _menu_hint(self) -> str:
         selected = self.menu_bar.selected
-        return selected.description if selected is not None else ""
+        return selected.description if selected is not None else self.plate_manager.hint
 
     def _rows(
         self,
@@ -333,6 +335,7 @@ class CanonicalTUILayout:
                 ),
             ),
             Menu("Plate", _grouped(plates, ("Add", "Remove", "Put back"), _JOBS)),
+            Menu("View", self.plate_manager.view_rows),
             Menu("Wells", wells),
             Menu("Steps", (*steps, None, *_named(files, "Rename", "Planes"))),
             Menu(
@@ -359,7 +362,7 @@ _PALETTE: Final = "Commands"
 _MENUS: Final = "Menus"
 
 _TRY: Final = f"Try {TRIED}"
-_JOBS: Final = ("Init", "Compile", "Run", _TRY, "Run failed", "Run wells", "Cancel")
+_JOBS: Final = ("Init", "Compile", "Run", _TRY, "Run failed", "Run wells", "Cancel", "Run sooner", "Run later")
 
 _LIST_MOVES: Final = frozenset({"Up", "Down", "Left", "Right", "Page up", "Page down", "First", "Last"})
 

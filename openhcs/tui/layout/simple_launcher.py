@@ -114,8 +114,9 @@ class SimpleOpenHCSTUILauncher:
                 await parts.errors.offer_what_was_left(self.program.errors.journal.path)
             if self._pipeline is not None:
                 await parts.pipeline.load_file(self._pipeline)
+            await parts.plates.list.reopen()
             if self._plates:
-                await parts.plates.add_folders(self._plates)
+                await parts.plates.list.add_folders(self._plates)
             await parts.plates.show_live_runs()
             await parts.plates.tell_what_was_left()
             if self._tour and not (await parts.preferences.remembered()).tour_seen:

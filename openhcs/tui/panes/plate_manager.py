@@ -1,6 +1,6 @@
 """The left half of the workbench: the list of plates, and below it the selected plate with its wells.
 
-Drawing is in `plate_text`; what the keys start is in `effects.plates`.
+The list is in `plate_list`, drawing in `plate_rows` and `plate_text`; what the keys start is in `effects.plates`.
 """
 
 from __future__ import annotations
@@ -14,22 +14,19 @@ from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.layout.containers import ConditionalContainer, Container, HSplit
 from prompt_toolkit.layout.dimension import Dimension
 
-from openhcs.tui import actions
 from openhcs.tui.effects.plates import Goal, PlateEffects
 from openhcs.tui.effects.text_dialog import show_text
 from openhcs.tui.effects.well_choices import TRIED, WellChoice, WellKind
 from openhcs.tui.panes import plate_text
 from openhcs.tui.panes.place import Place
+from openhcs.tui.panes.plate_list import PlateList
 from openhcs.tui.panes.results import ResultPage, ResultsView
 from openhcs.tui.panes.wells import WellsPane
 from openhcs.tui.state import AppState
 from openhcs.tui.utils.safe_text import visible
-from openhcs.tui.utils.screen_output import is_plain
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
 from openhcs.tui.widgets.bindings import Binding, key_of
 from openhcs.tui.widgets.keymap import Keymap
-from openhcs.tui.widgets.pane_frame import PaneFrame
-from openhcs.tui.widgets.selectable_list import SelectableList
 from openhcs.tui.workbench import PlateRow
 
 __all__ = ["PlateManager"]
@@ -60,18 +57,17 @@ class PlateManager:
         self.plate_rows = keymap.rows("Plates", self._plate_bindings())
         effects.results_hint = f"{key_of(self.plate_rows, 'Results')} shows the results"
         self.job_rows = tuple(row for row in self.plate_rows if row.label in _JOBS)
-        plate_list = SelectableList[PlateRow](
-            lambda: state.workbench.plates,
-            lambda row, width: plate_text.plate_fragments(row, width, state.workbench.now_s, plain=is_plain()),
-            index=lambda: state.workbench.plate,
-            on_select=lambda index: state.dispatch(actions.PlateSelected(index)),
+        self._list = PlateList(
+            state,
+            tasks,
+            refuse,
+            keymap,
+            self.plate_rows,
             on_activate=self._show_details,
-            empty=lambda: _no_plates(key_of(self.plate_rows, "Add")),
-            bindings=self.plate_rows,
-            tasks=tasks,
-            refuse=refuse,
-            name="plate details",
+            on_paste=effects.list.paste,
+            height=self._plates_height,
         )
+        self.view_rows = self._list.rows
         self._wells = WellsPane(
             state,
             effects,
@@ -82,13 +78,10 @@ class PlateManager:
         )
         self._results = ResultsView(state, effects, tasks, self._wells.open_well)
         self.well_rows = self._wells.rows
-        self.plates = Place("Plates", plate_list.window, plate_list.rows)
-        plate_frame = PaneFrame(
-            plate_list, self._plates_title, lambda: self.plates.has_focus, height=self._plates_height
-        )
+        self.plates = self._list.place
         self.container = HSplit(
             [
-                ConditionalContainer(plate_frame, ~Condition(lambda: has_screen(self.wells.name))),
+                ConditionalContainer(self._list, ~Condition(lambda: has_screen(self.wells.name))),
                 ConditionalContainer(self._wells, ~Condition(lambda: has_screen(self.plates.name))),
             ],
             width=Dimension(weight=11),
@@ -103,61 +96,79 @@ class PlateManager:
         return self._wells.place
 
     @property
+    def hint(self) -> str:
+        """What the keys do while the filter is typed."""
+        return self._list.hint
+
+    @property
     def _row(self) -> PlateRow | None:
         return self._state.workbench.selected
+
+    @property
+    def _targets(self) -> tuple[PlateRow, ...]:
+        """What a key is for: in the list of plates the marked ones, elsewhere and without marks the selected one."""
+        marked = self._list.marked if self.plates.has_focus else ()
+        row = self._row if self._list.items() or not self.plates.has_focus else None
+        return marked or ((row,) if row is not None else ())
 
     def _plates_height(self) -> Dimension:
         """As many lines as there are plates, within a quarter and a half of the screen; the wells get the rest."""
         if self._has_screen(self.plates.name):
             return Dimension()
         rows = get_app().output.get_size().rows
-        wanted = len(self._state.workbench.plates) + 3
-        return Dimension.exact(max(4, rows // 4, min(wanted, rows // 2 - 1)))
-
-    def _plates_title(self) -> str:
-        count = len(self._state.workbench.plates)
-        return f"Plates ({count})" if count else "Plates"
+        return Dimension.exact(max(4, rows // 4, min(self._list.lines, rows // 2 - 1)))
 
     # -- keys ----------------------------------------------------------------------------------------------------
 
     def _plate_bindings(self) -> tuple[Binding, ...]:
         effects = self._effects
         return (
-            Binding(("a",), effects.add, "Add", "Add plate folders, found in the file browser."),
+            Binding(
+                ("a",),
+                effects.list.add,
+                "Add",
+                "Add plates, or folders that hold plates, found in the file browser; pasted paths are added too.",
+            ),
             Binding(
                 ("i",),
-                self._on_plate(lambda row: effects.bring(row.folder, Goal.INITIALISED)),
+                self._for_each(lambda row: effects.bring(row.folder, Goal.INITIALISED), self._why_not_start),
                 "Init",
                 "Initialise: read what the plate's folder holds.",
-                self._why_not_start,
+                self._why_none(self._why_not_start),
             ),
             Binding(
                 ("c",),
-                self._on_plate(lambda row: effects.bring(row.folder, Goal.COMPILED)),
+                self._for_each(lambda row: effects.bring(row.folder, Goal.COMPILED), self._why_not_compile),
                 "Compile",
                 "Compile: check the pipeline against the plate, and plan every well; initialises first if needed.",
-                self._why_not_compile,
+                self._why_none(self._why_not_compile),
             ),
             Binding(
                 ("r",),
-                self._on_plate(lambda row: effects.bring(row.folder, Goal.FINISHED)),
+                self._for_each(lambda row: effects.bring(row.folder, Goal.FINISHED), self._why_not_compile),
                 "Run",
-                "Run the pipeline on every well; initialises and compiles first if needed.",
-                self._why_not_compile,
+                "Run the pipeline on every well; initialises and compiles first if needed. Others wait their turn.",
+                self._why_none(self._why_not_compile),
             ),
             Binding(
                 ("t",),
-                self._on_plate(lambda row: effects.bring(row.folder, Goal.FINISHED, WellChoice(WellKind.FEW))),
+                self._for_each(
+                    lambda row: effects.bring(row.folder, Goal.FINISHED, WellChoice(WellKind.FEW)),
+                    self._why_not_compile,
+                ),
                 f"Try {TRIED}",
                 f"Try the pipeline on {TRIED} wells far apart on the plate; a run of all wells reuses them.",
-                self._why_not_compile,
+                self._why_none(self._why_not_compile),
             ),
             Binding(
                 ("f",),
-                self._on_plate(lambda row: effects.bring(row.folder, Goal.FINISHED, WellChoice(WellKind.UNDONE))),
+                self._for_each(
+                    lambda row: effects.bring(row.folder, Goal.FINISHED, WellChoice(WellKind.UNDONE)),
+                    self._why_not_run_failed,
+                ),
                 "Run failed",
                 "Run the wells again that failed or were cancelled when they were tried last.",
-                self._why_not_run_failed,
+                self._why_none(self._why_not_run_failed),
             ),
             Binding(
                 ("w",),
@@ -168,23 +179,39 @@ class PlateManager:
             ),
             Binding(
                 ("x",),
-                lambda: effects.cancel(self._row.folder) if self._row else None,
+                lambda: effects.cancel([row.folder for row in self._targets if row.busy]),
                 "Cancel",
-                "Cancel what is going on with the plate.",
-                self._why_not_cancel,
+                "Cancel what is going on with the plate, or take it out of the queue.",
+                self._why_none(self._why_not_cancel),
+            ),
+            Binding(
+                ("K",),
+                lambda: effects.move_in_queue([row.folder for row in self._targets], -1),
+                "Run sooner",
+                "Let the plate have its turn before the one that waits in front of it.",
+                self._why_none(self._why_not_move),
+                on_footer=False,
+            ),
+            Binding(
+                ("J",),
+                lambda: effects.move_in_queue([row.folder for row in self._targets], 1),
+                "Run later",
+                "Let the plate that waits behind it go first.",
+                self._why_none(self._why_not_move),
+                on_footer=False,
             ),
             Binding(
                 ("d", "delete"),
-                self._on_plate(effects.remove),
+                lambda: effects.list.remove(self._targets, key_of(self.plate_rows, "Put back")),
                 "Remove",
                 "Take the plate off the list; nothing on disk is deleted.",
-                self._why_not_remove,
+                self._why_none(self._why_not_remove),
             ),
             Binding(
                 ("u",),
-                effects.restore,
+                effects.list.restore,
                 "Put back",
-                "Put the plate removed last back on the list.",
+                "Put the plates removed last back on the list.",
                 lambda: None if self._state.workbench.removed else "No plate was removed",
                 on_footer=False,
             ),
@@ -211,20 +238,34 @@ class PlateManager:
             ),
         )
 
-    def _on_plate(self, do: Callable[[PlateRow], None]) -> Callable[[], None]:
+    def _for_each(
+        self, do: Callable[[PlateRow], None], why_not: Callable[[PlateRow], str | None]
+    ) -> Callable[[], None]:
+        """What a key does with each plate it is for and that can be done with; the others are passed over."""
+
         def run() -> None:
-            if self._row is not None:
-                do(self._row)
+            for row in self._targets:
+                if why_not(row) is None:
+                    do(row)
 
         return run
+
+    def _why_none(self, why_not: Callable[[PlateRow], str | None]) -> Callable[[], str | None]:
+        """Why a key can do nothing: the reason of the first plate it is for."""
+
+        def why() -> str | None:
+            targets = self._targets
+            if not targets:
+                return self._why_no_plate() or "No plate is shown"
+            first = why_not(targets[0])
+            return None if first is None or any(why_not(row) is None for row in targets[1:]) else first
+
+        return why
 
     def _why_no_plate(self) -> str | None:
         return None if self._row else f"There is no plate yet: {key_of(self.plate_rows, 'Add')} adds one"
 
-    def _why_not_start(self) -> str | None:
-        row = self._row
-        if row is None:
-            return self._why_no_plate()
+    def _why_not_start(self, row: PlateRow) -> str | None:
         if row.busy:
             return f"{self._what_goes_on(row)}: {key_of(self.plate_rows, 'Cancel')} cancels that"
         return None
@@ -232,23 +273,26 @@ class PlateManager:
     def _what_goes_on(self, row: PlateRow) -> str:
         return f"{visible(row.name)} is {row.activity.value if row.activity else 'running'}"
 
-    def _why_not_compile(self) -> str | None:
+    def _why_not_compile(self, row: PlateRow) -> str | None:
         if not self._state.workbench.editing.pipeline.steps:
             return "The pipeline has no steps: add one to it, or load a pipeline"
-        return self._why_not_start()
+        return self._why_not_start(row)
 
-    def _why_not_run_failed(self) -> str | None:
-        row = self._row
-        if row is not None and row.progress is not None and not (row.progress.failed or row.progress.cancelled):
-            return self._why_not_compile() or f"No well of {visible(row.name)} failed or was cancelled in the last run"
-        return self._why_not_compile()
+    def _why_not_run_failed(self, row: PlateRow) -> str | None:
+        if row.progress is not None and not (row.progress.failed or row.progress.cancelled):
+            return (
+                self._why_not_compile(row) or f"No well of {visible(row.name)} failed or was cancelled in the last run"
+            )
+        return self._why_not_compile(row)
 
     def _why_not_run_wells(self) -> str | None:
         row = self._row
-        if row is not None and row.facts is None and not row.busy:
+        if row is None:
+            return self._why_no_plate()
+        if row.facts is None and not row.busy:
             init = key_of(self.plate_rows, "Init")
             return f"The wells of {visible(row.name)} are not known yet: {init} initialises it"
-        return self._why_not_compile()
+        return self._why_not_compile(row)
 
     def _why_no_failures(self) -> str | None:
         row = self._row
@@ -256,28 +300,24 @@ class PlateManager:
             return f"No well of {visible(row.name)} has failed"
         return self._why_no_plate()
 
-    def _why_not_cancel(self) -> str | None:
-        row = self._row
-        return self._why_no_plate() if row is None else None if row.busy else f"{visible(row.name)} is not running"
+    def _why_not_cancel(self, row: PlateRow) -> str | None:
+        return None if row.busy else f"{visible(row.name)} is not running"
 
-    def _why_not_remove(self) -> str | None:
-        row = self._row
-        if row is not None and row.busy:
+    def _why_not_move(self, row: PlateRow) -> str | None:
+        queue = self._state.workbench.queue
+        if row.folder not in queue:
+            return f"{visible(row.name)} does not wait for its turn"
+        return None if len(queue) > 1 else f"{visible(row.name)} is the only plate that waits"
+
+    def _why_not_remove(self, row: PlateRow) -> str | None:
+        if row.busy:
             return f"{self._what_goes_on(row)}: {key_of(self.plate_rows, 'Cancel')} cancels that first"
-        return self._why_no_plate()
+        return None
 
     # -- what the keys do ----------------------------------------------------------------------------------------
 
     async def _show_details(self, row: PlateRow) -> None:
         await show_text(row.name, plate_text.detail_text(row), app_state=self._state, tasks=self._tasks)
-
-
-def _no_plates(add: str) -> StyleAndTextTuples:
-    return [
-        ("class:muted", " No plates yet.\n\n "),
-        ("class:key", add),
-        ("class:muted", " adds the folder of a plate as the\n microscope wrote it. It is only read."),
-    ]
 
 
 def _no_wells(initialise: str) -> StyleAndTextTuples:

@@ -419,10 +419,10 @@ async def test_a_menu_closes_where_nothing_takes_the_focus() -> None:
 @pytest.mark.parametrize("key", ["?", "f1"])
 async def test_help_tells_every_key_of_where_the_focus_is(key: str) -> None:
     """The help names the pane's keys first, then those that work everywhere; Escape closes it."""
-    async with workbench(size=(120, 72)) as wb:
+    async with workbench(size=(120, 90)) as wb:
         await wb.press(key)
         await wb.wait_for("Plates: the keys here")
-        assert "Add plate folders, found in the file browser." in wb.text
+        assert "Add plates, or folders that hold plates" in wb.text
         assert "Leave the workbench" in wb.text
         assert "What the symbols before a plate mean" in wb.text
         await wb.press("escape")
@@ -570,9 +570,9 @@ async def test_keys_of_ones_own_are_what_works_and_what_is_shown(home: Path) -> 
         assert "Ctrl-N Add" in wb.screen()[-2]
         assert "Ctrl-N adds the folder" in wb.text
         await wb.press("a")
-        assert "Choose plate folders" not in wb.text
+        assert "Choose plates, or folders that hold plates" not in wb.text
         await wb.press("c-n")
-        await wb.wait_for("Choose plate folders")
+        await wb.wait_for("Choose plates, or folders that hold plates")
         await wb.press("escape")
 
 
