@@ -23,7 +23,7 @@ from typing import Self, TypeAlias
 from openhcs.core.whole_file import deny_others
 from openhcs.errors import StoreError
 
-__all__ = ["Event", "EventKind", "JournalFollower", "JournalWriter", "Json", "replay"]
+__all__ = ["Event", "EventKind", "JournalFollower", "JournalWriter", "Json", "read_event", "replay"]
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
@@ -177,6 +177,14 @@ class JournalFollower:
 def replay(path: Path) -> tuple[Event, ...]:
     """All events of the journal at `path`, none if there is no such file; raises `StoreError` as `poll` does."""
     return JournalFollower(path).poll()
+
+
+def read_event(line: bytes) -> Event | None:
+    """The event of one line of a journal; None where it is of a kind not known here, or damaged."""
+    try:
+        return _decode(line, Path(), 0)
+    except StoreError:
+        return None
 
 
 def _encode(event: Event) -> bytes:

@@ -15,7 +15,7 @@ from openhcs.core.progress import Failure, RunProgress
 from openhcs.core.results import ResultsFolder
 from openhcs.core.run_folder import RunFolder
 
-__all__ = ["WellHistory", "provenance_lines", "read_history"]
+__all__ = ["WellHistory", "event_line", "provenance_lines", "read_history"]
 
 _MOST_LOG_BYTES = 4 << 20
 _MOST_LOG_LINES = 500
@@ -46,30 +46,45 @@ def read_history(out: Path, well: str) -> WellHistory:
             progress = progress.apply(event)
     own = progress.wells.get(well)
     return WellHistory(
-        events=tuple(_event_line(event) for event in events if event.well == well),
+        events=tuple(event_line(event) for event in events if event.well == well),
         log=_log_lines(folder.log, well),
         failure=own.failure if own is not None else None,
     )
 
 
-def _event_line(event: Event) -> str:
+def event_line(event: Event, *, with_well: bool = False) -> str:
+    """What happened, and when, in one line; `with_well` says to which well, or that it was the run's."""
     when = time.strftime("%H:%M:%S", time.localtime(event.time_s))
+    return f"{when}  {event.well or 'run':<4}  {_event_text(event)}" if with_well else f"{when}  {_event_text(event)}"
+
+
+def _event_text(event: Event) -> str:
     data = event.data
     match event.kind:
+        case EventKind.RUN_STARTED:
+            wells = data.get("wells")
+            count = len(wells) if isinstance(wells, list) else 0
+            return f"started: {count} wells of {data.get('plate')} with {data.get('pipeline')}"
         case EventKind.WELL_STARTED:
-            what = "started"
+            return "started"
         case EventKind.STEP_STARTED:
-            what = f"step {data.get('step')} of {data.get('steps')}: {data.get('name')}"
-        case EventKind.WELL_FINISHED | EventKind.WELL_REUSED:
-            done = "finished" if event.kind is EventKind.WELL_FINISHED else "taken from an earlier run"
-            what = f"{done}{_objects(data.get('objects'))}"
-        case EventKind.WELL_FAILED:
-            what = f"failed: {data.get('message')}"
-        case EventKind.WELL_CANCELLED:
-            what = "cancelled"
-        case _:
-            what = event.kind.value
-    return f"{when}  {what}"
+            return f"step {data.get('step')} of {data.get('steps')}: {data.get('name')}"
+        case EventKind.WELL_FINISHED:
+            return f"finished{_objects(data.get('objects'))}"
+        case EventKind.WELL_REUSED:
+            return f"taken from an earlier run{_objects(data.get('objects'))}"
+        case EventKind.WELL_RETRIED:
+            return f"tried again: {data.get('message')}"
+        case EventKind.WELL_FAILED | EventKind.RUN_FAILED:
+            return f"failed: {data.get('message')}"
+        case EventKind.WELL_CANCELLED | EventKind.RUN_CANCELLED:
+            return "cancelled"
+        case EventKind.RUN_WAITING:
+            return f"waiting: {data.get('message')}" if data.get("message") else "waiting no longer"
+        case EventKind.RUN_WARNED:
+            return f"warning: {data.get('message')}"
+        case EventKind.RUN_FINISHED:
+            return "finished"
 
 
 def _objects(objects: Json) -> str:

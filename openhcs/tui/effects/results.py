@@ -18,6 +18,7 @@ from prompt_toolkit.application import get_app
 
 from openhcs.core.progress import RunProgress
 from openhcs.core.result_query import Grouping, Histogram, Spread, TableQuery
+from openhcs.core.run_log_query import LogPage, LogQuery
 from openhcs.errors import OpenHCSError, RunError, StoreError
 from openhcs.tui.state import AppState
 from openhcs.tui.utils import dialog_helpers
@@ -28,8 +29,9 @@ from openhcs.tui.utils.terminal_clipboard import copy_to_terminal
 if TYPE_CHECKING:
     from openhcs.core.result_summary import ResultSummary, SummaryReader
     from openhcs.core.result_tables import ResultTable
+    from openhcs.core.run_log import LogReader
 
-__all__ = ["ResultReader", "copied_words", "copy_text"]
+__all__ = ["LogFollower", "ResultReader", "copied_words", "copy_text"]
 
 
 class ResultReader:
@@ -144,6 +146,26 @@ class ResultReader:
     def copy_path(self) -> str:
         """Copy the path of the results folder; what has been done."""
         return copied_words(str(self.out))
+
+
+class LogFollower:
+    """Reads the log of the last run into `out`, as it grows."""
+
+    def __init__(self, out: Path) -> None:
+        self._out = out
+        self._reader: LogReader | None = None
+
+    async def read(self, query: LogQuery) -> LogPage:
+        """The log now, as `query` asks for it; raises `StoreError`."""
+
+        def read() -> LogPage:
+            from openhcs.core.run_log import LogReader
+
+            if self._reader is None:
+                self._reader = LogReader(self._out)
+            return self._reader.read(query)
+
+        return await in_daemon_thread(read, f"read the log in {self._out.name}")
 
 
 def copy_text(text: str) -> bool:

@@ -35,6 +35,7 @@ from openhcs.tui.panes.help import key_lines
 from openhcs.tui.panes.result_columns import choose_columns
 from openhcs.tui.panes.result_plots import Plot, Plotted, drawn_plot, read_plot
 from openhcs.tui.panes.result_table import WideTable
+from openhcs.tui.panes.run_log import RunLogView
 from openhcs.tui.run_text import count_of
 from openhcs.tui.state import AppState
 from openhcs.tui.utils import dialog_helpers
@@ -103,6 +104,7 @@ class ResultsView:
         self._effects = effects
         self._tasks = tasks
         self._open_well = open_well
+        self._log = RunLogView(state, effects, tasks)
         self._closed: asyncio.Future[None] | None = None
 
     async def show(self, row: PlateRow, page: ResultPage = ResultPage.SUMMARY) -> None:
@@ -487,10 +489,17 @@ class ResultsView:
             Binding(("escape", "q", "c-c"), self._close, "Close", "Close the results."),
             Binding(("tab",), lambda: self._turn(1), "Page", "Go to the next page."),
             Binding(("s-tab",), lambda: self._turn(-1), "Page back", "Go to the page before.", on_footer=False),
+            Binding(("g",), self._show_log, "Log", "Show the log of the run, of a failed well what it has of it."),
             Binding(("y",), self._copy_path, "Copy path", "Copy the path of the results folder."),
             Binding(("o",), self._open_folder, "Open folder", "Show the results folder in the file manager."),
             Binding(("?", "f1"), self._show_help, "Help", "Show what every key does here."),
         )
+
+    async def _show_log(self) -> None:
+        row = self._row
+        selected = self._failures.selected if self._page is ResultPage.FAILURES else None
+        if row is not None:
+            await self._log.show(row, (selected.well or "") if selected is not None else "")
 
     def _copy_path(self) -> None:
         self._note = self._reader.copy_path()

@@ -23,6 +23,7 @@ from openhcs.tui.effects.well_values import WellValueEffects, values_shown
 from openhcs.tui.effects.wells import WellReader
 from openhcs.tui.panes import plate_text, well_looks
 from openhcs.tui.panes.place import Place
+from openhcs.tui.panes.run_log import RunLogView
 from openhcs.tui.panes.well_view import WellView
 from openhcs.tui.state import AppState
 from openhcs.tui.utils.safe_text import visible
@@ -75,6 +76,7 @@ class WellsPane:
         self._state = state
         self._effects = effects
         self._values = WellValueEffects(state, tasks)
+        self._log = RunLogView(state, effects, tasks)
         self._view = WellView(state, WellReader(effects), tasks)
         self._items: _Kept[tuple[WellProgress, ...]] = _Kept()
         self._names: _Kept[tuple[str, ...]] = _Kept()
@@ -268,6 +270,14 @@ class WellsPane:
                 "Colour by",
                 "Colour the map by state, by objects counted or by a measurement.",
                 lambda: None if self._row else "There is no plate",
+            ),
+            Binding(
+                ("g",),
+                lambda: self._log.show(self._row, self._well.well) if self._row and self._well else None,
+                "Log",
+                "Show what the log of the last run has about this well.",
+                why_no_well,
+                on_footer=False,
             ),
             Binding(
                 ("x",),

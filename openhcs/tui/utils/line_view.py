@@ -68,6 +68,16 @@ class LineView(UIControl):
         """Whether there are more rows than the view had when it was drawn last, and thus anything to scroll."""
         return self._end() != (0, 0)
 
+    @property
+    def first_line(self) -> int:
+        """The line on top of the view, counted from 0."""
+        return self._line
+
+    @property
+    def is_at_end(self) -> bool:
+        """Whether the last line is on the screen."""
+        return (self._line, self._row) >= self._end()
+
     # -- scrolling -----------------------------------------------------------------------------------------------
 
     def scroll(self, rows: int) -> None:
@@ -85,6 +95,14 @@ class LineView(UIControl):
     def scroll_end(self) -> None:
         """Show the last line at the bottom."""
         self._line, self._row = self._end()
+
+    def show_line(self, number: int) -> None:
+        """Scroll as little as brings line `number` on the screen, a third from the top where that is far."""
+        if self._line <= number < self._line + self._height // 2:
+            return
+        self._line, self._row = min(number, max(0, len(self._lines()) - 1)), 0
+        self._move_up(self._height // 3)
+        self._line, self._row = min((self._line, self._row), self._end())
 
     def _move_up(self, rows: int) -> None:
         self._row -= rows

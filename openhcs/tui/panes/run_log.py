@@ -1,0 +1,346 @@
+"""The log of a plate's last run, over the whole screen, followed while it grows.
+
+The lines on the screen are read in blocks, in a thread; one that is not there yet is drawn empty and filled in. What a
+filter lets through and a search finds is looked for there too, so a log of a million lines opens at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_left, bisect_right
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from prompt_toolkit.application import get_app
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.layout.containers import AnyContainer, HSplit, Window
+from prompt_toolkit.layout.dimension import Dimension
+from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
+
+from openhcs.core.run_log_query import LogKind, LogLevel, LogPage, LogQuery
+from openhcs.errors import StoreError
+from openhcs.tui.effects.plates import PlateEffects
+from openhcs.tui.effects.results import LogFollower, copied_words
+from openhcs.tui.effects.text_dialog import show_text
+from openhcs.tui.panes.help import key_lines
+from openhcs.tui.state import AppState
+from openhcs.tui.utils.dialog_helpers import prompt_for_text_input
+from openhcs.tui.utils.line_view import LineView
+from openhcs.tui.utils.safe_text import visible
+from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
+from openhcs.tui.widgets.bindings import Binding, footer_fragments, key_bindings
+from openhcs.tui.widgets.drawn_text import cut, drawn_window
+from openhcs.tui.widgets.pane_frame import PaneFrame
+from openhcs.tui.workbench import PlateRow
+
+if TYPE_CHECKING:
+    from prompt_toolkit.key_binding.key_bindings import NotImplementedOrNone
+
+__all__ = ["RunLogView"]
+
+POLL_S: Final = 0.25
+_SIDEWAYS: Final = 8
+_KEPT_BLOCKS: Final = 64
+_WHOLE_SCREEN: Final = Dimension(preferred=10_000)
+
+
+class _LogLines:
+    """The lines of `page` that its filter lets through, by number; asks for blocks that it does not have."""
+
+    def __init__(self, ask: Callable[[int], None]) -> None:
+        self._ask = ask
+        self._blocks: OrderedDict[int, Sequence[str]] = OrderedDict()
+        self.page: LogPage | None = None
+        self.skipped = 0
+        self.width: int | None = None
+
+    def __len__(self) -> int:
+        if self.page is None:
+            return 0
+        return self.page.total if self.page.passing is None else len(self.page.passing)
+
+    def __getitem__(self, number: int, /) -> str:
+        """A line; without wrapping (`width` given), what of it is on the screen."""
+        text = self.whole(number)
+        if self.width is None:
+            return text
+        rest = text[self.skipped :]
+        return cut(visible(rest[: self.width * 2]), self.width, "›")
+
+    def whole(self, number: int) -> str:
+        """A line from its beginning to its end; empty while it is read."""
+        if self.page is None:
+            return ""
+        block, place = self.page.block_of(self.number_of(number))
+        lines = self._blocks.get(block)
+        if lines is None:
+            self._ask(block)
+            return ""
+        return lines[place] if place < len(lines) else ""
+
+    def number_of(self, number: int) -> int:
+        """The number in the file of a line shown."""
+        passing = self.page.passing if self.page is not None else None
+        return passing[number] if passing is not None else number
+
+    def take(self, page: LogPage, *, is_other: bool) -> None:
+        """Show `page`; of another file nothing is kept."""
+        if is_other or (self.page is not None and page.total < self.page.total):
+            self._blocks.clear()
+        self.page = page
+        for block, lines in page.blocks.items():
+            self._blocks[block] = lines
+            self._blocks.move_to_end(block)
+        while len(self._blocks) > _KEPT_BLOCKS:
+            self._blocks.popitem(last=False)
+
+
+class RunLogView:
+    """Shows the log of the last run of a plate in a dialog, of one well or of all."""
+
+    def __init__(self, state: AppState, effects: PlateEffects, tasks: UnifiedTaskManager) -> None:
+        self._state = state
+        self._effects = effects
+        self._tasks = tasks
+        self._closed: asyncio.Future[None] | None = None
+        self._wraps = True
+
+    async def show(self, row: PlateRow, well: str = "") -> None:
+        """Show the log of the last run of `row`, from its end, until the user closes it."""
+        if self._closed is not None:
+            return
+        self._closed = asyncio.get_running_loop().create_future()
+        try:
+            self._name = row.name
+            self._wells = frozenset(item.well for item in row.wells)
+            self._follower = LogFollower(await self._effects.results_folder(row))
+            self._query = LogQuery(well=well)
+            self._note, self._trouble = "", ""
+            self._at: int | None = None
+            self._wanted: set[int] = set()
+            self._wake = asyncio.Event()
+            self._lines = _LogLines(self._ask)
+            self._view = LineView(self._shown_lines, self._draw)
+            self._keys = self._rows()
+            async with self._tasks.scope("log") as scope:
+                scope.create_task(self._follow(), f"follow the log of {row.name}")
+                await self._state.show_dialog(self._dialog(), self._closed)
+        finally:
+            self._closed = None
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    def _ask(self, block: int) -> None:
+        if block not in self._wanted:
+            self._wanted.add(block)
+            self._wake.set()
+
+    async def _follow(self) -> None:
+        asked: LogQuery | None = None
+        while True:
+            self._wake.clear()
+            wanted, self._wanted = frozenset(self._wanted), set()
+            query = replace(self._query, blocks=wanted)
+            try:
+                page = await self._follower.read(query)
+                self._trouble = ""
+            except StoreError as error:
+                self._trouble, page = str(error), None
+            if page is not None and replace(query, blocks=frozenset()) == self._query:
+                self._take(page, asked)
+                asked = self._query
+            get_app().invalidate()
+            if page is None or not page.is_behind:
+                async with asyncio.timeout(POLL_S) as limit:
+                    try:
+                        await self._wake.wait()
+                    except asyncio.CancelledError:
+                        if not limit.expired():
+                            raise
+
+    def _take(self, page: LogPage, asked: LogQuery | None) -> None:
+        before = self._lines.page
+        is_other = before is None or asked is None or asked.kind is not self._query.kind or before.path != page.path
+        is_anew = is_other or asked is None or (asked.well, asked.level) != (self._query.well, self._query.level)
+        stays_at_end = is_anew or self._view.is_at_end
+        self._lines.take(page, is_other=is_other)
+        if stays_at_end:
+            self._view.scroll_end()
+        if self._query.search and self._at is None and not page.is_behind:
+            self._next_found(-1)
+
+    # -- going about ---------------------------------------------------------------------------------------------
+
+    def _change(self, query: LogQuery) -> None:
+        self._query, self._at, self._note = query, None, ""
+        self._wake.set()
+
+    def _turn(self) -> None:
+        kinds = list(LogKind)
+        kind = kinds[(kinds.index(self._query.kind) + 1) % len(kinds)]
+        self._change(replace(self._query, kind=kind))
+
+    def _next_level(self) -> None:
+        levels = list(LogLevel)
+        level = levels[(levels.index(self._query.level) + 1) % len(levels)]
+        self._change(replace(self._query, level=level))
+
+    async def _choose_well(self) -> None:
+        words = "Lines that name this well; nothing for all wells"
+        asked = await prompt_for_text_input("Choose a well", words, self._state, default=self._query.well)
+        if asked is None:
+            return
+        well = asked.strip().upper()
+        if well and self._wells and well not in self._wells:
+            self._note = f"{visible(well)} is no well of this plate"
+            return
+        self._change(replace(self._query, well=well))
+
+    async def _search(self) -> None:
+        words = "Text to look for; capitals count where you type any"
+        asked = await prompt_for_text_input("Search the log", words, self._state, default=self._query.search)
+        if asked is not None:
+            self._change(replace(self._query, search=asked))
+
+    def _next_found(self, by: int) -> None:
+        """Go to the next line that the search finds, upwards where `by` is negative, and round at the ends."""
+        page = self._lines.page
+        found = page.found if page is not None else ()
+        if page is None or not found:
+            self._note = f"{visible(self._query.search)!r} is not in this log"
+            return
+        if self._at is not None:
+            here = self._at
+        elif by < 0 or not len(self._lines):
+            here = page.total
+        else:
+            here = self._lines.number_of(self._view.first_line) - 1
+        place = bisect_right(found, here) if by > 0 else bisect_left(found, here) - 1
+        self._at = found[place % len(found)]
+        self._note = f"{place % len(found) + 1:,} of {len(found):,}"
+        shown = self._at if page.passing is None else bisect_left(page.passing, self._at)
+        self._view.show_line(shown)
+
+    def _turn_wrapping(self) -> None:
+        self._wraps = not self._wraps
+        self._lines.skipped = 0
+
+    def _sideways(self, by: int) -> None:
+        self._lines.skipped = max(0, self._lines.skipped + by * _SIDEWAYS)
+
+    # -- how it stands on the screen -----------------------------------------------------------------------------
+
+    def _shown_lines(self) -> _LogLines:
+        # Borders and the scroll bar take three cells.
+        self._lines.width = None if self._wraps else max(20, get_app().output.get_size().columns - 3)
+        return self._lines
+
+    def _draw(self, number: int, line: str) -> StyleAndTextTuples:
+        if self._at is not None and self._lines.number_of(number) == self._at:
+            return [("class:selected", line)]
+        return [(_style_of(line), line)]
+
+    def _dialog(self) -> AnyContainer:
+        body = HSplit(
+            [drawn_window(self._head), Window(height=1, char="─", style="class:pane.border"), self._view],
+            key_bindings=key_bindings(self._keys, tasks=self._tasks, refuse=self._tell),
+        )
+        return PaneFrame(
+            body,
+            self._title,
+            lambda: True,
+            lambda width: footer_fragments(self._keys, width, tasks=self._tasks, refuse=self._tell),
+            width=_WHOLE_SCREEN,
+            height=_WHOLE_SCREEN,
+            style="class:dialog",
+        )
+
+    def _title(self) -> str:
+        count = len(self._lines)
+        words = [f"{count:,} {'line' if count == 1 else 'lines'}"]
+        if self._query.well:
+            words.append(f"of {visible(self._query.well)}")
+        if self._query.level is not LogLevel.ALL:
+            words.append(self._query.level.value)
+        page = self._lines.page
+        if page is not None and page.is_behind:
+            words.append("reading on")
+        return f"Log of {visible(self._name)}: {', '.join(words)}"
+
+    def _head(self, width: int) -> StyleAndTextTuples:
+        head: StyleAndTextTuples = [("", " ")]
+        for kind in LogKind:
+            here = kind is self._query.kind
+            text = f"[{kind.value}]" if here else f" {kind.value} "
+            head += [("class:title" if here else "class:muted", text, self._click(kind)), ("", " ")]
+        told = self._trouble or self._note
+        if not told and self._lines.page is not None and not len(self._lines):
+            told = "there is no such line" if self._query.is_filtered else "nothing yet"
+        style = "class:error" if self._trouble else "class:warning"
+        return [*head, (style, cut(f" {visible(told)}", max(0, width - 40)))]
+
+    def _click(self, kind: LogKind) -> Callable[[MouseEvent], NotImplementedOrNone]:
+        def handler(mouse_event: MouseEvent) -> NotImplementedOrNone:
+            if mouse_event.event_type is not MouseEventType.MOUSE_UP:
+                return NotImplemented
+            self._change(replace(self._query, kind=kind))
+            return None
+
+        return handler
+
+    # -- keys ----------------------------------------------------------------------------------------------------
+
+    def _tell(self, reason: str) -> None:
+        self._note = reason
+
+    def _close(self) -> None:
+        if self._closed is not None and not self._closed.done():
+            self._closed.set_result(None)
+
+    def _rows(self) -> tuple[Binding, ...]:
+        def why_no_search() -> str | None:
+            return None if self._query.search else "Nothing has been searched for"
+
+        def why_wrapped() -> str | None:
+            return "Lines are wrapped" if self._wraps else None
+
+        return (
+            Binding(("escape", "q", "c-c"), self._close, "Close", "Close the log."),
+            Binding(("tab", "s-tab"), self._turn, "Other log", "Turn between what happened and what was printed."),
+            Binding(("/",), self._search, "Search", "Look for a text."),
+            Binding(("n",), lambda: self._next_found(1), "Next", "Go to the next line found.", why_no_search),
+            Binding(
+                ("N", "p"),
+                lambda: self._next_found(-1),
+                "Previous",
+                "Go to the line found before.",
+                why_no_search,
+                on_footer=False,
+            ),
+            Binding(("w",), self._choose_well, "Well", "Show lines of one well only."),
+            Binding(("v",), self._next_level, "Level", "Show all lines, warnings and errors, or errors only."),
+            Binding(("W",), self._turn_wrapping, "Wrap", "Wrap long lines, or cut them."),
+            Binding(("end", "G"), self._view.scroll_end, "End", "Go to the end, and follow what comes."),
+            Binding(("left", "h"), lambda: self._sideways(-1), "Left", "Go left.", why_wrapped, on_footer=False),
+            Binding(("right", "l"), lambda: self._sideways(1), "Right", "Go right.", why_wrapped, on_footer=False),
+            Binding(("y",), self._copy_path, "Copy path", "Copy the path of the log's file.", on_footer=False),
+            Binding(("?", "f1"), self._show_help, "Help", "Show what every key does here."),
+        )
+
+    def _copy_path(self) -> None:
+        path: Path | None = self._lines.page.path if self._lines.page is not None else None
+        if path is not None:
+            self._note = copied_words(str(path))
+
+    async def _show_help(self) -> None:
+        await show_text("The log", key_lines([("Keys", self._keys)]), app_state=self._state, tasks=self._tasks)
+
+
+def _style_of(line: str) -> str:
+    """How bad a line looks; its words say it as well."""
+    if "  failed: " in line or "ERROR" in line or "Error" in line or "CRITICAL" in line:
+        return "class:error"
+    return "class:warning" if "  warning: " in line or "WARNING" in line or "  tried again: " in line else ""
