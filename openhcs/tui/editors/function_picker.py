@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import textwrap
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from prompt_toolkit.application import get_app
 from prompt_toolkit.formatted_text import StyleAndTextTuples
@@ -25,11 +25,15 @@ from openhcs.tui.widgets.text_field import TextField
 
 if TYPE_CHECKING:
     from openhcs.core.functions import Function
+    from openhcs.core.model import ParameterValue
 
 __all__ = ["FunctionPicker", "pick_function", "search"]
 
 BESIDE_COLUMNS = 110
 """From this width on, the documentation stands beside the list and not below it."""
+
+_GROUPED_COLUMNS: Final = 44
+_CATEGORY_CELLS: Final = 14
 
 
 async def pick_function(
@@ -47,26 +51,27 @@ async def pick_function(
 
 
 def search(functions: Mapping[str, Function], text: str) -> list[Function]:
-    """The functions whose name, category or summary holds every word of `text`, best first.
+    """The functions whose name, category or documentation holds every word of `text`, best first.
 
-    A name that begins with the first word goes before one that holds it, that before a summary; else the catalogue's
-    order is kept.
+    A name that begins with the first word goes before one that holds it, that before a summary, and that before the
+    rest of the documentation; else the catalogue's order is kept.
     """
     words = text.casefold().split()
     if not words:
         return list(functions.values())
 
-    def rank(function: Function) -> int:
+    def rank(function: Function) -> int | None:
         name = function.name.casefold()
+        shown = f"{name} {name.replace('_', ' ')} {function.category} {function.summary}".casefold()
+        if not all(word in shown for word in words):
+            return 3 if all(word in f"{shown} {function.help.casefold()}" for word in words) else None
         if name.startswith(words[0]):
             return 0
         return 1 if all(word in name for word in words) else 2
 
-    def holds(function: Function) -> bool:
-        text = f"{function.name} {function.name.replace('_', ' ')} {function.category} {function.summary}".casefold()
-        return all(word in text for word in words)
-
-    return sorted(filter(holds, functions.values()), key=rank)
+    ranks = {function.name: rank(function) for function in functions.values()}
+    found = [function for function in functions.values() if ranks[function.name] is not None]
+    return sorted(found, key=lambda function: ranks[function.name] or 0)
 
 
 class FunctionPicker:
@@ -83,7 +88,7 @@ class FunctionPicker:
         self._functions = functions
         self._result = result
         self._tasks = tasks
-        self._found = list(functions.values())
+        self._show(list(functions.values()))
         self._scroll = 0
         self.list: SelectableList[Function] = SelectableList(
             lambda: self._found,
@@ -155,8 +160,12 @@ class FunctionPicker:
             self._result.set_result(function)
 
     def _search(self) -> None:
-        self._found = search(self._functions, self.field.text)
+        self._show(search(self._functions, self.field.text))
         self.list.select(0)
+
+    def _show(self, found: list[Function]) -> None:
+        self._found = found
+        self._places = {function.name: at for at, function in enumerate(found)}
 
     def _highlighted(self, index: int) -> None:
         self._scroll = 0
@@ -171,9 +180,12 @@ class FunctionPicker:
         return f"{len(self._found)} of {len(self._functions)} "
 
     def _row(self, function: Function, width: int) -> StyleAndTextTuples:
-        category_cells = 14 if width >= 44 else 0
-        name = fit(visible(function.name), width - category_cells)
-        return [("", name), ("class:muted", fit(visible(function.category), category_cells))]
+        """The function's name, in the first row of its module behind the module's."""
+        cells = _CATEGORY_CELLS if width >= _GROUPED_COLUMNS else 0
+        at = self._places[function.name]
+        begins = at == 0 or self._found[at - 1].category != function.category
+        category = visible(function.category) if begins else ""
+        return [("class:title", fit(category, cells)), ("", fit(visible(function.name), width - cells))]
 
     def _docs(self, width: int) -> StyleAndTextTuples:
         function = self.list.selected
@@ -181,20 +193,79 @@ class FunctionPicker:
             return [("", "")]
         lines = _documentation(function, max(10, width - 2))
         self._scroll = min(self._scroll, max(0, len(lines) - 2))
-        return [("class:title" if i == 0 else "", f" {line}\n") for i, line in enumerate(lines) if i >= self._scroll]
+        return [(style, f" {line}\n") for style, line in lines[self._scroll :]]
 
     def _footer(self, width: int) -> StyleAndTextTuples:
         return footer_fragments(self.rows, width, tasks=self._tasks, refuse=lambda _: None)
 
 
-def _documentation(function: Function, width: int) -> list[str]:
-    """Signature and docstring, wrapped; a line's own indentation is kept."""
+def _documentation(function: Function, width: int) -> list[tuple[str, str]]:
+    """What there is to know of a function, in styled lines: its docstring, the parameters as the signature has them."""
+    from openhcs.core.functions import REQUIRED  # the catalogue has been imported by now
+
+    def wrapped(text: str, style: str = "", indent: str = "") -> list[tuple[str, str]]:
+        own = " " * (len(text) - len(text.lstrip()))
+        return [(style, line) for line in textwrap.wrap(text, width, subsequent_indent=own + indent) or [""]]
+
     parameters = ", ".join(parameter.name for parameter in function.parameters)
-    lines = [*textwrap.wrap(f"{function.name}({parameters}) → {function.returns.name.lower()}", width), ""]
-    for paragraph in _paragraphs(visible_lines(function.help or function.summary)):
-        indent = " " * (len(paragraph) - len(paragraph.lstrip()))
-        lines += textwrap.wrap(paragraph, width, subsequent_indent=indent) or [""]
+    lines = wrapped(f"{function.name}({parameters}) → {_RETURNED[function.returns.name]}", "class:title")
+    lines += wrapped(visible(f"from {function.module}"), "class:muted")
+    sections = _sections(visible_lines(function.help or function.summary))
+    for paragraph in _paragraphs(sections.pop("")):
+        lines += wrapped(paragraph, "class:label" if paragraph.startswith("Source:") else "")
+    for note in _notes(function):
+        lines += wrapped(note, "class:muted")
+    if function.parameters:
+        lines += [("", ""), ("class:title", "Parameters")]
+    for parameter in function.parameters:
+        default = "needed" if parameter.default is REQUIRED else f"by default {_value_text(parameter.default)}"
+        lines += wrapped(f"  {parameter.name}: {parameter.expected}; {default}", indent="    ")
+        if parameter.help:
+            lines += wrapped(f"    {visible(parameter.help)}", "class:muted")
+    for title, text in sections.items():
+        if title in ("Returns", "Raises"):
+            lines += [("", ""), ("class:title", title)]
+            for paragraph in _paragraphs(textwrap.indent(textwrap.dedent(text), "  ")):
+                lines += wrapped(paragraph, indent="  ")
     return lines
+
+
+_RETURNED: Final = {"IMAGE": "image", "LABELS": "label image", "TABLE": "table"}
+
+
+def _notes(function: Function) -> list[str]:
+    """What the signature does not show: what else the function is given."""
+    notes = []
+    if function.takes_positions:
+        notes.append("It takes the sites of a well together, with the positions of the stage.")
+    if function.needs_pixel_size:
+        notes.append("It needs a plate whose metadata tells the pixel size.")
+    if function.estimate is not None:
+        notes.append("It learns from planes of the whole plate before the first well.")
+    return ["", *notes] if notes else []
+
+
+def _sections(help_text: str) -> dict[str, str]:
+    """A docstring by its headings: what stands before the first one under no name."""
+    sections: dict[str, list[str]] = {"": []}
+    title = ""
+    for line in help_text.split("\n"):
+        if line.rstrip(":") in ("Args", "Returns", "Raises") and line.endswith(":"):
+            title = line.rstrip(":")
+        sections.setdefault(title, []).append(line)
+    return {name: "\n".join(part if not name else part[1:]).strip("\n") for name, part in sections.items()}
+
+
+def _value_text(value: ParameterValue) -> str:
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return "true" if value else "false"
+        case float():
+            return f"{value:g}"
+        case _:
+            return str(value)
 
 
 def _paragraphs(text: str) -> list[str]:

@@ -146,13 +146,6 @@ class StepForm:
         draft = self._draft
         what = draft.group_by.value if draft.group_by is not None else "group"
 
-        def text() -> str:
-            told = [
-                f"{visible(draft.entry_text(key))}: {draft.function_count(key) or 'passes through'}"
-                for key in draft.entries
-            ]
-            return f"  functions of {', '.join(told) or 'no group yet'}"
-
         def remove() -> None:
             draft.remove_entry()
             self._rebuild(None)
@@ -170,13 +163,18 @@ class StepForm:
             ),
         ]
         return HeadingField(
-            text,
+            lambda: f"  {what}s",
             rows,
             tasks=self._tasks,
             refuse=self._tell,
-            help=f"How many functions each {what} has; one that has none passes through the step unchanged. "
-            f"Enter adds a {what}, Delete takes the functions of the one above away.",
+            help=f"A {what} that has no functions passes through the step unchanged. Enter adds a {what}, Delete takes "
+            "the functions of the one above away.",
         )
+
+    def _overview(self) -> str:
+        """Which groups have functions."""
+        told = [visible(key) for key in self._draft.entries if self._draft.function_count(key)]
+        return f"has any: {', '.join(told) or 'none yet'}"
 
     def _entry(self) -> Field:
         draft = self._draft
@@ -197,7 +195,7 @@ class StepForm:
                 [visible(draft.entry_text(key)) for key in entries],
                 lambda: entries.index(draft.entry),
                 choose,
-                hint=lambda: f"{len(entries)} {what}s",
+                hint=self._overview,
                 help=help_text,
             )
 
@@ -211,7 +209,7 @@ class StepForm:
             draft.entry,
             go,
             suggestions=draft.entries,
-            hint=lambda: "has functions: " + (", ".join(draft.entries) or "none yet"),
+            hint=self._overview,
             help=f"Type the number of the {what} whose functions stand below; Ctrl-N goes to the next that has any.",
         )
 
@@ -373,8 +371,7 @@ class StepForm:
         if parameter.kind in (ParameterKind.LABELS, ParameterKind.TABLE):
             suggestions = self._draft.labels if parameter.kind is ParameterKind.LABELS else self._draft.tables
             known = ", ".join(visible(name) for name in suggestions)
-            place = "there are" if parameter.kind is ParameterKind.TABLE else "earlier steps write, or the plate has"
-            help_text += f" What {place}: {known or 'none'}. Ctrl-N goes through them."
+            help_text = f"There is {known} (Ctrl-N). {help_text}" if known else f"There is none yet. {help_text}"
 
             def hint() -> str:
                 text = call.text(parameter)

@@ -91,7 +91,8 @@ class PipelineEffects:
             app_state=self._state,
             functions=functions,
             channels=facts.channels if facts else (),
-            labels=label_names(workbench.editing.pipeline.steps[:at], functions),
+            labels=_written(workbench.editing.pipeline.steps[:at], functions, "LABELS"),
+            tables=_written(workbench.editing.pipeline.steps[:at], functions, "TABLE"),
         )
 
     async def _functions(self) -> Mapping[str, Function]:
@@ -293,16 +294,14 @@ def _needs_parameters(function: Function) -> bool:
     return any(parameter.default is REQUIRED for parameter in function.parameters)
 
 
-def label_names(steps: tuple[Step, ...], functions: Mapping[str, Function]) -> tuple[str, ...]:
-    """The label images that `steps` write, in order."""
-    from openhcs.processing.types import Role  # imports numpy, which the catalogue has imported by now
-
+def _written(steps: tuple[Step, ...], functions: Mapping[str, Function], role: str) -> tuple[str, ...]:
+    """What the enabled ones of `steps` write, in order: label images or tables, by the name of that `Role`."""
     names: dict[str, None] = {}
     for step in steps:
         for calls in step.pattern.values() if isinstance(step.pattern, Mapping) else (step.pattern,):
             for call in calls:
                 function = functions.get(call.function)
-                if function is not None and function.returns is Role.LABELS and step.enabled:
+                if function is not None and function.returns.name == role and step.enabled:
                     names[step.output or function.default_output] = None
     return tuple(names)
 

@@ -37,11 +37,13 @@ async def picking(
         ("gaussian", "gaussian_blur"),
         ("NUCLEI", "segment_threshold_watershed"),
         ("projection mean", "project_mean"),
+        ("rolling ball", "subtract_background_tophat"),
+        ("otsu nuclei", "segment_threshold_watershed"),
         ("", "flatten_field"),
     ],
 )
 def test_words_find_functions(text: str, first: str) -> None:
-    """Every word must be in name, category or summary; a name that begins like it comes first."""
+    """Every word must be in name, module or documentation; a name that begins like it comes first, and docs last."""
     assert search(catalogue(), text)[0].name == first
 
 
@@ -55,12 +57,26 @@ async def test_search_read_and_choose() -> None:
     """Typing narrows the list and the documentation follows the highlight; Enter takes it."""
     async with picking() as (screen, chosen):
         await screen.press("median")
-        assert f"1 of {len(catalogue())}" in screen.text
+        assert f" of {len(catalogue())}" in screen.text
+        assert f"{len(catalogue())} of {len(catalogue())}" not in screen.text
         assert "median_filter(radius_px)" in screen.text
         await screen.press("enter")
         function = await chosen
         assert function is not None
         assert function.name == "median_filter"
+
+
+@in_loop
+async def test_functions_stand_by_module_with_what_they_take() -> None:
+    """Each module is named once; beside a function stand its source, its parameters with bounds, and its result."""
+    async with picking("segment_threshold_watershed", columns=130, rows=40) as (screen, _):
+        assert screen.text.count("segmentation  segment") == 1
+        assert "→ label image" in screen.text
+        assert "Source: Otsu" in screen.text
+        await screen.press(*["s-down"] * 16)
+        assert "minimum_area_px: a whole number, at least 1;" in screen.text
+        await screen.press(*["s-down"] * 8)
+        assert "objects numbered from 1" in screen.text
 
 
 @in_loop
@@ -78,9 +94,9 @@ async def test_nothing_found_is_told() -> None:
 async def test_the_current_function_is_highlighted() -> None:
     """The function in use is highlighted first; Down goes on from there, and a double click takes another."""
     async with picking("gaussian_blur") as (screen, chosen):
-        assert screen.line(">").startswith("║> gaussian_blur")
+        assert screen.line(">").split()[:2] == ["║>", "gaussian_blur"]
         await screen.press("down")
-        assert screen.line(">").startswith("║> median_filter")
+        assert screen.line(">").split()[:2] == ["║>", "median_filter"]
         await screen.click("difference_of", times=2)
         function = await chosen
         assert function is not None
@@ -92,7 +108,7 @@ async def test_the_current_function_is_highlighted() -> None:
 async def test_every_size_shows_list_and_documentation(columns: int, rows: int) -> None:
     """List, documentation and buttons are there at every size; beside each other where there is room."""
     async with picking("project_mean", columns=columns, rows=rows) as (screen, _):
-        assert "> project_mean" in screen.text
+        assert "project_mean" in screen.line(">")
         assert "project_mean()" in screen.text
         assert ("│ project_mean()" in screen.text) is (columns >= 110)
         assert "[ Choose ]" in screen.text

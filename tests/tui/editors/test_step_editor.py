@@ -55,6 +55,7 @@ async def editing(
                 functions=catalogue(),
                 channels=channels,
                 labels=["nuclei", "cells"],
+                tables=["shifts"],
                 tasks=tasks,
             )
         )
@@ -96,7 +97,7 @@ async def test_a_parameter_is_checked_while_it_is_typed() -> None:
     """A value out of bounds is told beside its field and keeps OK from closing; Ctrl-R gives the default back."""
     async with editing(BLUR) as at:
         await at.go_to("sigma_px")
-        assert "standard deviation of the blur" in at.screen.text
+        assert "Standard deviation of the blur" in at.screen.text
         await at.press("backspace", "5000")
         assert "! expected a number from 0 to 1000" in at.screen.line("5000")
         await at.press("enter")
@@ -221,6 +222,40 @@ async def test_each_channel_gets_its_own_functions() -> None:
         step = await at.result
     assert step is not None
     assert step.pattern == {"DAPI": BLUR.pattern, "FITC": (FunctionCall("project_maximum"),)}
+
+
+@in_loop
+async def test_channels_are_added_and_removed() -> None:
+    """Without a plate a channel is added by its name; removing one takes its functions away."""
+    async with editing(Step("mixed", {"DAPI": BLUR.pattern, "2": BLUR.pattern}), channels=()) as at:  # type: ignore[dict-item]
+        assert "has any: DAPI, 2" in at.screen.text
+        await at.go_to("channels")
+        await at.press("a")
+        await at.screen.wait_for("Add a channel")
+        await at.press("Cy5", "enter")
+        await at.screen.wait_for("Cy5 passes through unchanged")
+        await at.go_to("Edit channel")
+        await at.press("right")
+        assert "DAPI" in at.screen.line("Edit channel")
+        await at.go_to("channels")
+        await at.press("d")
+        assert "DAPI" not in at.screen.text
+        await at.press("c-s")
+        step = await at.result
+    assert step is not None
+    assert step.pattern == {"2": BLUR.pattern}
+
+
+@in_loop
+async def test_tables_of_earlier_steps_are_offered() -> None:
+    """A parameter that takes a table names those there are; Ctrl-N puts them in, Ctrl-R takes them out."""
+    async with editing(Step("stitch", (FunctionCall("stitch_sites"),))) as at:
+        await at.go_to("alignment")
+        assert "There is shifts (Ctrl-N)" in at.screen.text
+        await at.press("c-n", "c-s")
+        step = await at.result
+    assert step is not None
+    assert step.pattern == (FunctionCall("stitch_sites", {"alignment": "shifts"}),)
 
 
 @in_loop
