@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,9 @@ import pytest
 
 from tests.terminal.test_demo_plate import Terminal
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "tutorial.md"
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+PAGE = DOCS / "tutorial.md"
+RESULTS = DOCS / "guides" / "results-in-python.md"
 KEYS = {"Enter": "\r", "Esc": "\x1b", "Tab": "\t", "Space": " ", "Down": "\x1b[B"}
 
 
@@ -26,15 +29,18 @@ class Block(NamedTuple):
 
 def blocks(page: str) -> Iterator[Block]:
     """What of a page is executed, in its order."""
-    for fenced, text, table in re.findall(r"```(\w+)\n(.*?)```|((?:^\|[^\n]*\n)+)", page, flags=re.DOTALL | re.MULTILINE):
+    for fenced, text, table in re.findall(
+        r"```(\w+)\n(.*?)```|((?:^\|[^\n]*\n)+)", page, flags=re.DOTALL | re.MULTILINE
+    ):
         yield Block(fenced or "keys", text or table)
 
 
-@pytest.mark.terminal
-def test_the_tutorial_happens_as_it_says(tmp_path: Path) -> None:
-    """In its order: commands end with 0, keys bring what their row says onto the screen, scripts run."""
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which the tutorial was gone through, in its order."""
+    folder = tmp_path_factory.mktemp("tutorial")
     bin_folder = Path(sys.executable).parent
-    terminal = Terminal(tmp_path, COLORTERM="truecolor", PATH=f"{bin_folder}{os.pathsep}{os.environ['PATH']}")
+    terminal = Terminal(folder, COLORTERM="truecolor", PATH=f"{bin_folder}{os.pathsep}{os.environ['PATH']}")
     try:
         terminal.wait_for("$")
         parts = list(blocks(PAGE.read_text(encoding="utf-8")))
@@ -47,12 +53,39 @@ def test_the_tutorial_happens_as_it_says(tmp_path: Path) -> None:
                 case "keys":
                     _press_each(terminal, text)
                 case "yaml":
-                    (tmp_path / "blurred.yaml").write_text(text, encoding="utf-8")
+                    (folder / "blurred.yaml").write_text(text, encoding="utf-8")
                 case "python":
-                    (tmp_path / "numbers.py").write_text(text, encoding="utf-8")
-                    _type(terminal, "python numbers.py", str(number), into_workbench=False)
+                    (folder / "count_nuclei.py").write_text(text, encoding="utf-8")
+                    _type(terminal, "python count_nuclei.py", str(number), into_workbench=False)
     finally:
         terminal.close()
+    return folder
+
+
+@pytest.mark.terminal
+def test_the_tutorial_happens_as_it_says(played: Path) -> None:
+    """Commands end with 0, keys bring what their row says onto the screen, and the last script prints every well."""
+    assert (played / "openhcs-results" / "demo-plate" / "blurred" / "provenance").is_dir()
+    assert all(f"{row}0{column} " in (played / "said").read_text() for row in "BC" for column in range(2, 6))
+
+
+@pytest.mark.terminal
+def test_results_can_be_read_as_the_guide_reads_them(played: Path) -> None:
+    """Tables, pictures, objects, provenance and the outcome of a run, from the results that the tutorial made."""
+    pieces = [text for kind, text in blocks(RESULTS.read_text(encoding="utf-8")) if kind == "python"]
+    (played / "read.py").write_text("\n".join(pieces), encoding="utf-8")
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "OPENHCS_HOME": str(played / "home"),
+    }
+    read = [sys.executable, "-W", "ignore", "read.py"]
+    done = subprocess.run(read, cwd=played, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    found = re.search(r"(\d+) pixels; ([\d.]+) in the table", done.stdout)
+    assert found is not None
+    assert float(found[1]) == float(found[2])
+    assert done.stdout.endswith("finished []\n")
 
 
 def _type(terminal: Terminal, line: str, number: str, *, into_workbench: bool) -> None:
