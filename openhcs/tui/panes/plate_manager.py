@@ -21,6 +21,7 @@ from openhcs.tui.panes import plate_text
 from openhcs.tui.panes.place import Place
 from openhcs.tui.panes.plate_list import PlateList
 from openhcs.tui.panes.results import ResultPage, ResultsView
+from openhcs.tui.panes.run_log import RunLogView
 from openhcs.tui.panes.wells import WellsPane
 from openhcs.tui.state import AppState
 from openhcs.tui.utils.safe_text import visible
@@ -76,6 +77,7 @@ class PlateManager:
             keymap,
             lambda: _no_wells(key_of(self.plate_rows, "Init")) if self._row else [],
         )
+        self._log = RunLogView(state, effects, tasks)
         self._results = ResultsView(state, effects, tasks, self._wells.open_well)
         self.well_rows = self._wells.rows
         self.plates = self._list.place
@@ -235,6 +237,14 @@ class PlateManager:
                 "Failures",
                 "Show why wells failed, grouped by cause, and run them again.",
                 self._why_no_failures,
+            ),
+            Binding(
+                ("g",),
+                lambda: self._log.show(self._row) if self._row else None,
+                "Log",
+                "Show the log of the last run, and follow it.",
+                self._why_no_plate,
+                on_footer=False,
             ),
         )
 
