@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from openhcs.core.formats import detect_format
+from openhcs.core.wording import natural_key
 from openhcs.errors import PlateError
 
 __all__ = ["FoundPlate", "find_plates", "plate_format"]
@@ -74,7 +75,9 @@ def _folders_in(folder: Path) -> list[Path]:
         return []
     if any(entry.name == _RESULTS_MARK for entry in inside):
         return []
-    return [folder / entry.name for entry in sorted(inside, key=lambda entry: entry.name) if _is_folder(entry)]
+    return [
+        folder / entry.name for entry in sorted(inside, key=lambda entry: natural_key(entry.name)) if _is_folder(entry)
+    ]
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

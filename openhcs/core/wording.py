@@ -1,15 +1,19 @@
-"""How messages show a value that is wrong, suggest a name that is right, and name many wells. Anybody may import it."""
+"""How messages show a value that is wrong, suggest a name that is right, name many wells, and sort names.
+
+Anybody may import this.
+"""
 
 from __future__ import annotations
 
 import difflib
 import itertools
+import re
 import reprlib
 from collections.abc import Iterable
 
 from openhcs.core.model import Discrepancy, well_name, well_position
 
-__all__ = ["did_you_mean", "is_text", "name_wells", "show_value", "told_once"]
+__all__ = ["did_you_mean", "is_text", "name_wells", "natural_key", "show_value", "told_once"]
 
 _shortened = reprlib.Repr()
 _shortened.maxlevel = 2  # by default six levels of six items each are shown, which can be megabytes
@@ -28,6 +32,12 @@ def is_text(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
+    """What to sort names by as people count: `plate 9` before `plate 10`, whatever the case."""
+    parts = re.split(r"([0-9]+)", name.casefold())
+    return tuple((0, int(part), "") if at % 2 else (1, 0, part) for at, part in enumerate(parts))
 
 
 def show_value(value: object) -> str:

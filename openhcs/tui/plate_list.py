@@ -8,7 +8,6 @@ Anybody in the workbench may import this; it imports the engine's values only.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +15,8 @@ from typing import Any, Final
 
 from openhcs.core.model import Status
 from openhcs.core.progress import WellState
-from openhcs.tui.workbench import PlateOrder, PlateRow, PlateView, Workbench
+from openhcs.core.wording import natural_key
+from openhcs.tui.workbench import Activity, PlateOrder, PlateRow, PlateView, Workbench
 
 __all__ = [
     "BatchProgress",
@@ -45,11 +45,11 @@ _WORDS: Final = {
 }
 _URGENCY: Final = {
     Status.RUNNING: 0,
-    Status.FAILED: 1,
-    Status.COMPILED: 2,
-    Status.INITIALISED: 3,
-    Status.ADDED: 4,
-    Status.FINISHED: 5,
+    Status.FAILED: 3,
+    Status.COMPILED: 4,
+    Status.INITIALISED: 5,
+    Status.ADDED: 6,
+    Status.FINISHED: 7,
 }
 
 
@@ -67,8 +67,9 @@ def shown_plates(workbench: Workbench) -> tuple[int, ...]:
     words = view.filter.casefold().split()
     shown = [at for at, row in enumerate(workbench.plates) if not words or _matches(row, words)]
     if view.order is not PlateOrder.ADDED:
+        turns = {folder: turn for turn, folder in enumerate(workbench.queue)}
         key = _SORT_KEYS[view.order]
-        shown.sort(key=lambda at: key(workbench.plates[at]))
+        shown.sort(key=lambda at: key(workbench.plates[at], turns.get(workbench.plates[at].folder, -1)))
     return tuple(shown)
 
 
@@ -77,10 +78,11 @@ def _matches(row: PlateRow, words: Collection[str]) -> bool:
     return all(word in text for word in words)
 
 
-def _natural(name: str) -> tuple[tuple[int, int, str], ...]:
-    """`plate 9` before `plate 10`: runs of digits compare as numbers."""
-    parts = re.split(r"([0-9]+)", name.casefold())
-    return tuple((0, int(part), "") if at % 2 else (1, 0, part) for at, part in enumerate(parts))
+def _urgency(row: PlateRow) -> int:
+    """What runs first, then what is at work or waits, then what wants to be looked at."""
+    if row.activity is None or row.status is Status.RUNNING:
+        return _URGENCY[row.status]
+    return 2 if row.activity is Activity.QUEUED else 1
 
 
 def _failed(row: PlateRow) -> int:
@@ -92,11 +94,11 @@ def _fraction(row: PlateRow) -> float:
     return (progress.finished + progress.failed) / progress.total if progress is not None and progress.total else -1.0
 
 
-_SORT_KEYS: Final[dict[PlateOrder, Callable[[PlateRow], Any]]] = {
-    PlateOrder.NAME: lambda row: _natural(row.name),
-    PlateOrder.STATUS: lambda row: (_URGENCY[row.status], row.activity is None),
-    PlateOrder.FAILED: lambda row: (-_failed(row), row.status is not Status.FAILED),
-    PlateOrder.PROGRESS: lambda row: -_fraction(row),
+_SORT_KEYS: Final[dict[PlateOrder, Callable[[PlateRow, int], Any]]] = {
+    PlateOrder.NAME: lambda row, turn: natural_key(row.name),
+    PlateOrder.STATUS: lambda row, turn: (_urgency(row), turn),
+    PlateOrder.FAILED: lambda row, turn: (-_failed(row), row.status is not Status.FAILED),
+    PlateOrder.PROGRESS: lambda row, turn: (-_fraction(row), turn),
 }
 
 
@@ -187,11 +189,13 @@ def mark_plates(workbench: Workbench, folders: Collection[Path], on: bool) -> Wo
 def queue_plates(workbench: Workbench, waiting: tuple[Path, ...], running: frozenset[Path]) -> Workbench:
     """Plates that wait for their turn to run, in order, and those that run: a batch, until none of either is left.
 
-    A batch that is over stays to be looked at until the next one begins.
+    Plates that do not wait any more and never had their turn are no part of it. A batch that is over stays to be looked
+    at until the next one begins.
     """
-    now = {*waiting, *running}
+    now = frozenset((*waiting, *running))
     was_over = not workbench.queue and not workbench.having_turn
-    batch = frozenset(now) if was_over and now else workbench.batch | now
+    given_up = frozenset(workbench.queue) - now
+    batch = now if was_over and now else (workbench.batch | now) - given_up
     return replace(workbench, queue=waiting, having_turn=running, batch=batch)
 
 
@@ -215,28 +219,35 @@ class BatchProgress:
 def batch_progress(workbench: Workbench, now_s: float) -> BatchProgress | None:
     """The sum over the batch; None where there is none.
 
-    The time left is that of the wells to be done at the pace at which those that run are done now.
+    The time left is that of the wells to be done at the pace of those that run; a run that has no pace yet is taken to
+    have that of the runs before.
     """
     rows = [row for row in workbench.plates if row.folder in workbench.batch]
     if not rows:
         return None
-    active = {*workbench.queue, *workbench.having_turn}
-    done = wells = over = failed = 0
-    to_do = pace = 0.0
+    wells = done = to_do = over = failed = 0
+    paces: list[float] = []  # of runs that are over, in wells a second
+    pace, without_pace = 0.0, 0
     for row in rows:
-        total, ended = _wells_of(row, waits=row.folder in workbench.queue)
+        runs, waits = row.folder in workbench.having_turn, row.folder in workbench.queue
+        total, ended = _wells_of(row, waits=waits)
         wells += total
         done += ended
-        if row.folder not in active:
-            over += 1
-            failed += _failed(row)
-            continue
-        to_do += total - ended
+        to_do += total - ended if runs or waits else 0
+        over += not (runs or waits)
         progress = row.progress
-        if row.folder in workbench.having_turn and progress is not None:
-            failed += progress.failed
-            left_s = progress.eta_s(now_s)
-            pace += (total - ended) / left_s if left_s else 0.0
+        if progress is None or waits:
+            continue
+        failed += progress.failed
+        left_s = progress.eta_s(now_s)
+        if runs and left_s:
+            pace += (total - ended) / left_s
+        elif runs:
+            without_pace += 1
+        elif progress.took_s and ended > progress.counts[WellState.REUSED]:
+            paces.append((ended - progress.counts[WellState.REUSED]) / progress.took_s)
+    if paces:
+        pace += without_pace * sum(paces) / len(paces)
     return BatchProgress(over, len(rows), done, wells, failed, to_do / pace if pace and to_do else None)
 
 

@@ -1,4 +1,4 @@
-"""Runs that go on and were not started by this workbench: by an earlier one, or by `openhcs run` elsewhere.
+"""Runs that were not started by this workbench: by an earlier one, or by `openhcs run` elsewhere.
 
 The engine is imported only where some run may be: a workbench that is opened for the first time need not wait for it.
 """
@@ -14,13 +14,15 @@ from openhcs.core.remembered_runs import known_runs
 if TYPE_CHECKING:
     from openhcs.core.orchestrator import Run
 
-__all__ = ["find_live_runs", "remember_run"]
+__all__ = ["find_last_runs", "remember_run"]
 
 _DEFAULT_RESULTS: Final = Path("openhcs-results")
 
 
-def find_live_runs() -> tuple[tuple[Path, Run], ...]:
-    """Each run that goes on with its plate's folder, the newest first; blocks, so call it off the event loop.
+def find_last_runs() -> tuple[tuple[Path, Run], ...]:
+    """The runs that go on and the last one of every other plate, each with its plate's folder, the newest first.
+
+    Blocks, so call it off the event loop.
 
     Raises:
         SettingsError: the settings, which say where results are, are wrong.
@@ -28,10 +30,16 @@ def find_live_runs() -> tuple[tuple[Path, Run], ...]:
     if not (known_runs().all() or paths.settings_file().exists() or _DEFAULT_RESULTS.is_dir()):
         return ()
     from openhcs.core.config import load_settings
-    from openhcs.core.known_runs import find_live_runs as find
+    from openhcs.core.known_runs import find_runs
 
-    runs = find(load_settings().results_folder)
-    return tuple((folder, run) for run in runs if (folder := run.plate_folder) is not None)
+    last: list[tuple[Path, Run]] = []
+    seen: set[Path] = set()
+    for run in find_runs(load_settings().results_folder):
+        folder = run.plate_folder
+        if folder is not None and (folder not in seen or not run.progress.state.has_ended):
+            seen.add(folder)
+            last.append((folder, run))
+    return tuple(last)
 
 
 def remember_run(out: Path) -> None:

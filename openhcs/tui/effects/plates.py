@@ -35,7 +35,7 @@ from openhcs.errors import (
     StoreError,
 )
 from openhcs.tui import actions
-from openhcs.tui.effects.live_runs import find_live_runs, remember_run
+from openhcs.tui.effects.live_runs import find_last_runs, remember_run
 from openhcs.tui.effects.plate_list import PlateListEffects
 from openhcs.tui.effects.preferences import Preferences
 from openhcs.tui.effects.run_errors import RunErrors
@@ -129,12 +129,17 @@ class PlateEffects:
                 return
         self.bring(row.folder, Goal.FINISHED, WellChoice(WellKind.NAMED, frozenset(wells)))
 
-    async def show_live_runs(self) -> None:
-        """Put the plates whose runs go on without us on the list, and follow these runs."""
+    async def show_last_runs(self) -> None:
+        """Follow the runs that go on without us, their plates put on the list; tell the last run of other plates."""
         try:
-            live = await in_daemon_thread(find_live_runs, "look for runs that go on")
+            runs = await in_daemon_thread(find_last_runs, "look for runs")
         except SettingsError:
             return  # told when they are needed
+        live = [(folder, run) for folder, run in runs if not run.progress.state.has_ended]
+        for folder, run in runs:
+            row = self._state.workbench.find(folder)
+            if run.progress.state.has_ended and row is not None and row.progress is None and not row.busy:
+                self._state.dispatch(actions.RunProgressed(folder, run.progress))
         cursor = self._state.workbench.plate
         was_empty = not self._state.workbench.plates
         for folder, run in live:

@@ -117,7 +117,7 @@ class SimpleOpenHCSTUILauncher:
             await parts.plates.list.reopen()
             if self._plates:
                 await parts.plates.list.add_folders(self._plates)
-            await parts.plates.show_live_runs()
+            await parts.plates.show_last_runs()
             await parts.plates.tell_what_was_left()
             if self._tour and not (await parts.preferences.remembered()).tour_seen:
                 parts.layout.tour.start()

@@ -136,7 +136,8 @@ class PlateList:
 
     def _positions(self) -> tuple[int, ...]:
         workbench = self._state.workbench
-        return self._shown.made_from((workbench.plates, workbench.plate_view), lambda: shown_plates(workbench))
+        parts = (workbench.plates, workbench.plate_view, workbench.queue)
+        return self._shown.made_from(parts, lambda: shown_plates(workbench))
 
     def _index(self) -> int:
         positions, plate = self._positions(), self._state.workbench.plate
@@ -149,10 +150,10 @@ class PlateList:
 
     def _line(self, row: PlateRow, width: int) -> StyleAndTextTuples:
         workbench = self._state.workbench
-        items = self.items()
-        columns = self._columns.made_from((items,), dict)
+        # Those of all plates: filtering is not to move them.
+        columns = self._columns.made_from((workbench.plates,), dict)
         if width not in columns:
-            columns[width] = Columns.fitting(items, width)
+            columns[width] = Columns.fitting(workbench.plates, width)
         queue = workbench.queue
         places = self._places.made_from(
             (queue,), lambda: {folder: number for number, folder in enumerate(queue, start=1)}

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.formatted_text import StyleAndTextTuples, fragment_list_width
 from prompt_toolkit.utils import get_cwidth
 
 from openhcs.core.model import Status
@@ -38,7 +38,7 @@ WIDE: Final = 72
 """Cells from which state and progress have columns of their own."""
 
 _NAME: Final = range(16, 41)
-_WORDS: Final = 24
+_WORDS: Final = 27
 _BAR: Final = 10
 _SHORT_BAR: Final = 6
 _SHORT_LEFT: Final = 6
@@ -111,13 +111,14 @@ def plate_line(
             tail = [(style, cut("".join(part[1] for part in tail), max(0, room - 8)))]
             cells = get_cwidth(tail[0][1])
         return [*head, ("", fit(visible(row.name), room - cells)), ("", "  "), *tail]
-    return [
+    line: StyleAndTextTuples = [
         *head,
         ("", fit(visible(row.name), columns.name)),
         ("", " " * _GAP),
         (style, fit(words, columns.words - _GAP)),
         *_cells(row, columns, now_s),
     ]
+    return [*line, ("", " " * (columns.width - fragment_list_width(line)))]
 
 
 def _cells(row: PlateRow, columns: Columns, now_s: float) -> StyleAndTextTuples:

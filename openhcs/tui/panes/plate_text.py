@@ -1,4 +1,4 @@
-"""How a plate, its facts and its wells read on the screen: values in, fragments out.
+"""How a plate's facts and its wells read on the screen: values in, fragments out. Its line in the list: `plate_rows`.
 
 Pure functions of what they are given, the clock included, so a row drawn twice is the same. Every state has a symbol
 as well as a colour. Text from metadata and file names goes through `visible`.
@@ -12,18 +12,17 @@ from typing import Final
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 
 from openhcs.core.model import Status
-from openhcs.core.progress import RunProgress, WellProgress, WellState
+from openhcs.core.progress import WellProgress, WellState
 from openhcs.core.wording import told_once
 from openhcs.tui.run_text import count_of, end_words
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.widgets.drawn_text import cut, cut_middle, fit
-from openhcs.tui.widgets.progress import bar, duration_text
+from openhcs.tui.widgets.progress import duration_text
 from openhcs.tui.workbench import PlateFacts, PlateRow
 
 __all__ = [
     "WELL_LOOK",
     "detail_text",
-    "plate_fragments",
     "shape_text",
     "summary_fragments",
     "well_detail_text",
@@ -31,14 +30,6 @@ __all__ = [
     "well_words",
 ]
 
-_STATUS_STYLE: Final = {
-    Status.ADDED: "class:muted",
-    Status.INITIALISED: "",
-    Status.COMPILED: "class:ok",
-    Status.RUNNING: "class:busy",
-    Status.FINISHED: "class:ok",
-    Status.FAILED: "class:error",
-}
 WELL_LOOK: Final = {
     WellState.PENDING: ("·", "class:muted"),
     WellState.RUNNING: ("!", "class:busy"),
@@ -48,64 +39,6 @@ WELL_LOOK: Final = {
     WellState.CANCELLED: ("-", "class:warning"),
 }
 _RESULTS: Final = "Results "
-
-WIDE: Final = 80
-"""Cells from which a plate's line has room for its format and shape."""
-NAME_WIDTH: Final = 28
-
-
-def plate_fragments(row: PlateRow, width: int, now_s: float, *, plain: bool = False) -> StyleAndTextTuples:
-    """One line of the plate list: status, name, and at the right how things stand; `plain` is that in words."""
-    tail_style, tail = _tail(row, now_s, plain=plain)
-    if plain:
-        return [(tail_style, cut(f"{visible(row.name)}: {tail}", width))]
-    tail = cut(tail, max(0, width - 12))
-    room = max(0, width - len(tail) - 4)
-    name_width = min(room, NAME_WIDTH) if width >= WIDE else room
-    shape = visible(f"{row.facts.format}  {shape_text(row.facts)}") if row.facts is not None else ""
-    return [
-        (_STATUS_STYLE[row.status], f"{row.status.value} "),
-        ("", fit(visible(row.name), name_width)),
-        ("class:muted", fit(f"  {shape}", room - name_width)),
-        ("", "  "),
-        (tail_style, tail),
-    ]
-
-
-def _tail(row: PlateRow, now_s: float, *, plain: bool) -> tuple[str, str]:
-    if row.status is Status.RUNNING and row.progress is not None:
-        return "class:busy", _running_tail(row, row.progress, now_s, plain=plain)
-    if row.activity is not None:
-        return "class:busy", row.activity.value
-    match row.status:
-        case Status.FINISHED if row.progress is not None:
-            return "class:ok", f"{count_of(row.progress.finished, 'well')} done"
-        case Status.FAILED if row.progress is not None and row.progress.failed and not row.problems:
-            return "class:error", f"{row.progress.failed} of {row.progress.total} failed"
-        case Status.FAILED:
-            return "class:error", count_of(len(row.problems), "problem") if row.problems else "failed"
-        case Status.ADDED:
-            return "class:muted", "not initialised"
-        case _:
-            wells = count_of(len(row.facts.wells), "well") if row.facts else ""
-            if row.facts and row.progress is not None and row.progress.finished:
-                wells = f"{row.progress.finished} of {wells} done"
-            word = "ready" if row.status is Status.COMPILED else ""
-            return "class:muted", ", ".join(filter(None, (wells, word)))
-
-
-def _running_tail(row: PlateRow, progress: RunProgress, now_s: float, *, plain: bool) -> str:
-    done = progress.finished + progress.failed
-    count = f"{done}/{progress.total}" if progress.total else ""
-    if not count:  # the runner has not told its wells yet
-        return row.activity.value if row.activity is not None else "starting"
-    if row.activity is not None:
-        return f"{row.activity.value} {count}"
-    if plain:  # only what has happened, not each second that passes, since each change is read out
-        return f"running, {done} of {count_of(progress.total, 'well')} done"
-    left_s = progress.eta_s(now_s)
-    left = f", {duration_text(left_s)} left" if left_s is not None else ""
-    return f"{bar(progress.fraction, 8)} {count}{left}"
 
 
 def shape_text(facts: PlateFacts) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prompt_toolkit.formatted_text import fragment_list_to_text
@@ -67,49 +66,6 @@ ROWS = (
 WELLS = tuple(WellProgress("A01", state, 1, 2, "Blur", 100.0, 1.0, {"nuclei": 3}, FAILURE) for state in WellState)
 
 
-def plate_line(row: PlateRow, width: int = 60) -> str:
-    return fragment_list_to_text(plate_text.plate_fragments(row, width, 110.0))
-
-
-@pytest.mark.parametrize(
-    ("row", "tail"),
-    list(
-        zip(
-            ROWS,
-            [
-                "not initialised",
-                "compiling",
-                "2 wells",
-                "2 wells, ready",
-                "██████░░ 1/2, 3.3 s left",
-                "cancelling 1/2",
-                "1 well done",
-                "1 of 2 failed",
-                "2 problems",
-            ],
-            strict=True,
-        )
-    ),
-    ids=str,
-)
-def test_a_plates_line_has_its_symbol_in_front_and_how_it_stands_behind(row: PlateRow, tail: str) -> None:
-    """The symbol is the status's own, so it tells without colour."""
-    line = plate_line(row)
-    assert line.startswith(f"{row.status.value} plate 7 ")
-    assert line.endswith(tail)
-
-
-def test_a_run_without_wells_yet_is_starting() -> None:
-    """Before the runner has told its wells there is nothing to count."""
-    assert plate_line(replace(PLATE, status=Status.RUNNING, progress=RunProgress())).endswith("  starting")
-
-
-@given(st.sampled_from(ROWS), st.integers(30, 200))
-def test_a_plates_line_fills_its_width_exactly(row: PlateRow, width: int) -> None:
-    """Whatever the width, columns line up at the right."""
-    assert get_cwidth(plate_line(row, width)) == width
-
-
 @given(st.sampled_from(WELLS), st.integers(20, 120))
 def test_a_wells_line_fills_its_width_exactly(well: WellProgress, width: int) -> None:
     """Whatever the width, times line up at the right."""
@@ -165,7 +121,6 @@ def test_text_from_metadata_is_shown_and_not_executed() -> None:
     row = replace(PLATE, facts=facts, status=Status.FAILED, problems=(Problem(evil),))
     well = WellProgress("A01", WellState.FAILED, failure=replace(FAILURE, message=evil, traceback=evil))
     shown = [
-        plate_line(row, 120),
         fragment_list_to_text(plate_text.summary_fragments(row, 120, 0.0)),
         fragment_list_to_text(plate_text.well_fragments(well, 120)),
         *plate_text.detail_text(row),
