@@ -75,6 +75,7 @@ class PlateFacts:
     has_projections: bool
     pixel_size_um: float | None
     discrepancies: tuple[Discrepancy, ...]
+    labels: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, index: PlateIndex) -> PlateFacts:
@@ -102,6 +103,7 @@ class PlateFacts:
             has_projections=has_projections,
             pixel_size_um=index.pixel_size_um,
             discrepancies=index.discrepancies,
+            labels=tuple(index.labels),
         )
 
 

@@ -29,7 +29,7 @@ from openhcs.tui.state import AppState, free_name
 from openhcs.tui.utils import dialog_helpers
 from openhcs.tui.utils.daemon_thread import in_daemon_thread
 from openhcs.tui.utils.safe_text import visible
-from openhcs.tui.workbench import EditedPipeline, Severity
+from openhcs.tui.workbench import EditedPipeline, PlateFacts, Severity
 
 if TYPE_CHECKING:
     from openhcs.core.functions import Function
@@ -91,7 +91,7 @@ class PipelineEffects:
             app_state=self._state,
             functions=functions,
             channels=facts.channels if facts else (),
-            labels=_written(workbench.editing.pipeline.steps[:at], functions, "LABELS"),
+            labels=_with_own(facts, _written(workbench.editing.pipeline.steps[:at], functions, "LABELS")),
             tables=_written(workbench.editing.pipeline.steps[:at], functions, "TABLE"),
         )
 
@@ -292,6 +292,12 @@ def _needs_parameters(function: Function) -> bool:
     from openhcs.core.functions import REQUIRED  # the catalogue has been imported by now
 
     return any(parameter.default is REQUIRED for parameter in function.parameters)
+
+
+def _with_own(facts: PlateFacts | None, written: tuple[str, ...]) -> tuple[str, ...]:
+    """The label images that lie on the plate, and those that are written; the one written last is the last."""
+    own = facts.labels if facts is not None else ()
+    return (*(name for name in own if name not in written), *written)
 
 
 def _written(steps: tuple[Step, ...], functions: Mapping[str, Function], role: str) -> tuple[str, ...]:
