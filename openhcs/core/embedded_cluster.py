@@ -1,6 +1,6 @@
 """A run's own worker processes on this machine: an embedded Dask cluster.
 
-Workers are forked from the fork server that `runner` starts; a killed one is back within 0.1 s. Scheduler and workers
+Workers are forked from the fork server that `runner` starts; a killed one is back within 0.1 s. Runner and workers
 talk over TLS with a certificate that is made for the run and never leaves its processes: Dask's messages are pickles,
 so whoever could connect to a port of theirs could run code as the user.
 See docs/decisions/0018-a-runs-processes-talk-over-tls.md.
@@ -18,7 +18,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import dask
-from distributed import Client, LocalCluster, Nanny
+from distributed import LocalCluster, Nanny
 from distributed.security import Security
 
 from openhcs.core.cluster import ClusterEvents, Worker, WorkerDied
@@ -26,8 +26,9 @@ from openhcs.core.machine import DISMISSED_AT, worker_share_bytes
 from openhcs.core.model import WellPlan
 from openhcs.core.processes import end_worker_tree
 from openhcs.core.progress import Failure, WellDone
-from openhcs.core.tasks import prepare_results
-from openhcs.core.well_tasks import WellTasks, WorkerLost
+from openhcs.core.tasks import WellTask, prepare_results_in_thread, run_well_in_thread
+from openhcs.core.worker_answers import WorkerLost, outcome_of
+from openhcs.core.worker_calls import WorkerCalls
 
 __all__ = ["EmbeddedCluster", "embedded_cluster"]
 
@@ -38,8 +39,7 @@ _CRASHES = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGF
 
 _CONFIG = {
     "distributed.worker.multiprocessing-method": "forkserver",
-    # Which well is tried again is decided in `dispatch`.
-    "distributed.scheduler.allowed-failures": 0,
+    # There are no tasks to be moved.
     "distributed.scheduler.work-stealing": False,
     "distributed.scheduler.active-memory-manager.start": False,
     # A well may keep the interpreter busy for minutes in one call; that is no reason to give its worker up.
@@ -48,6 +48,9 @@ _CONFIG = {
     "distributed.admin.tick.interval": "1s",
     "distributed.admin.tick.cycle": "1s",
     "distributed.admin.tick.limit": "1h",
+    # Nor does anybody look at what they note of the machine's disks, network and load twice a second.
+    "distributed.admin.system-monitor.interval": "10s",
+    "distributed.admin.system-monitor.disk": False,
     # Dask holds none of our data, so spilling frees nothing, and a paused worker would never go on.
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.spill": False,
@@ -74,37 +77,34 @@ async def embedded_cluster(
     """
     limit = memory_limit_bytes or worker_share_bytes(workers)
     dask.config.set({**_CONFIG, "temporary-directory": str(scratch)})
-    async with (
-        LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            processes=True,
-            memory_limit=limit,
-            host="127.0.0.1",
-            protocol="tls://",
-            security=Security.temporary(),
-            dashboard_address="127.0.0.1:0",
-            scheduler_kwargs={"dashboard": False},
-            asynchronous=True,
-        ) as local,
-        Client(local, asynchronous=True) as client,
-    ):
-        cluster = EmbeddedCluster(local, client, limit, run_id, events)
+    async with LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        processes=True,
+        memory_limit=limit,
+        host="127.0.0.1",
+        protocol="tls://",
+        security=Security.temporary(),
+        dashboard_address="127.0.0.1:0",
+        scheduler_kwargs={"dashboard": False},
+        asynchronous=True,
+    ) as local:
+        cluster = EmbeddedCluster(local, limit, run_id, events)
         watching = asyncio.create_task(cluster.watch(), name="watch the workers")
         try:
             yield cluster
         finally:
             watching.cancel()  # noqa: HCS101 - it only looks
+            cluster.close()
 
 
 class EmbeddedCluster:
     """Worker processes of our own."""
 
-    def __init__(
-        self, local: LocalCluster, client: Client, memory_limit_bytes: int, run_id: str, events: ClusterEvents
-    ) -> None:
+    def __init__(self, local: LocalCluster, memory_limit_bytes: int, run_id: str, events: ClusterEvents) -> None:
         self._local = local
-        self._tasks = WellTasks(client, run_id, events, are_ours=True)
+        self._topic = f"openhcs-{run_id}"
+        self._calls = WorkerCalls(local, self._topic, events)
         self._memory_limit_bytes = memory_limit_bytes
         self._run_id = run_id
         self._events = events
@@ -133,16 +133,20 @@ class EmbeddedCluster:
         while True:
             now = set(self.workers)
             for worker in known - now:
-                self._tasks.lose(worker.address)
+                self._calls.lose(worker.address)
             if now != known:
                 known = now
                 self._events.workers_changed()
             await asyncio.sleep(_LOOK_AGAIN_S)
 
+    def close(self) -> None:
+        """Call no worker any more."""
+        self._calls.close()
+
     async def prepare_results(self, worker: Worker, out: Path, plate: str) -> Failure | None:
         """Make the OME-Zarr plate in the results folder; return why not, if so. Raises `WorkerDied`."""
         async with self._explaining_death(worker):
-            return await self._tasks.call(worker.address, prepare_results, out, plate)
+            return await self._calls.call(worker.address, prepare_results_in_thread, out, plate)
 
     async def run_well(self, worker: Worker, plan: WellPlan, out: Path) -> WellDone | Failure:
         """Process a well on a worker.
@@ -151,7 +155,9 @@ class EmbeddedCluster:
             WorkerDied: the process is gone, killed by us or by the system, and nothing of it is left.
         """
         async with self._explaining_death(worker):
-            return await self._tasks.run_well(worker, plan, out)
+            self._events.step_began(plan.well, 0, 0, "")  # the worker has nothing else to do
+            task = WellTask(plan, out, self._run_id, worker.pid, self._topic, is_ours=True)
+            return await outcome_of(self._calls.call(worker.address, run_well_in_thread, task))
 
     def kill(self, worker: Worker) -> None:
         """End a worker and what it has started; a new one takes its place."""

@@ -28,7 +28,8 @@ from openhcs.core.progress import Failure, WellDone
 from openhcs.core.scheduler_address import find_scheduler
 from openhcs.core.surroundings import Surroundings
 from openhcs.core.tasks import end_worker, look_around, prepare_results
-from openhcs.core.well_tasks import WellTasks, WorkerLost
+from openhcs.core.well_tasks import WellTasks
+from openhcs.core.worker_answers import WorkerLost
 from openhcs.errors import RunError
 
 __all__ = ["ForeignCluster", "foreign_cluster"]
@@ -100,7 +101,7 @@ class ForeignCluster:
         self._expected = expected
         self._run_id = run_id
         self._events = events
-        self._tasks = WellTasks(client, run_id, events, are_ours=False)
+        self._tasks = WellTasks(client, run_id, events)
         self._there: dict[str, _Identity] = {}
         self._examining: dict[str, asyncio.Task[None]] = {}
         self._good: dict[str, Worker] = {}

@@ -23,18 +23,7 @@ from openhcs.core.reaper import start_reaper
 
 __all__ = ["main"]
 
-_PRELOADED = [
-    "distributed.nanny",
-    "distributed.worker",
-    "openhcs.core.tasks",
-    "openhcs.core.worker",
-    "skimage.filters",
-    "skimage.measure",
-    "skimage.morphology",
-    "skimage.segmentation",
-    "tifffile",
-    "imagecodecs",
-]
+_PRELOADED = ["openhcs.core.worker_imports"]
 """What every worker needs: imported once, by the process that workers are forked from."""
 
 

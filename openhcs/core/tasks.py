@@ -27,7 +27,16 @@ from openhcs.core.results import ResultsFolder
 from openhcs.core.surroundings import Surroundings
 from openhcs.errors import OpenHCSError, StoreError
 
-__all__ = ["WellTask", "WorkerFacts", "end_worker", "look_around", "prepare_results", "run_well", "run_well_in_thread"]
+__all__ = [
+    "WellTask",
+    "WorkerFacts",
+    "end_worker",
+    "look_around",
+    "prepare_results",
+    "prepare_results_in_thread",
+    "run_well",
+    "run_well_in_thread",
+]
 
 _UNWANTED_WITHIN_S = 1.0
 _SHOWS_WITHIN_S = 5.0
@@ -75,6 +84,11 @@ def prepare_results(out: Path, plate: str) -> Failure | None:
     return None
 
 
+async def prepare_results_in_thread(out: Path, plate: str) -> Failure | None:
+    """As `prepare_results`; meanwhile the worker answers others."""
+    return await asyncio.to_thread(prepare_results, out, plate)
+
+
 def run_well(task: WellTask) -> WellDone | Failure | None:
     """Process one well as a Dask task and report its steps; None if this is not the process that was meant."""
     return _run_well(task, get_worker())
@@ -98,7 +112,8 @@ def _run_well(task: WellTask, worker: Worker) -> WellDone | Failure | None:
     def report(step: int, steps: int, name: str) -> None:
         worker.log_event(task.topic, (plan.well, step, steps, name))
 
-    report(0, 0, "")
+    if not task.is_ours:
+        report(0, 0, "")  # it may have waited for others' tasks
     # ngio computes with dask; within a task that would go to the cluster, and this worker would take on other wells.
     with dask.config.set(scheduler="synchronous"), _only_while_wanted(worker, task):
         try:
