@@ -1,7 +1,8 @@
 """The file browser: find a folder or a file by keys or mouse, on a disk of any size and speed.
 
 No key waits for the disk, and what goes wrong is told in place. The rows are kept by `folder_view`, read by
-`folder_reader` and drawn by `file_browser_drawing`; here is what the keys, the buttons and the mouse do.
+`folder_reader`, recognised by `folder_glances` and drawn by `file_browser_drawing`; `browser_pages` are the places and
+the keys. Here is what the keys, the buttons and the mouse do.
 """
 
 from __future__ import annotations
@@ -15,22 +16,24 @@ from typing import Final
 from prompt_toolkit.application import Application, get_app
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.key_binding import KeyBindings, KeyBindingsBase, KeyPressEvent, merge_key_bindings
-from prompt_toolkit.layout.containers import AnyContainer, Container, HSplit, VSplit
+from prompt_toolkit.layout.containers import AnyContainer, Container, DynamicContainer, HSplit, VSplit
 from prompt_toolkit.layout.controls import UIControl
 from prompt_toolkit.layout.dimension import Dimension
+from prompt_toolkit.mouse_events import MouseEvent, MouseModifier
 
 from openhcs.tui.editors import file_browser_drawing as drawing
+from openhcs.tui.editors.browser_pages import KeysPage, PlacesPage, load_places, remember_recent, set_bookmark
 from openhcs.tui.editors.current_tasks import CurrentTasks
 from openhcs.tui.editors.folder_glances import Glances
 from openhcs.tui.editors.folder_listing import FileLister, LocalDisk
 from openhcs.tui.editors.folder_reader import FolderReader
-from openhcs.tui.editors.folder_table import Entry
+from openhcs.tui.editors.folder_table import Entry, SortOrder
 from openhcs.tui.editors.folder_view import HERE, PARENT, FolderView, SelectionMode
 from openhcs.tui.editors.path_line import PathLine
 from openhcs.tui.ports import TaskSpawner
 from openhcs.tui.utils.daemon_thread import in_daemon_thread
 from openhcs.tui.utils.safe_text import visible
-from openhcs.tui.widgets.bindings import Binding, footer_fragments, key_bindings
+from openhcs.tui.widgets.bindings import Binding, footer_fragments, key_bindings, key_of, run_binding
 from openhcs.tui.widgets.button_row import ButtonRow
 from openhcs.tui.widgets.drawn_text import cut, cut_middle, drawn_window
 from openhcs.tui.widgets.selectable_list import SelectableList
@@ -40,6 +43,8 @@ __all__ = ["FileManagerBrowser", "SelectionMode"]
 
 LOOKED_AT: Final = 60
 """Rows around the highlight whose folders are recognised."""
+
+MARKING: Final = ("Mark", "Mark all", "Invert", "Range")
 
 NAMED: Final = 20
 """Marked paths that are named on the line that tells what is taken."""
@@ -55,8 +60,8 @@ class FileManagerBrowser:
         filemanager: the disk; None is this machine's.
         tasks: None takes the task manager at the time of use.
         save_name: makes it a save dialog, with this name to begin with; a name that exists must be confirmed.
-        describe: says in a word or two what a folder is ("ImageXpress plate"), or None; runs in a thread for the
-            highlighted folder.
+        describe: says in a few words what a folder is, or None; runs in a thread for the folders on the screen. By
+            default plates are recognised ("ImageXpress, 96 wells") where folders can be chosen on this machine.
     """
 
     def __init__(
@@ -82,12 +87,16 @@ class FileManagerBrowser:
         self._suffixes = tuple(filter_extensions or ())
         self._disk: FileLister = filemanager if filemanager is not None else LocalDisk()
         self._tasks: TaskSpawner = tasks if tasks is not None else CurrentTasks()
+        self._keeps_places = filemanager is None
         self._app: Application[object] | None = None
+        self._page: PlacesPage | KeysPage | None = None
         self._notice: str | None = None
         self._to_overwrite: Path | None = None
         mode = SelectionMode.FILES_ONLY if self._saves else selection_mode
         self.view = FolderView(mode, suffixes=self._suffixes, hidden=show_hidden_files)
         self._reader = FolderReader(self.view, self._disk, tasks=self._tasks, on_change=self._changed, tell=self._tell)
+        if describe is None and filemanager is None and self.view.offers_here:
+            describe = _plate_words
         self.glances = Glances(describe, tasks=self._tasks, on_change=self._redraw)
         self.rows = self._binding_rows()
         self._path = PathLine(
@@ -111,9 +120,14 @@ class FileManagerBrowser:
             name="open",
             letter_keys=False,
             keys=self._list_keys(),
+            on_click=self._click,
         )
         self.item_list_control: UIControl = self.list.control
         self.buttons = ButtonRow([(self._select_label, self.select), ("Cancel", self.cancel)], tasks=self._tasks)
+        self._places = PlacesPage(
+            go=self.go_to, leave=self._leave_page, forget=self._forget, tasks=self._tasks, refuse=self._tell
+        )
+        self._keys = KeysPage(self.rows, run=self._run_from_page, leave=self._leave_page, tasks=self._tasks)
         self.container = self._layout()
 
     def __pt_container__(self) -> Container:
@@ -137,8 +151,8 @@ class FileManagerBrowser:
     def _layout(self) -> HSplit:
         body: list[AnyContainer] = [
             self._path,
-            drawn_window(lambda width: drawing.header(self.view, width, self._multiple, self._reader.set_order)),
-            self.list,
+            drawn_window(self._header),
+            DynamicContainer(lambda: self.list if self._page is None else self._page),
             drawn_window(lambda width: drawing.status_line(self.view, width)),
         ]
         if self._saves:
@@ -162,26 +176,44 @@ class FileManagerBrowser:
     # Keys
 
     def _binding_rows(self) -> tuple[Binding, ...]:
+        reader = self._reader
+        nowhere = "This is the first folder that was opened."
         rows = (
             Binding(("enter",), self._activate, "Open", "Open the highlighted folder, or choose what is highlighted."),
-            Binding(("left",), self._reader.up, "Up", "Go to the folder above; Backspace does the same."),
+            Binding(("f1",), self._show_keys, "Keys", "Show every key of this dialog."),
+            Binding(("left",), reader.up, "Up", "Go to the folder above; Backspace does the same."),
             Binding(("space",), self._mark, "Mark", "Mark the highlighted row, to choose several."),
             Binding(("c-s",), self.select, "Save" if self._saves else "Select", "Take what the line below names."),
-            Binding(("escape",), self._escape, "Cancel", "Clear the filter, or leave without choosing."),
+            Binding(("escape",), self._escape, "Cancel", "Stop reading, clear the filter, or leave without choosing."),
             Binding(("c-l",), self._path_edit, "Path", "Type a path; Tab completes it. / and ~ begin one too."),
+            Binding(("c-g",), self._show_places, "Go to", "Go to a bookmark or a recent folder.", self._why_no_places),
+            Binding(("c-d",), self._bookmark, "Bookmark", "Bookmark this folder, or no longer.", self._why_no_places),
             Binding(("c-o",), self._next_order, "Sort", "Sort by name, by time or by size."),
+            Binding(("c-e",), self._reverse, "Reverse", "Sort the other way round."),
             Binding(("c-t",), self._toggle_hidden, "Hidden", "Show or hide names that begin with a dot."),
             Binding(("c-a",), self._mark_all, "Mark all", "Mark all rows shown, or none of them."),
-            Binding(("f5", "c-r"), self._reader.reread, "Reread", "Read the folder again."),
+            Binding(("c-x",), self._invert_marks, "Invert", "Mark the rows shown that are not marked, and only those."),
+            Binding(("c-v",), self._mark_through, "Range", "Mark all since the last mark; Shift and arrows do too."),
+            Binding(
+                ("c-left",), reader.back, "Back", "Go back a folder.", lambda: None if reader.can_go_back else nowhere
+            ),
+            Binding(
+                ("c-right",),
+                reader.forward,
+                "Forward",
+                "Go to the folder that Back has left.",
+                lambda: None if reader.can_go_forward else "Nothing was left by going back.",
+            ),
+            Binding(("f5", "c-r"), self._reread, "Reread", "Read the folder again."),
         )
-        return rows if self._multiple else tuple(row for row in rows if row.label not in ("Mark", "Mark all"))
+        return rows if self._multiple else tuple(row for row in rows if row.label not in MARKING)
 
     def _rows_of(self, *keys: str) -> list[Binding]:
         return [row for row in self.rows if row.keys[0] in keys]
 
     def _dialog_keys(self) -> KeyBindingsBase:
         """Keys that work wherever in the dialog the focus is."""
-        rows = self._rows_of("c-s", "escape", "c-l", "c-o", "c-t", "f5")
+        rows = self._rows_of("c-s", "escape", "f1", "c-l", "c-g", "c-o", "c-t", "f5")
         moves = KeyBindings()
 
         @moves.add("tab")
@@ -196,7 +228,11 @@ class FileManagerBrowser:
 
     def _list_keys(self) -> KeyBindingsBase:
         right = Binding(("right",), self._open_folder, "Open", "Open the highlighted folder.")
-        rows = [*self._rows_of("left", "space", "c-a"), right]
+        rows = [
+            *self._rows_of("left", "space", "c-a", "c-x", "c-v", "c-d", "c-e", "c-left", "c-right"),
+            right,
+            *(self._range_rows() if self._multiple else ()),
+        ]
         typing = KeyBindings()
 
         @typing.add("backspace")
@@ -217,6 +253,22 @@ class FileManagerBrowser:
 
         return merge_key_bindings([typing, key_bindings(rows, tasks=self._tasks, refuse=self._tell)])
 
+    def _range_rows(self) -> list[Binding]:
+        """Shift with a key that moves marks everything on the way."""
+
+        def mark(key: str, to: Callable[[], int]) -> Binding:
+            return Binding((key,), lambda: self._mark_range(to()), "Range", "Mark everything on the way.")
+
+        page = 10
+        return [
+            mark("s-up", lambda: self.view.index - 1),
+            mark("s-down", lambda: self.view.index + 1),
+            mark("s-pageup", lambda: self.view.index - page),
+            mark("s-pagedown", lambda: self.view.index + page),
+            mark("s-home", lambda: 0),
+            mark("s-end", lambda: len(self.view.shown) - 1),
+        ]
+
     def _type(self, text: str) -> None:
         """Text typed on the list: a path where it begins like one, the name to save, or else the filter."""
         if not self.view.text and text[:1] in ("/", "~"):
@@ -233,7 +285,9 @@ class FileManagerBrowser:
         self._look_around()
 
     def _escape(self) -> None:
-        if self.view.text:
+        if self.view.reading and self.view.waited_s > drawing.SLOW_S:
+            self._reader.stop()
+        elif self.view.text:
             self._filter("")
         else:
             self.cancel()
@@ -255,14 +309,103 @@ class FileManagerBrowser:
         self._clear_notice()
         self.view.mark_all()
 
+    def _invert_marks(self) -> None:
+        self._clear_notice()
+        self.view.invert_marks()
+
+    def _mark_range(self, index: int) -> None:
+        self._clear_notice()
+        self.view.mark_range(index)
+        self._look_around()
+
+    def _mark_through(self) -> None:
+        self._clear_notice()
+        if not self.view.mark_through():
+            self._tell("Mark the first row with Space, then go to the last.")
+
+    def _click(self, index: int, mouse_event: MouseEvent) -> bool:
+        """A click on a row's box marks it, with Ctrl on the row as well; with Shift or Alt all rows up to it."""
+        if not self._multiple:
+            return False
+        held = mouse_event.modifiers
+        if held & {MouseModifier.SHIFT, MouseModifier.ALT}:
+            self._mark_range(index)
+            return True
+        if mouse_event.position.x not in drawing.BOX and MouseModifier.CONTROL not in held:
+            return False
+        self._highlight(index)
+        entry = self.view.highlighted
+        if entry is not None and self.view.can_choose(entry):
+            self.view.toggle_mark(entry)
+        return True
+
     def _toggle_hidden(self) -> None:
         self.view.set_hidden(not self.view.hidden)
 
     def _next_order(self) -> None:
         self._reader.set_order(self.view.order.next())
 
+    def _reverse(self) -> None:
+        self._reader.set_order(self.view.order, not self.view.backwards)
+
+    def _sort_by(self, order: SortOrder) -> None:
+        """What a click on the head of a column does: sort by it, or the other way round."""
+        self._reader.set_order(order, order is self.view.order and not self.view.backwards)
+
+    def _reread(self) -> None:
+        self.glances.forget()
+        self._reader.reread()
+
     def _path_edit(self) -> None:
         self._path.edit()
+
+    # Pages
+
+    def _show_page(self, page: PlacesPage | KeysPage) -> None:
+        self._page = page
+        get_app().layout.focus(page.list.control)
+
+    def _leave_page(self) -> None:
+        self._page = None
+        get_app().layout.focus(self.item_list_control)
+
+    def _show_keys(self) -> None:
+        self._clear_notice()
+        self._show_page(self._keys)
+
+    def _run_from_page(self, row: Binding) -> None:
+        self._leave_page()
+        run_binding(row, tasks=self._tasks, refuse=self._tell)
+
+    def _why_no_places(self) -> str | None:
+        return None if self._keeps_places else "Bookmarks are kept of this machine's disks only."
+
+    def _show_places(self) -> None:
+        self._clear_notice()
+        self._tasks.fire_and_forget(self._load_places(), "read bookmarks")
+
+    async def _load_places(self) -> None:
+        kept = await in_daemon_thread(load_places, "read bookmarks")
+        self._places.show(kept, Path.home(), self.view.folder)
+        if self._app is not None and self.item_list_control in self._app.layout.find_all_controls():
+            self._show_page(self._places)
+            self._redraw()
+
+    def _bookmark(self) -> None:
+        self._tasks.fire_and_forget(self._change_bookmark(self.view.folder, None), "bookmark")
+
+    def _forget(self, folder: Path) -> None:
+        self._tasks.fire_and_forget(self._change_bookmark(folder, False), "remove bookmark")
+
+    async def _change_bookmark(self, folder: Path, wanted: bool | None) -> None:
+        kept = await in_daemon_thread(lambda: set_bookmark(folder, wanted), "write bookmarks")
+        self._places.show(kept, Path.home(), self.view.folder)
+        name = visible(folder.name or str(folder))
+        if folder in kept.bookmarks:
+            self._tell(f"{name} is bookmarked; {key_of(self.rows, 'Go to')} goes there from anywhere.")
+        else:
+            self._tell(f"{name} is bookmarked no longer.")
+        self._redraw()
 
     # Going places
 
@@ -291,7 +434,7 @@ class FileManagerBrowser:
 
     def _go(self, path: Path, is_folder: bool) -> None:
         self._clear_notice()
-        get_app().layout.focus(self.item_list_control)
+        self._leave_page()
         if is_folder:
             self._reader.open(path)
         else:
@@ -304,15 +447,27 @@ class FileManagerBrowser:
         if self._saves:
             self._tasks.fire_and_forget(self._save(), "save as")
         elif chosen := self.view.chosen():
-            self._reader.stop()
-            self._on_path_selected(chosen)
+            self._finish(chosen)
         else:
             self._tell(f"Nothing to take here yet: highlight one of the {drawing.KINDS[self.view.mode]}.")
 
     def cancel(self) -> None:
         """Leave without choosing."""
-        self._reader.stop()
+        self._stop()
         self._on_cancel()
+
+    def _finish(self, chosen: list[Path]) -> None:
+        self._stop()
+        if self._keeps_places:
+            folder = self.view.folder
+            self._tasks.fire_and_forget(
+                in_daemon_thread(lambda: remember_recent(folder), "write"), "keep recent folder"
+            )
+        self._on_path_selected(chosen)
+
+    def _stop(self) -> None:
+        self._reader.stop()
+        self.glances.stop()
 
     def _target(self) -> Path | None:
         """The file that saving would write, or None while the name is not one."""
@@ -329,12 +484,12 @@ class FileManagerBrowser:
             self._tell(f"{visible(self._name.text)!r} is not a file name; expected one without {os.sep}.")
             return
         if target == self._to_overwrite:
-            self._finish_save(target)
+            self._finish([target])
             return
         try:
             details = await in_daemon_thread(lambda: self._disk.stat(target), "look at file")
         except FileNotFoundError:
-            self._finish_save(target)
+            self._finish([target])
         except OSError as error:
             self._tell(f"{visible(target.name)}: {error.strerror or error}; expected a file that can be written.")
         else:
@@ -348,10 +503,6 @@ class FileManagerBrowser:
             return
         self._tell(f"{visible(target.name)} exists already. Enter once more replaces it.")
         self._to_overwrite = target
-
-    def _finish_save(self, target: Path) -> None:
-        self._reader.stop()
-        self._on_path_selected([target])
 
     # Drawing
 
@@ -389,6 +540,11 @@ class FileManagerBrowser:
             return "Overwrite" if self._to_overwrite is not None else "Save"
         return f"Select {len(self.view.marks)} marked" if self.view.marks else "Select"
 
+    def _header(self, width: int) -> StyleAndTextTuples:
+        if self._page is not None:
+            return [("class:title", f"  {self._page.title}")]
+        return drawing.header(self.view, width, self._multiple, self._sort_by)
+
     def _choice_line(self, width: int) -> StyleAndTextTuples:
         """What Select would take, or the newest remark in its place."""
         self.start()
@@ -413,16 +569,26 @@ class FileManagerBrowser:
 
     def _footer_rows(self) -> Sequence[Binding]:
         """The keys that work where the focus is: in the name to save, Enter saves and the list's own are letters."""
+        if self._page is not None:
+            return self._page.rows
         if not get_app().layout.has_focus(self._name.control):
             return self.rows
         save = Binding(("enter",), self.select, "Save", "Save under this name.")
-        return (save, *self._rows_of("escape", "c-l", "c-o", "c-t"))
+        return (save, *self._rows_of("escape", "f1", "c-l", "c-g", "c-o", "c-t"))
 
 
 def _named(label: str, name: str, remark: str, width: int) -> StyleAndTextTuples:
     remark = f"  {visible(remark)}" if remark else ""
     room = max(8, width - len(label) - len(remark))
     return [("class:label", label), ("class:title", cut_middle(name, room)), ("class:ok", remark)]
+
+
+def _plate_words(folder: Path) -> str | None:
+    # Imported by the thread that asks: the formats bring along what reads their metadata, some 100 ms.
+    from openhcs.core.formats.glance import glance
+
+    seen = glance(folder)
+    return None if seen is None else str(seen)
 
 
 def _working_folder() -> Path:

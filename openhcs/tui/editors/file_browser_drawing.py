@@ -15,7 +15,7 @@ from openhcs.tui.editors.folder_view import HERE, PARENT, FolderView, SelectionM
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.widgets.drawn_text import cut, cut_middle, fit
 
-__all__ = ["KINDS", "count_text", "empty", "header", "row", "status_line"]
+__all__ = ["BOX", "KINDS", "SLOW_S", "count_text", "empty", "header", "row", "status_line"]
 
 KINDS: Final = {
     SelectionMode.FILES_ONLY: "files",
@@ -24,6 +24,9 @@ KINDS: Final = {
 }
 SIZE_CELLS: Final = 9
 TIME_CELLS: Final = 18
+BOX: Final = range(2, 6)
+"""Cells of the box that shows a mark, behind the mark of the selected row."""
+
 REMARK_LEAST: Final = 12
 SLOW_S: Final = 2.0
 """After this a folder that still says nothing is told to be slow, with what can be done about it."""

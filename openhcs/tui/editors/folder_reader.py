@@ -61,9 +61,39 @@ class FolderReader:
         self._on_change = on_change
         self._tell = tell
         self._generation = 0
+        self._behind: list[Path] = []
+        self._ahead: list[Path] = []
 
     def open(self, folder: Path, highlight: str | None = None, *, climb: bool = False) -> None:
         """Go to `folder` and highlight an entry; `climb` takes the nearest folder above where it is not one."""
+        if self._generation and absolute(folder) != self._view.folder:
+            self._behind.append(self._view.folder)
+            self._ahead.clear()
+        self._open(folder, highlight, climb)
+
+    @property
+    def can_go_back(self) -> bool:
+        """Whether there is a folder that was shown before this one."""
+        return bool(self._behind)
+
+    @property
+    def can_go_forward(self) -> bool:
+        """Whether `back` has left a folder."""
+        return bool(self._ahead)
+
+    def back(self) -> None:
+        """Open the folder that was shown before this one."""
+        if self._behind:
+            self._ahead.append(self._view.folder)
+            self._open(self._behind.pop())
+
+    def forward(self) -> None:
+        """Open the folder that `back` has left."""
+        if self._ahead:
+            self._behind.append(self._view.folder)
+            self._open(self._ahead.pop())
+
+    def _open(self, folder: Path, highlight: str | None = None, climb: bool = False) -> None:
         self._generation += 1
         table = FolderTable(absolute(folder))
         self._view.open(table, highlight)
@@ -80,7 +110,7 @@ class FolderReader:
         """Read the folder again; highlight, filter and marks stay."""
         view = self._view
         entry, text = view.highlighted, view.text
-        self.open(view.folder, entry.name if entry is not None else None)
+        self._open(view.folder, entry.name if entry is not None else None)
         if text:
             view.filter(text, entry.name if entry is not None else None)
 
@@ -192,7 +222,7 @@ class FolderReader:
         if climb and isinstance(error, FileNotFoundError | NotADirectoryError) and folder.parent != folder:
             if isinstance(error, FileNotFoundError):
                 self._tell(f"{visible(folder.name)} does not exist; this is the nearest folder above it")
-            self.open(folder.parent, folder.name, climb=True)
+            self._open(folder.parent, folder.name, climb=True)
             return
         self._view.fail(f"Cannot read this folder: {visible(_reason(error))}. Left goes to the folder above.")
         self._on_change()

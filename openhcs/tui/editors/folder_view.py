@@ -93,6 +93,7 @@ class FolderView:
         self._moved = False
         self._left_at: dict[Path, str] = {}
         self._anchor: int | None = None
+        self._last_marked: str | None = None
         self._before_range: frozenset[str] = frozenset()
 
     @property
@@ -111,6 +112,7 @@ class FolderView:
         self._ordered = ()
         self._wanted = highlight or self._left_at.get(table.folder)
         self._moved = False
+        self._last_marked = None
         self._refresh_all()
 
     def fill(self, rows: Sequence[int]) -> None:
@@ -230,6 +232,7 @@ class FolderView:
 
     def toggle_mark(self, entry: Entry) -> None:
         """Mark `entry`, or take its mark away. Marks stay when another folder is opened."""
+        self._last_marked = entry.name
         if entry is HERE:
             self.marks.toggle(self.folder.parent, self.folder.name)
         else:
@@ -259,6 +262,16 @@ class FolderView:
         self.marks.add(self.folder, names)
         self.index = index
         self._wanted, self._moved = None, True
+
+    def mark_through(self) -> bool:
+        """Mark all rows from the one marked last to the highlight; False where none has been, or it is not shown."""
+        first = None if self._last_marked is None else self.shown.index_of(self._last_marked)
+        if first is None:
+            return False
+        self._anchor, self._before_range = first, self.marks.of(self.folder)
+        self.mark_range(self.index)
+        self._anchor = None
+        return True
 
     def _choosable(self, rows: Sequence[int]) -> list[str]:
         names, is_folder = self.table.names, self.table.is_folder

@@ -45,6 +45,7 @@ class SelectableList(Generic[T]):
     instead of no rows. `bindings` come after the list's own and win over them; a row whose keys are all taken is left
     out, from help as well.
     `letter_keys=False` leaves j and k free. `keys` are bindings that do not fit a row, such as "any character".
+    `on_click` is asked first about a click on the row of an index; True means that it has been dealt with.
 
     With `focusable=False` the keys come from elsewhere, such as a search field above: the list takes the mouse only,
     and is drawn as if it had the focus.
@@ -67,7 +68,9 @@ class SelectableList(Generic[T]):
         letter_keys: bool = True,
         keys: KeyBindingsBase | None = None,
         focusable: bool = True,
+        on_click: Callable[[int, MouseEvent], bool] | None = None,
     ) -> None:
+        self._on_click = on_click
         self._items = items
         self._row = row
         self._on_select = on_select
@@ -202,6 +205,9 @@ class _ListControl(UIControl):
             get_app().layout.focus(self)
         index = mouse_event.position.y
         if not 0 <= index < len(owner._items()):
+            return None
+        if owner._on_click is not None and owner._on_click(index, mouse_event):
+            self._last_click = (-1.0, -1)
             return None
         now_s = time.monotonic()
         clicked_s, clicked_index = self._last_click

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from prompt_toolkit.output import ColorDepth
 
+from openhcs.core import paths
 from openhcs.tui.editors.file_browser import FileManagerBrowser, SelectionMode
 from openhcs.tui.editors.folder_listing import LocalDisk
 from tests.tui.screen import Screen, Tasks, in_loop, shown
@@ -52,6 +53,14 @@ async def browsing(
         browser, columns=columns, rows=rows, tasks=tasks, focus=browser.item_list_control, color_depth=color_depth
     ) as screen:
         yield Browsing(screen, browser, answers)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of its own for each test."""
+    folder = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv(paths.HOME_VARIABLE, str(folder))
+    return folder
 
 
 @pytest.fixture
@@ -340,3 +349,124 @@ async def test_a_folder_is_described(plates: Path) -> None:
         assert at.screen.line(">").startswith("> plate10")
         slow.set()
         await at.screen.wait_for("ImageXpress plate plate10")
+
+
+@in_loop
+async def test_ranges_are_marked_and_inverted(plates: Path) -> None:
+    """Shift and arrows mark on the way and take back on the way back; Ctrl-V marks up to here; Ctrl-X inverts."""
+    for name in ("a1", "a2", "a3", "a4"):
+        (plates / name).mkdir()
+    async with browsing(plates, SelectionMode.DIRECTORIES_ONLY, allow_multiple=True) as at:
+
+        def marked() -> list[str]:
+            return [line.split("[x] ")[1].split("/")[0] for line in at.screen.lines if "[x]" in line]
+
+        await at.press("down", "s-down", "s-down", "s-up")
+        assert marked() == ["a1", "a2"]
+        await at.press("c-x")
+        assert marked() == ["a3", "a4", "plate2", "plate10"]
+        await at.press("c-x", "c-a", "c-a", "home", "down", "down", "space", "down", "down", "c-v")
+        assert marked() == ["a1", "a2", "a3", "a4"]
+        await at.screen.click("[x] a2")
+        assert marked() == ["a1", "a3", "a4"]
+        await at.press("c-s")
+    assert at.answers == [[plates / "a1", plates / "a3", plates / "a4"]]
+
+
+@in_loop
+async def test_bookmarks_are_set_gone_to_and_removed(plates: Path) -> None:
+    """Ctrl-D bookmarks the folder, Ctrl-G goes to it from anywhere, in another browser too, Delete removes it."""
+    async with browsing(plates / "plate2") as at:
+        await at.press("c-d")
+        assert "plate2 is bookmarked" in at.screen.text
+    async with browsing(plates, columns=200) as at:
+        await at.press("c-g")
+        assert at.screen.line("> ").split() == [">", str(plates / "plate2"), "bookmark"]
+        assert "home" in at.screen.text
+        await at.press("enter")
+        assert str(plates / "plate2") in at.screen.line("Folder:")
+        await at.press("c-g", "delete")
+        assert "bookmarked no longer" in at.screen.text
+        await at.press("escape")
+        assert "image.tif" in at.screen.text
+        await at.press("end", "enter")
+    async with browsing(plates, columns=200) as at:
+        await at.press("c-g")
+        assert at.screen.line("> ").split() == [">", str(plates / "plate2"), "recent"]
+        await at.press("escape", "escape")
+    assert at.answers == [None]
+
+
+@in_loop
+async def test_back_and_forward(plates: Path) -> None:
+    """Ctrl-Left goes back through the folders shown, Ctrl-Right forward again; where there is none it says so."""
+    async with browsing(plates, columns=200) as at:
+        await at.press("\x1b[1;5D")
+        assert "first folder" in at.screen.text
+        await at.press("enter", "home", "enter", "\x1b[1;5D")
+        assert at.screen.line("Folder:").endswith("plate2")
+        await at.press("\x1b[1;5D", "\x1b[1;5C")
+        assert at.screen.line("Folder:").endswith("plate2")
+
+
+@in_loop
+async def test_every_key_is_shown_and_can_be_clicked(plates: Path) -> None:
+    """F1 lists the keys with what they do; a double click on one does it, and Escape gives the rows back."""
+    async with browsing(plates, allow_multiple=True) as at:
+        await at.press("\x1bOP")
+        for row in at.browser.rows:
+            assert row.description[:30] in at.screen.text
+        await at.screen.click("Show or hide names", times=2)
+        assert ".cache/" in at.screen.text
+        await at.screen.click("F1 Keys")
+        await at.press("escape")
+        assert ".cache/" in at.screen.text
+    assert at.answers == []
+
+
+@in_loop
+async def test_plates_are_recognised_on_sight(plates: Path) -> None:
+    """Where folders are chosen, those on the screen that are plates say which and how many wells."""
+    for site in (1, 2):
+        (plates / "plate10" / "TimePoint_1" / f"p_B03_s{site}_w1.tif").touch()
+    async with browsing(plates, SelectionMode.DIRECTORIES_ONLY) as at:
+        assert "ImageXpress, 1 well" in at.screen.line("plate10/")
+        assert "ImageXpress" not in at.screen.line("plate2/")
+        await at.press("down", "down", "enter")
+        assert "ImageXpress, 1 well" in at.screen.line("Select takes")
+
+
+@in_loop
+async def test_a_disk_that_does_not_answer_is_told(plates: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that hangs says so, can be given up with Escape, and what has been found so far stays and filters."""
+    monkeypatch.setattr("openhcs.tui.editors.folder_reader.FIRST_LOOK_S", 0.01)
+    monkeypatch.setattr("openhcs.tui.editors.folder_reader.LATER_LOOK_S", 0.01)
+    monkeypatch.setattr("openhcs.tui.editors.file_browser_drawing.SLOW_S", 0.1)
+    gate = threading.Event()
+
+    class Hanging(LocalDisk):
+        def scan(self, folder: Path) -> Iterator[tuple[str, bool | None]]:
+            if folder.name == "plate2":
+                yield "first.tif", False
+                yield "other.tif", False
+            if folder.name.startswith("plate"):
+                gate.wait(30)
+            else:
+                yield from super().scan(folder)
+
+    async with browsing(plates, filemanager=Hanging()) as at:
+        await at.press("down", "enter", tasks=False)
+        await at.screen.wait_for("no answer for")
+        await at.press("left", tasks=False)
+        await at.screen.wait_for("> plate10/")
+        await at.press("up", "enter", tasks=False)
+        await at.screen.wait_for("2 entries in")
+        await at.press("o", "t", tasks=False)
+        assert "1 of 2, reading on" in at.screen.text
+        await at.press("escape", tasks=False)
+        assert "1 of 2" in at.screen.line("Filter: ot")
+        await at.press("escape", tasks=False)
+        assert "first.tif" in at.screen.text
+        assert "Reading stopped at 2 entries" in at.screen.text
+        assert at.answers == []
+        gate.set()

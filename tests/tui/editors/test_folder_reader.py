@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from openhcs.tui.editors.folder_listing import LocalDisk
 from openhcs.tui.editors.folder_reader import FolderReader
 from openhcs.tui.editors.folder_table import SortOrder
@@ -210,3 +212,51 @@ async def test_a_hundred_thousand_entries_leave_the_loop_free(tmp_path: Path) ->
     reading.view.filter("image_9999_")
     assert time.perf_counter() - began_s < 0.3
     assert reading.names == ["image_9999_s0.tif"]
+
+
+@in_loop
+async def test_an_entry_that_hangs_holds_up_nothing_but_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A link to a disk that does not answer leaves names, sizes and order of all others as they should be."""
+    monkeypatch.setattr("openhcs.tui.editors.folder_reader.STALLED_S", 0.05)
+    monkeypatch.setattr("openhcs.tui.editors.folder_reader.DETAILS_LOOK_S", 0.01)
+    (tmp_path / "target").mkdir()
+    (tmp_path / "dead").symlink_to(tmp_path / "target")
+    for number in range(40):
+        (tmp_path / f"file{number}").write_bytes(b"123")
+    gate = threading.Event()
+
+    class Dead(LocalDisk):
+        @contextmanager
+        def inside(self, folder: Path) -> Iterator[Callable[[str], os.stat_result]]:
+            with super().inside(folder) as status_of:
+
+                def ask(name: str) -> os.stat_result:
+                    assert name != "dead" or gate.wait(20)
+                    return status_of(name)
+
+                yield ask
+
+    reading = Reading(Dead(), SelectionMode.FILES_ONLY)
+    reading.reader.open(tmp_path)
+    await wait_until(lambda: sum(entry.size == 3 for entry in reading.view.shown) == 40)
+    assert reading.names[1:3] == ["target", "dead"]
+    reading.reader.stop()
+    gate.set()
+    await reading.rest()
+
+
+@in_loop
+async def test_what_was_read_before_an_error_stays(tmp_path: Path) -> None:
+    """A disk that fails in the middle of a folder leaves what it has told, and says that it is not all."""
+
+    class Failing(LocalDisk):
+        def scan(self, folder: Path) -> Iterator[tuple[str, bool | None]]:
+            yield "a", False
+            raise OSError(5, "Input/output error")
+
+    reading = Reading(Failing())
+    reading.reader.open(tmp_path)
+    await reading.rest()
+    assert reading.names == ["..", ".", "a"]
+    assert reading.view.remark == "Not all of it could be read: Input/output error. F5 tries again."
+    assert reading.view.shown[2].problem == "gone"
