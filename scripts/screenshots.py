@@ -98,11 +98,22 @@ class Terminal:
         return True
 
 
+ESCAPE = "\x1b"
+DOWN = "\x1b[B"
 DEMO = (
-    Shot("", "1 plate added"),
+    Shot("", "1 of 5"),
+    Shot(ESCAPE, "starts from every z plane"),
     Shot("r", "[3-5]/8", "workbench"),
     Shot("", "8 wells done"),
-    Shot("\t\t\r", "Group by", "step-editor"),
+    Shot("o", "nuclei of each well", "results"),
+    Shot(ESCAPE, "Wells of demo-plate"),
+    Shot("\tmv", "Colour the wells by"),
+    Shot(f"{DOWN}\r", "objects in the well", "plate-map"),
+    Shot("\r", "▀▀▀▀"),
+    Shot("b", "results  1"),
+    Shot("l", "(?s)outlines: nuclei(?!.*reading)", "well"),
+    Shot(ESCAPE, "Wells of demo-plate"),
+    Shot(f"\t{DOWN}{DOWN}\r", "Group by", "step-editor"),
 )
 """What the README shows, in order. The plate is made in an empty folder first."""
 
@@ -135,7 +146,7 @@ def main() -> None:
     parser.add_argument("--picture", default="picture", help="name of that picture's file")
     options = parser.parse_args()
     shots = (Shot("", options.wait_for, options.picture),) if options.wait_for else DEMO
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(prefix="openhcs-") as folder:
         command = shlex.split(options.command)
         photograph(command, shots, Path(folder), options.columns, options.rows, options.timeout)
 

@@ -6,7 +6,7 @@ and blocks are shapes because fonts leave gaps between the rows of a frame.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 from itertools import groupby
 from typing import NamedTuple
@@ -79,18 +79,30 @@ class Run(NamedTuple):
     look: Look
 
 
+class Rectangle(NamedTuple):
+    """A part of the picture in one colour."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    colour: str
+
+
 def to_svg(screen: pyte.Screen, title: str) -> str:
     """Draw what `screen` shows; `title` is read aloud by screen readers."""
     width = screen.columns * CELL_WIDTH + 2 * PADDING
     height = screen.lines * CELL_HEIGHT + 2 * PADDING
-    backgrounds: list[str] = []
+    backgrounds: list[Rectangle] = []
+    blocks: list[Rectangle] = []
     glyphs: list[str] = []
     for row in range(screen.lines):
         y = PADDING + row * CELL_HEIGHT
         for run in _runs(screen, row):
             x = PADDING + run.column * CELL_WIDTH
             if run.look.background != BACKGROUND:
-                backgrounds.append(_rectangle(x, y, run.cells * CELL_WIDTH, CELL_HEIGHT, run.look.background))
+                backgrounds.append(Rectangle(x, y, run.cells * CELL_WIDTH, CELL_HEIGHT, run.look.background))
+            blocks.extend(_blocks(run, x, y))
             glyphs.extend(_glyphs(run, x, y))
     return "\n".join(
         [
@@ -98,7 +110,8 @@ def to_svg(screen: pyte.Screen, title: str) -> str:
             f"<title>{escape(title)}</title>",
             f'<rect width="{width:g}" height="{height:g}" rx="8" fill="{BACKGROUND}"/>',
             '<g shape-rendering="crispEdges">',
-            *backgrounds,
+            *_filled(backgrounds),
+            *_filled(blocks),
             "</g>",
             f'<g font-family="{FONTS}" font-size="{FONT_SIZE}" xml:space="preserve">',
             *glyphs,
@@ -137,21 +150,24 @@ def _colour(name: str, default: str) -> str:
     return PALETTE.get(name, f"#{name}")  # what is not a name is six hexadecimal digits
 
 
-def _glyphs(run: Run, x: float, y: float) -> Iterator[str]:
-    first = run.text[:1]
-    if first in BLOCKS:
+def _blocks(run: Run, x: float, y: float) -> Iterator[Rectangle]:
+    if (first := run.text[:1]) in BLOCKS:
         left, top, width, height = BLOCKS[first]
-        step = CELL_WIDTH
         if width == 1:  # full cells in a row are one shape
-            yield _rectangle(x, y + top * CELL_HEIGHT, run.cells * step, height * CELL_HEIGHT, run.look.foreground)
+            cells = run.cells * CELL_WIDTH
+            yield Rectangle(x, y + top * CELL_HEIGHT, cells, height * CELL_HEIGHT, run.look.foreground)
             return
         for cell in range(run.cells):
-            yield _rectangle(
-                x + (cell + left) * step, y + top * CELL_HEIGHT, width * step, height * CELL_HEIGHT, run.look.foreground
-            )
-    elif first in ARMS:
+            start = x + (cell + left) * CELL_WIDTH
+            above = y + top * CELL_HEIGHT
+            yield Rectangle(start, above, width * CELL_WIDTH, height * CELL_HEIGHT, run.look.foreground)
+
+
+def _glyphs(run: Run, x: float, y: float) -> Iterator[str]:
+    first = run.text[:1]
+    if first in ARMS:
         yield _lines(run, x, y)
-    elif run.text.strip() or run.look.underlined:
+    elif first not in BLOCKS and (run.text.strip() or run.look.underlined):
         yield _text(run, x, y)
 
 
@@ -190,5 +206,13 @@ def _text(run: Run, x: float, y: float) -> str:
     )
 
 
-def _rectangle(x: float, y: float, width: float, height: float, colour: str) -> str:
-    return f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" fill="{colour}"/>'
+def _filled(rectangles: Sequence[Rectangle]) -> Iterator[str]:
+    """A path for each colour: a picture of the well view is thousands of half cells in some hundred colours."""
+    by_colour: dict[str, list[Rectangle]] = {}
+    for rectangle in rectangles:
+        by_colour.setdefault(rectangle.colour, []).append(rectangle)
+    for colour, members in by_colour.items():
+        shapes = "".join(
+            f"M{one.x:.1f} {one.y:.1f}h{one.width:.1f}v{one.height:.1f}h-{one.width:.1f}z" for one in members
+        )
+        yield f'<path fill="{colour}" d="{shapes}"/>'

@@ -32,11 +32,11 @@ def test_text_keeps_its_columns(drawn: Xml.Element) -> None:
 
 
 def test_colours_and_weights_are_kept(drawn: Xml.Element) -> None:
-    """A colour given in full is drawn exactly, bold is bold, a background is a rectangle behind the text."""
+    """A colour given in full is drawn exactly, bold is bold, a background is a shape behind the text."""
     (bold,) = [text for text in drawn.iter(f"{SVG}text") if text.attrib.get("font-weight") == "bold"]
     assert bold.text == "no"
     assert bold.attrib["fill"] == "#ff0064"
-    fills = [rectangle.attrib["fill"] for rectangle in drawn.iter(f"{SVG}rect")]
+    fills = [shape.attrib["fill"] for shape in drawn.iter(f"{SVG}path")]
     assert "#6aa6f0" in fills
 
 
