@@ -38,7 +38,7 @@ from openhcs.tui import actions
 from openhcs.tui.effects.live_runs import find_last_runs, remember_run
 from openhcs.tui.effects.plate_list import PlateListEffects
 from openhcs.tui.effects.preferences import Preferences
-from openhcs.tui.effects.run_errors import RunErrors
+from openhcs.tui.effects.run_errors import ErrorPlace, RunErrors
 from openhcs.tui.effects.run_queue import RunQueue
 from openhcs.tui.effects.well_choices import ALL_WELLS, WellChoice, WellKind, with_done
 from openhcs.tui.run_text import count_of, end_words, some
@@ -97,6 +97,10 @@ class PlateEffects:
     async def tell_what_was_left(self) -> None:
         """Tell what went wrong in runs since an earlier workbench that followed them was left."""
         await self._errors.tell_what_was_left()
+
+    def place_of_error(self, context: str) -> ErrorPlace | None:
+        """To which plate and well an error belongs that was told in `context`, if it came from a run."""
+        return self._errors.places.get(context)
 
     def index_of(self, folder: Path) -> PlateIndex | None:
         """Every plane of the plate in `folder`, once it is initialised."""

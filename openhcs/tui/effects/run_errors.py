@@ -10,6 +10,7 @@ Checked by tests/tui/layout/test_errors_of_runs.py.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -30,14 +31,25 @@ if TYPE_CHECKING:
     from openhcs.core.orchestrator import Run
     from openhcs.core.run_errors import RunFailure
 
-__all__ = ["RunErrors"]
+__all__ = ["ErrorPlace", "RunErrors"]
 
 BATCH: Final = 6
 PAUSE_S: Final = 0.15
 
 
+@dataclass(frozen=True, slots=True)
+class ErrorPlace:
+    """Of which plate an error is, and of which well, if it is of one."""
+
+    folder: Path
+    well: str | None
+
+
 class RunErrors:
-    """Tells the errors of runs that are followed here, and of those that went on without a workbench."""
+    """Tells the errors of runs that are followed here, and of those that went on without a workbench.
+
+    `places` says of each context in which an error was told of what it is.
+    """
 
     def __init__(self, state: AppState, tasks: UnifiedTaskManager) -> None:
         self._state = state
@@ -45,6 +57,7 @@ class RunErrors:
         self._followed = followed_runs()
         self._stands: dict[Path, tuple[int, bool]] = {}
         self._telling = asyncio.Lock()
+        self.places: dict[str, ErrorPlace] = {}
 
     async def begin(self, run: Run) -> None:
         """Remember `run`: whatever happens to this process, what goes wrong in it is told once."""
@@ -78,7 +91,7 @@ class RunErrors:
         async with self._telling:
             has_ended = run.progress.state.has_ended
             while batch := await in_daemon_thread(
-                partial(_tell_batch, run, name, is_in_view), f"tell the errors of the run of {name}"
+                partial(self._tell_batch, run, name, is_in_view), f"tell the errors of the run of {name}"
             ):
                 told += batch
                 await asyncio.sleep(PAUSE_S)
@@ -86,17 +99,19 @@ class RunErrors:
             await in_daemon_thread(partial(self._followed.discard, run.out), "forget the run")
         return told
 
+    def _tell_batch(self, run: Run, name: str, is_in_view: bool) -> int:
+        with run.untold_failures(BATCH) as failures:
+            folder = run.plate_folder if failures else None
+            for failure in failures:
+                context = f"{failure.source} of {name}"
+                if folder is not None:
+                    self.places[context] = ErrorPlace(folder, failure.well)
+                _tell_one(failure, context, is_in_view)
+        return len(failures)
 
-def _tell_batch(run: Run, name: str, is_in_view: bool) -> int:
-    with run.untold_failures(BATCH) as failures:
-        for failure in failures:
-            _tell_one(failure, name, is_in_view)
-    return len(failures)
 
-
-def _tell_one(failure: RunFailure, name: str, is_in_view: bool) -> None:
+def _tell_one(failure: RunFailure, context: str, is_in_view: bool) -> None:
     handler = get_error_handler()
-    context = f"{failure.source} of {name}"
     if is_in_view and failure.well is None:
         handler.handle_error_sync(failure.error(), context)
     else:

@@ -37,6 +37,7 @@ from openhcs.tui.effects.wells import WellReader
 from openhcs.tui.layout.menu_bar import Menu, MenuBar
 from openhcs.tui.layout.status_bar import StatusBar
 from openhcs.tui.layout.vitals import Vitals
+from openhcs.tui.panes.error_history import ErrorHistoryView
 from openhcs.tui.panes.help import help_lines
 from openhcs.tui.panes.pipeline_editor import PipelineEditor
 from openhcs.tui.panes.place import Place
@@ -101,7 +102,8 @@ class CanonicalTUILayout:
         self.plate_manager = PlateManager(state, plates, tasks, self._refuse, self.keymap, self._has_screen)
         preview = StepPreviewView(state, plates, pipeline, WellReader(plates), tasks)
         self.pipeline_editor = PipelineEditor(state, pipeline, tasks, self._refuse, self.keymap, preview)
-        self.rows = self.keymap.rows("Everywhere", self._rows(on_quit, errors, appearance, settings, inspector))
+        history = ErrorHistoryView(errors, state, tasks, self.plate_manager.open_well)
+        self.rows = self.keymap.rows("Everywhere", self._rows(on_quit, history, appearance, settings, inspector))
         self.tour = Tour(self._tour_steps, is_free=lambda: self.here is not None, on_end=on_tour_end, tasks=tasks)
         above_all = [row for row in self.rows if row.label == _INSPECTOR]
         self.keys_above_all = merge_key_bindings(
@@ -272,7 +274,7 @@ class CanonicalTUILayout:
     def _rows(
         self,
         on_quit: Effect,
-        errors: ErrorHistory,
+        history: ErrorHistoryView,
         appearance: Appearance,
         settings: SettingsEffects,
         inspector: TaskInspector,
@@ -294,10 +296,10 @@ class CanonicalTUILayout:
             ),
             Binding(
                 ("E",),
-                errors.show,
+                history.show,
                 "Errors",
                 "Show what went wrong in the program itself.",
-                errors.why_empty,
+                history.why_empty,
                 on_footer=False,
             ),
             Binding(

@@ -153,7 +153,7 @@ class SimpleOpenHCSTUILauncher:
         preferences = Preferences()
         plates = PlateEffects(self.state, tasks, preferences)
         pipeline = PipelineEffects(self.state, tasks, preferences)
-        errors = ErrorHistory(self.program.errors.journal, self.state, tasks)
+        errors = ErrorHistory(self.program.errors.journal, self.state, plates.place_of_error)
         appearance = Appearance(self.state, tasks, preferences, self._screen.theme)
         Notifications(self.state, tasks, preferences)
 

@@ -38,8 +38,8 @@ _JOBS: Final = frozenset({"Init", "Compile", "Run", "Run wells", "Results"})
 class PlateManager:
     """Plates and wells (`panes.wells`); `plates` and `wells` are its two places for the focus.
 
-    `has_screen(name)` says whether a place has the whole screen to itself. `job_rows` are those of `plate_rows` that
-    are for every pane: their keys are free there, and the plate is selected.
+    `has_screen(name)` says whether a place has the whole screen to itself. `open_well(folder, well)` shows a well.
+    `job_rows` are those of `plate_rows` that are for every pane: their keys are free there, and the plate is selected.
     """
 
     def __init__(
@@ -78,6 +78,7 @@ class PlateManager:
             lambda: _no_wells(key_of(self.plate_rows, "Init")) if self._row else [],
         )
         self._log = RunLogView(state, effects, tasks)
+        self.open_well = self._wells.open_well
         self._results = ResultsView(state, effects, tasks, self._wells.open_well)
         self.well_rows = self._wells.rows
         self.plates = self._list.place

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
 from typing import Final
 
 from prompt_toolkit.formatted_text import StyleAndTextTuples
@@ -75,7 +74,7 @@ def _means(named: Mapping[str, tuple[str, int]]) -> Mapping[str, float]:
     groups: dict[str, list[int]] = {}
     for name, count in named.values():
         groups.setdefault(name, []).append(count)
-    return {name: fmean(values) for name, values in groups.items()}
+    return {name: sum(values) / len(values) for name, values in groups.items()}
 
 
 def drawn_plot(plot: Plot, width: int) -> list[StyleAndTextTuples]:

@@ -279,7 +279,7 @@ class ResultsView:
 
     async def _export(self) -> None:
         if self._table.table is not None:
-            self._note = await self._reader.export(self._table.table)
+            self._tell(await self._reader.export(self._table.table))
 
     # -- failures ------------------------------------------------------------------------------------------------
 
@@ -473,8 +473,9 @@ class ResultsView:
     def _start(self, what: str, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.exclusive(f"results: {what}", work, f"read the {what} of the results")
 
-    def _tell(self, reason: str) -> None:
-        self._note = visible(reason)
+    def _tell(self, text: str) -> None:
+        self._note = visible(text)
+        get_app().invalidate()
 
     def _close(self) -> None:
         if self._closed is not None and not self._closed.done():
@@ -505,7 +506,7 @@ class ResultsView:
         self._note = self._reader.copy_path()
 
     async def _open_folder(self) -> None:
-        self._note = await self._reader.open_folder()
+        self._tell(await self._reader.open_folder())
 
     def _plot_rows(self) -> tuple[Binding, ...]:
         def why_no_plot() -> str | None:

@@ -195,7 +195,7 @@ class RunLogView:
             return
         well = asked.strip().upper()
         if well and self._wells and well not in self._wells:
-            self._note = f"{visible(well)} is no well of this plate"
+            self._tell(f"{well} is no well of this plate")
             return
         self._change(replace(self._query, well=well))
 
@@ -293,8 +293,9 @@ class RunLogView:
 
     # -- keys ----------------------------------------------------------------------------------------------------
 
-    def _tell(self, reason: str) -> None:
-        self._note = reason
+    def _tell(self, text: str) -> None:
+        self._note = visible(text)
+        get_app().invalidate()
 
     def _close(self) -> None:
         if self._closed is not None and not self._closed.done():
