@@ -16,6 +16,7 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.layout.containers import Container
 
 from openhcs.tui.ports import TaskSpawner
+from openhcs.tui.utils.daemon_thread import in_daemon_thread
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.widgets.bindings import Binding, key_name
 from openhcs.tui.widgets.drawn_text import cut, cut_middle, fit
@@ -24,7 +25,7 @@ from openhcs.tui.widgets.selectable_list import SelectableList
 if TYPE_CHECKING:
     from openhcs.core.places import Places
 
-__all__ = ["KeysPage", "Page", "Place", "PlacesPage", "load_places", "remember_recent", "set_bookmark"]
+__all__ = ["KeysPage", "Page", "Place", "PlacesPage", "remember_recent"]
 
 T = TypeVar("T")
 
@@ -84,17 +85,24 @@ class PlacesPage(Page[Place]):
 
     def __init__(
         self,
+        folder: Callable[[], Path],
         *,
         go: Callable[[Path], None],
+        show: Callable[[], None],
         leave: Callable[[], None],
-        forget: Callable[[Path], None],
+        tell: Callable[[str], None],
+        redraw: Callable[[], None],
         tasks: TaskSpawner,
-        refuse: Callable[[str], None],
     ) -> None:
         self.places: tuple[Place, ...] = ()
+        self._folder = folder
+        self._show = show
+        self._tell = tell
+        self._redraw = redraw
+        self._tasks = tasks
         remove = Binding(
             ("delete", "c-d"),
-            lambda: forget(self._selected()),
+            lambda: self._change_bookmark(self.places[self.list.index].path, False),
             "Remove",
             "Take the bookmark away.",
             self._why_not_remove,
@@ -106,7 +114,7 @@ class PlacesPage(Page[Place]):
             leave=leave,
             tasks=tasks,
             bindings=[remove],
-            refuse=refuse,
+            refuse=tell,
         )
         self.rows = (
             Binding(("enter",), self.list.activate, "Go there", "Go to the highlighted place."),
@@ -114,21 +122,38 @@ class PlacesPage(Page[Place]):
             Binding(("escape",), leave, "Back", "Go back to the folder."),
         )
 
-    def show(self, kept: Places, home: Path, folder: Path) -> None:
-        """Offer what is kept; each folder once, under the first reason there is."""
+    async def open(self) -> None:
+        """Read the places, and show them."""
+        self._offer(await in_daemon_thread(_load_places, "read bookmarks"))
+        self._show()
+        self._redraw()
+
+    def bookmark(self) -> None:
+        """Bookmark the folder shown, or no longer."""
+        self._tasks.fire_and_forget(self._change_bookmark(self._folder(), None), "bookmark")
+
+    async def _change_bookmark(self, folder: Path, wanted: bool | None) -> None:
+        kept = await in_daemon_thread(lambda: _set_bookmark(folder, wanted), "write bookmarks")
+        self._offer(kept)
+        name = visible(folder.name or str(folder))
+        if folder in kept.bookmarks:
+            self._tell(f"{name} is bookmarked; Ctrl-G goes there from anywhere.")
+        else:
+            self._tell(f"{name} is bookmarked no longer.")
+        self._redraw()
+
+    def _offer(self, kept: Places) -> None:
+        """Offer each folder once, under the first reason there is."""
         offered = [
             *((path, "bookmark") for path in kept.bookmarks),
             *((path, "recent") for path in kept.recent),
-            (home, "home"),
-            (Path(folder.anchor), "disk"),
+            (Path.home(), "home"),
+            (Path(self._folder().anchor), "disk"),
         ]
         kinds: dict[Path, str] = {}
         for path, kind in offered:
             kinds.setdefault(path, kind)
         self.places = tuple(Place(path, kind) for path, kind in kinds.items())
-
-    def _selected(self) -> Path:
-        return self.places[self.list.index].path
 
     def _why_not_remove(self) -> str | None:
         place = self.list.selected
@@ -162,14 +187,14 @@ class KeysPage(Page[Binding]):
         return [("class:key", keys), (style, cut(text, max(0, width - 16)))]
 
 
-def load_places() -> Places:
+def _load_places() -> Places:
     """What is kept of places; for a thread."""
     from openhcs.core import places
 
     return places.load_places()
 
 
-def set_bookmark(folder: Path, wanted: bool | None) -> Places:
+def _set_bookmark(folder: Path, wanted: bool | None) -> Places:
     """Set a bookmark at `folder`, remove it, or with None do the one that changes something; for a thread."""
     from openhcs.core import places
 

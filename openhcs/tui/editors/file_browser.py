@@ -1,28 +1,27 @@
 """The file browser: find a folder or a file by keys or mouse, on a disk of any size and speed.
 
 No key waits for the disk, and what goes wrong is told in place. The rows are kept by `folder_view`, read by
-`folder_reader`, recognised by `folder_glances` and drawn by `file_browser_drawing`; `browser_pages` are the places and
-the keys. Here is what the keys, the buttons and the mouse do.
+`folder_reader`, recognised by `folder_glances`, marked by `browser_marking` and drawn by `file_browser_drawing`;
+`browser_pages` are the places and the keys, `browser_saving` is the name to save under. Here they come together.
 """
 
 from __future__ import annotations
 
-import os
-import stat
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from pathlib import Path
 from typing import Final
 
 from prompt_toolkit.application import Application, get_app
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.key_binding import KeyBindings, KeyBindingsBase, KeyPressEvent, merge_key_bindings
-from prompt_toolkit.layout.containers import AnyContainer, Container, DynamicContainer, HSplit, VSplit
+from prompt_toolkit.layout.containers import AnyContainer, Container, DynamicContainer, HSplit
 from prompt_toolkit.layout.controls import UIControl
 from prompt_toolkit.layout.dimension import Dimension
-from prompt_toolkit.mouse_events import MouseEvent, MouseModifier
 
 from openhcs.tui.editors import file_browser_drawing as drawing
-from openhcs.tui.editors.browser_pages import KeysPage, PlacesPage, load_places, remember_recent, set_bookmark
+from openhcs.tui.editors.browser_marking import Marking
+from openhcs.tui.editors.browser_pages import KeysPage, PlacesPage, remember_recent
+from openhcs.tui.editors.browser_saving import SaveName
 from openhcs.tui.editors.current_tasks import CurrentTasks
 from openhcs.tui.editors.folder_glances import Glances
 from openhcs.tui.editors.folder_listing import FileLister, LocalDisk
@@ -33,18 +32,15 @@ from openhcs.tui.editors.path_line import PathLine
 from openhcs.tui.ports import TaskSpawner
 from openhcs.tui.utils.daemon_thread import in_daemon_thread
 from openhcs.tui.utils.safe_text import visible
-from openhcs.tui.widgets.bindings import Binding, footer_fragments, key_bindings, key_of, run_binding
+from openhcs.tui.widgets.bindings import Binding, footer_fragments, key_bindings, run_binding
 from openhcs.tui.widgets.button_row import ButtonRow
 from openhcs.tui.widgets.drawn_text import cut, cut_middle, drawn_window
 from openhcs.tui.widgets.selectable_list import SelectableList
-from openhcs.tui.widgets.text_field import TextField
 
 __all__ = ["FileManagerBrowser", "SelectionMode"]
 
 LOOKED_AT: Final = 60
 """Rows around the highlight whose folders are recognised."""
-
-MARKING: Final = ("Mark", "Mark all", "Invert", "Range")
 
 NAMED: Final = 20
 """Marked paths that are named on the line that tells what is taken."""
@@ -91,23 +87,41 @@ class FileManagerBrowser:
         self._app: Application[object] | None = None
         self._page: PlacesPage | KeysPage | None = None
         self._notice: str | None = None
-        self._to_overwrite: Path | None = None
         mode = SelectionMode.FILES_ONLY if self._saves else selection_mode
         self.view = FolderView(mode, suffixes=self._suffixes, hidden=show_hidden_files)
         self._reader = FolderReader(self.view, self._disk, tasks=self._tasks, on_change=self._changed, tell=self._tell)
         if describe is None and filemanager is None and self.view.offers_here:
             describe = _plate_words
         self.glances = Glances(describe, tasks=self._tasks, on_change=self._redraw)
+        self._marking = Marking(self.view, changed=self._moved, tell=self._tell)
+        self._places = PlacesPage(
+            lambda: self.view.folder,
+            go=self.go_to,
+            show=self._show_places,
+            leave=self._leave_page,
+            tell=self._tell,
+            redraw=self._redraw,
+            tasks=self._tasks,
+        )
         self.rows = self._binding_rows()
         self._path = PathLine(
             lambda: self.view.folder,
             self._disk,
             go=self._go,
-            leave=lambda: get_app().layout.focus(self.item_list_control),
+            leave=self._leave_page,
             tell=self._tell,
             tasks=self._tasks,
         )
-        self._name = TextField(save_name or "", on_enter=self.select, on_change=self._clear_notice)
+        self._name = SaveName(
+            save_name or "",
+            lambda: self.view.folder,
+            self._disk,
+            suffixes=self._suffixes,
+            finish=lambda target: self._finish([target]),
+            tell=self._tell,
+            redraw=self._redraw,
+            tasks=self._tasks,
+        )
         self.list: SelectableList[Entry] = SelectableList(
             lambda: self.view.shown,
             self._row,
@@ -120,13 +134,10 @@ class FileManagerBrowser:
             name="open",
             letter_keys=False,
             keys=self._list_keys(),
-            on_click=self._click,
+            on_click=self._marking.click if self._multiple else None,
         )
         self.item_list_control: UIControl = self.list.control
         self.buttons = ButtonRow([(self._select_label, self.select), ("Cancel", self.cancel)], tasks=self._tasks)
-        self._places = PlacesPage(
-            go=self.go_to, leave=self._leave_page, forget=self._forget, tasks=self._tasks, refuse=self._tell
-        )
         self._keys = KeysPage(self.rows, run=self._run_from_page, leave=self._leave_page, tasks=self._tasks)
         self.container = self._layout()
 
@@ -136,7 +147,7 @@ class FileManagerBrowser:
     @property
     def focus_target(self) -> UIControl:
         """What should have the focus first: the name where something is saved, else the list."""
-        return self._name.control if self._saves else self.item_list_control
+        return self._name.field.control if self._saves else self.item_list_control
 
     def start(self) -> None:
         """Read the first folder. The first drawing does this, so that a browser can be built before the loop runs."""
@@ -156,9 +167,7 @@ class FileManagerBrowser:
             drawn_window(lambda width: drawing.status_line(self.view, width)),
         ]
         if self._saves:
-            label = drawn_window(lambda width: [("class:label", "  Name:   ")])
-            label.width = 10
-            body.append(VSplit([label, self._name], height=1))
+            body.append(self._name)
         body += [
             drawn_window(self._choice_line),
             self.buttons,
@@ -178,22 +187,22 @@ class FileManagerBrowser:
     def _binding_rows(self) -> tuple[Binding, ...]:
         reader = self._reader
         nowhere = "This is the first folder that was opened."
-        rows = (
+        return (
             Binding(("enter",), self._activate, "Open", "Open the highlighted folder, or choose what is highlighted."),
             Binding(("f1",), self._show_keys, "Keys", "Show every key of this dialog."),
             Binding(("left",), reader.up, "Up", "Go to the folder above; Backspace does the same."),
-            Binding(("space",), self._mark, "Mark", "Mark the highlighted row, to choose several."),
+            *((self._marking.one,) if self._multiple else ()),
             Binding(("c-s",), self.select, "Save" if self._saves else "Select", "Take what the line below names."),
             Binding(("escape",), self._escape, "Cancel", "Stop reading, clear the filter, or leave without choosing."),
             Binding(("c-l",), self._path_edit, "Path", "Type a path; Tab completes it. / and ~ begin one too."),
-            Binding(("c-g",), self._show_places, "Go to", "Go to a bookmark or a recent folder.", self._why_no_places),
-            Binding(("c-d",), self._bookmark, "Bookmark", "Bookmark this folder, or no longer.", self._why_no_places),
+            Binding(("c-g",), self._open_places, "Go to", "Go to a bookmark or a recent folder.", self._why_no_places),
+            Binding(
+                ("c-d",), self._places.bookmark, "Bookmark", "Bookmark this folder, or no longer.", self._why_no_places
+            ),
             Binding(("c-o",), self._next_order, "Sort", "Sort by name, by time or by size."),
             Binding(("c-e",), self._reverse, "Reverse", "Sort the other way round."),
             Binding(("c-t",), self._toggle_hidden, "Hidden", "Show or hide names that begin with a dot."),
-            Binding(("c-a",), self._mark_all, "Mark all", "Mark all rows shown, or none of them."),
-            Binding(("c-x",), self._invert_marks, "Invert", "Mark the rows shown that are not marked, and only those."),
-            Binding(("c-v",), self._mark_through, "Range", "Mark all since the last mark; Shift and arrows do too."),
+            *(self._marking.several if self._multiple else ()),
             Binding(
                 ("c-left",), reader.back, "Back", "Go back a folder.", lambda: None if reader.can_go_back else nowhere
             ),
@@ -206,7 +215,6 @@ class FileManagerBrowser:
             ),
             Binding(("f5", "c-r"), self._reread, "Reread", "Read the folder again."),
         )
-        return rows if self._multiple else tuple(row for row in rows if row.label not in MARKING)
 
     def _rows_of(self, *keys: str) -> list[Binding]:
         return [row for row in self.rows if row.keys[0] in keys]
@@ -231,7 +239,7 @@ class FileManagerBrowser:
         rows = [
             *self._rows_of("left", "space", "c-a", "c-x", "c-v", "c-d", "c-e", "c-left", "c-right"),
             right,
-            *(self._range_rows() if self._multiple else ()),
+            *(self._marking.ranges if self._multiple else ()),
         ]
         typing = KeyBindings()
 
@@ -253,36 +261,19 @@ class FileManagerBrowser:
 
         return merge_key_bindings([typing, key_bindings(rows, tasks=self._tasks, refuse=self._tell)])
 
-    def _range_rows(self) -> list[Binding]:
-        """Shift with a key that moves marks everything on the way."""
-
-        def mark(key: str, to: Callable[[], int]) -> Binding:
-            return Binding((key,), lambda: self._mark_range(to()), "Range", "Mark everything on the way.")
-
-        page = 10
-        return [
-            mark("s-up", lambda: self.view.index - 1),
-            mark("s-down", lambda: self.view.index + 1),
-            mark("s-pageup", lambda: self.view.index - page),
-            mark("s-pagedown", lambda: self.view.index + page),
-            mark("s-home", lambda: 0),
-            mark("s-end", lambda: len(self.view.shown) - 1),
-        ]
-
     def _type(self, text: str) -> None:
         """Text typed on the list: a path where it begins like one, the name to save, or else the filter."""
         if not self.view.text and text[:1] in ("/", "~"):
             self._path.edit(text)
         elif self._saves:
-            get_app().layout.focus(self._name.window)
-            self._name.buffer.insert_text(text)
+            get_app().layout.focus(self._name.field.window)
+            self._name.field.buffer.insert_text(text)
         else:
             self._filter(self.view.text + text)
 
     def _filter(self, text: str) -> None:
-        self._clear_notice()
         self.view.filter(text)
-        self._look_around()
+        self._moved()
 
     def _escape(self) -> None:
         if self.view.reading and self.view.waited_s > drawing.SLOW_S:
@@ -293,51 +284,12 @@ class FileManagerBrowser:
             self.cancel()
 
     def _highlight(self, index: int) -> None:
-        self._clear_notice()
         self.view.highlight(index)
+        self._moved()
+
+    def _moved(self) -> None:
+        self._clear_notice()
         self._look_around()
-
-    def _mark(self) -> None:
-        entry = self.view.highlighted
-        if entry is None or not self.view.can_choose(entry):
-            self._tell(f"Only {drawing.KINDS[self.view.mode]} can be marked.")
-            return
-        self.view.toggle_mark(entry)
-        self._highlight(min(self.view.index + 1, len(self.view.shown) - 1))
-
-    def _mark_all(self) -> None:
-        self._clear_notice()
-        self.view.mark_all()
-
-    def _invert_marks(self) -> None:
-        self._clear_notice()
-        self.view.invert_marks()
-
-    def _mark_range(self, index: int) -> None:
-        self._clear_notice()
-        self.view.mark_range(index)
-        self._look_around()
-
-    def _mark_through(self) -> None:
-        self._clear_notice()
-        if not self.view.mark_through():
-            self._tell("Mark the first row with Space, then go to the last.")
-
-    def _click(self, index: int, mouse_event: MouseEvent) -> bool:
-        """A click on a row's box marks it, with Ctrl on the row as well; with Shift or Alt all rows up to it."""
-        if not self._multiple:
-            return False
-        held = mouse_event.modifiers
-        if held & {MouseModifier.SHIFT, MouseModifier.ALT}:
-            self._mark_range(index)
-            return True
-        if mouse_event.position.x not in drawing.BOX and MouseModifier.CONTROL not in held:
-            return False
-        self._highlight(index)
-        entry = self.view.highlighted
-        if entry is not None and self.view.can_choose(entry):
-            self.view.toggle_mark(entry)
-        return True
 
     def _toggle_hidden(self) -> None:
         self.view.set_hidden(not self.view.hidden)
@@ -380,32 +332,13 @@ class FileManagerBrowser:
     def _why_no_places(self) -> str | None:
         return None if self._keeps_places else "Bookmarks are kept of this machine's disks only."
 
-    def _show_places(self) -> None:
+    def _open_places(self) -> Coroutine[None, None, None]:
         self._clear_notice()
-        self._tasks.fire_and_forget(self._load_places(), "read bookmarks")
+        return self._places.open()
 
-    async def _load_places(self) -> None:
-        kept = await in_daemon_thread(load_places, "read bookmarks")
-        self._places.show(kept, Path.home(), self.view.folder)
-        if self._app is not None and self.item_list_control in self._app.layout.find_all_controls():
+    def _show_places(self) -> None:
+        if self._app is not None and self.buttons.control in self._app.layout.find_all_controls():
             self._show_page(self._places)
-            self._redraw()
-
-    def _bookmark(self) -> None:
-        self._tasks.fire_and_forget(self._change_bookmark(self.view.folder, None), "bookmark")
-
-    def _forget(self, folder: Path) -> None:
-        self._tasks.fire_and_forget(self._change_bookmark(folder, False), "remove bookmark")
-
-    async def _change_bookmark(self, folder: Path, wanted: bool | None) -> None:
-        kept = await in_daemon_thread(lambda: set_bookmark(folder, wanted), "write bookmarks")
-        self._places.show(kept, Path.home(), self.view.folder)
-        name = visible(folder.name or str(folder))
-        if folder in kept.bookmarks:
-            self._tell(f"{name} is bookmarked; {key_of(self.rows, 'Go to')} goes there from anywhere.")
-        else:
-            self._tell(f"{name} is bookmarked no longer.")
-        self._redraw()
 
     # Going places
 
@@ -422,8 +355,8 @@ class FileManagerBrowser:
         elif entry.is_folder:
             self._reader.open(self.view.path(entry))
         elif self._saves:
-            self._name.text = entry.name
-            get_app().layout.focus(self._name.window)
+            self._name.field.text = entry.name
+            get_app().layout.focus(self._name.field.window)
         elif self.view.can_choose(entry):
             self.select()
 
@@ -445,7 +378,7 @@ class FileManagerBrowser:
     def select(self) -> None:
         """Choose what the line above the buttons names; where nothing can be chosen, say what is expected."""
         if self._saves:
-            self._tasks.fire_and_forget(self._save(), "save as")
+            self._name.save()
         elif chosen := self.view.chosen():
             self._finish(chosen)
         else:
@@ -468,41 +401,6 @@ class FileManagerBrowser:
     def _stop(self) -> None:
         self._reader.stop()
         self.glances.stop()
-
-    def _target(self) -> Path | None:
-        """The file that saving would write, or None while the name is not one."""
-        name = self._name.text.strip()
-        if not name or name in (".", "..") or os.sep in name or "\0" in name:
-            return None
-        if self._suffixes and not name.casefold().endswith(tuple(suffix.casefold() for suffix in self._suffixes)):
-            name += self._suffixes[0]
-        return self.view.folder / name
-
-    async def _save(self) -> None:
-        target = self._target()
-        if target is None:
-            self._tell(f"{visible(self._name.text)!r} is not a file name; expected one without {os.sep}.")
-            return
-        if target == self._to_overwrite:
-            self._finish([target])
-            return
-        try:
-            details = await in_daemon_thread(lambda: self._disk.stat(target), "look at file")
-        except FileNotFoundError:
-            self._finish([target])
-        except OSError as error:
-            self._tell(f"{visible(target.name)}: {error.strerror or error}; expected a file that can be written.")
-        else:
-            if target == self._target():
-                self._ask_to_overwrite(target, stat.S_ISDIR(details.st_mode))
-        self._redraw()
-
-    def _ask_to_overwrite(self, target: Path, is_folder: bool) -> None:
-        if is_folder:
-            self._tell(f"{visible(target.name)} is a folder; expected the name of a file.")
-            return
-        self._tell(f"{visible(target.name)} exists already. Enter once more replaces it.")
-        self._to_overwrite = target
 
     # Drawing
 
@@ -532,12 +430,11 @@ class FileManagerBrowser:
         self._notice = text
 
     def _clear_notice(self) -> None:
-        self._notice = None
-        self._to_overwrite = None
+        self._name.reconsider()
 
     def _select_label(self) -> str:
         if self._saves:
-            return "Overwrite" if self._to_overwrite is not None else "Save"
+            return "Overwrite" if self._name.overwrites else "Save"
         return f"Select {len(self.view.marks)} marked" if self.view.marks else "Select"
 
     def _header(self, width: int) -> StyleAndTextTuples:
@@ -551,7 +448,7 @@ class FileManagerBrowser:
         if self._notice is not None:
             return [("class:warning", cut(f"  {self._notice}", width))]
         if self._saves:
-            target = self._target()
+            target = self._name.target
             if target is None:
                 return [("class:muted", cut("  Type a name for the file.", width))]
             return _named("  Save writes  ", visible(str(target)), "", width)
@@ -571,7 +468,7 @@ class FileManagerBrowser:
         """The keys that work where the focus is: in the name to save, Enter saves and the list's own are letters."""
         if self._page is not None:
             return self._page.rows
-        if not get_app().layout.has_focus(self._name.control):
+        if not get_app().layout.has_focus(self._name.field.control):
             return self.rows
         save = Binding(("enter",), self.select, "Save", "Save under this name.")
         return (save, *self._rows_of("escape", "f1", "c-l", "c-g", "c-o", "c-t"))
