@@ -68,10 +68,15 @@ class WorkbenchDriver:
         for character in text:
             await self._send(character, 1)
 
-    async def click(self, x: int, y: int, *, times: int = 1) -> None:
+    async def paste(self, text: str) -> None:
+        """Paste `text`, as a terminal that brackets what is pasted."""
+        await self._send(f"\x1b[200~{text}\x1b[201~", 1)
+
+    async def click(self, x: int, y: int, *, times: int = 1, ctrl: bool = False) -> None:
         """Click on the cell in column `x`, row `y`, from 0."""
+        button = 16 if ctrl else 0
         for _ in range(times):
-            await self._send(f"\x1b[<0;{x + 1};{y + 1}M\x1b[<0;{x + 1};{y + 1}m", 2)
+            await self._send(f"\x1b[<{button};{x + 1};{y + 1}M\x1b[<{button};{x + 1};{y + 1}m", 2)
 
     async def click_text(self, text: str, *, times: int = 1) -> None:
         """Click on the middle of the first place that shows `text`."""
@@ -115,6 +120,10 @@ class WorkbenchDriver:
     def written(self) -> str:
         """All that the workbench has written to its terminal."""
         return self._terminal.getvalue()
+
+    def forget_written(self) -> None:
+        """Forget what has been written, for whoever runs for hours; the screen stays."""
+        self._terminal.truncate(self._terminal.seek(0))
 
     def background_at(self, x: int, y: int) -> str:
         """The colour behind a cell, as `pyte` names it."""

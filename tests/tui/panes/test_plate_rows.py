@@ -1,9 +1,8 @@
-"""A line of the list of plates: every state told by symbol and word, columns that stand below each other at any width."""
+"""A line of the list of plates: every state told by symbol and word, columns below each other at any width."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,11 +11,11 @@ from prompt_toolkit.formatted_text import fragment_list_to_text
 from prompt_toolkit.utils import get_cwidth
 
 from openhcs.core.model import Status
-from openhcs.core.progress import RunProgress, RunState, WellProgress, WellState
+from openhcs.core.progress import RunProgress, WellProgress, WellState
 from openhcs.tui.panes.plate_rows import Columns, batch_text, plate_line, rate_text, short_duration
 from openhcs.tui.plate_list import BatchProgress
 from openhcs.tui.workbench import Activity, PlateRow
-from tests.tui.panes.test_plate_text import FAILED, FACTS, PLATE, ROWS, RUNNING
+from tests.tui.panes.test_plate_text import FACTS, FAILED, PLATE, ROWS, RUNNING
 
 NOW_S = 110.0
 QUEUED = replace(PLATE, status=Status.COMPILED, activity=Activity.QUEUED)
