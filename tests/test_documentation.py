@@ -42,6 +42,24 @@ def test_every_link_leads_somewhere(page: Path) -> None:
             assert anchor in set(_anchors(file.read_text(encoding="utf-8"))), target
 
 
+def test_every_page_is_listed() -> None:
+    """Who opens the folder finds each page in its index, except rules and decisions, which have lists of their own."""
+    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    linked = {(ROOT / "docs" / target.partition("#")[0]).resolve() for target in re.findall(r"\]\(([^)\s]+)\)", index)}
+    lists = {ROOT / "docs" / "verify", ROOT / "docs" / "decisions"}
+    pages = {page for page in (ROOT / "docs").rglob("*.md") if page.parent not in lists}
+    assert pages - linked == {ROOT / "docs" / "README.md"}
+
+
+def test_the_architecture_names_what_there_is() -> None:
+    """Each module and folder of its table exists."""
+    text = (ROOT / "docs" / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    folders = ("openhcs", "tests", "scripts", "benchmarks")
+    files = [f"/{file.relative_to(ROOT)}" for folder in folders for file in (ROOT / folder).rglob("*.py")]
+    for name in re.findall(r"`([\w/.]+(?:\.py|/))`", text):
+        assert any(file.endswith(f"/{name}") or (name.endswith("/") and f"/{name}" in file) for file in files), name
+
+
 def _anchors(text: str) -> Iterator[str]:
     """The anchors of headings, as GitHub makes them."""
     for heading in re.findall(r"^#+ (.+)$", FENCE.sub("", text), flags=re.MULTILINE):
