@@ -29,6 +29,8 @@ NEEDED: Final = "Needed"
 ARGUMENTS: Final = "Arguments"
 OPTIONS: Final = "Options"
 """The section of options that belong to no other subject."""
+HELP: Final = "Help"
+_PLACED: Final = (NEEDED, ARGUMENTS, OPTIONS, HELP)
 
 EXIT_CODES: Final[Mapping[int, str]] = {
     0: "done",
@@ -102,7 +104,7 @@ class Section(NamedTuple):
 
 
 def sections(command: Any, context: Any) -> list[Section]:
-    """The arguments and options of a command by subject, in the order in which the command names them."""
+    """The arguments and options of a command by subject: what is needed first, how to get help last."""
     found: dict[str, list[tuple[str, str]]] = {}
     for parameter in command.get_params(context):
         match parameter:
@@ -111,10 +113,10 @@ def sections(command: Any, context: Any) -> list[Section]:
                 found.setdefault(name, []).append((parameter.display_name_raw, _explained(parameter)))
             case TyperOption(hidden=False):
                 name = NEEDED if parameter.required else parameter.rich_help_panel or OPTIONS
+                name = HELP if parameter.name == "help" else name
                 found.setdefault(name, []).append((_written(parameter), _explained(parameter)))
-    general = found.pop(OPTIONS, None)
-    found |= {OPTIONS: general} if general else {}
-    return [Section(name, rows) for name, rows in found.items()]
+    order = [NEEDED, ARGUMENTS, OPTIONS, *(name for name in found if name not in _PLACED), HELP]
+    return [Section(name, found[name]) for name in order if name in found]
 
 
 def subjects(group: TyperGroup) -> dict[str, list[tuple[str, Any]]]:

@@ -4,7 +4,7 @@
 returns. The compiler checks against it, the step editor draws itself from it, the worker calls through it.
 
 A name in a pipeline file reaches code only through `catalogue`: the modules of `openhcs.processing`, and the modules
-that the user named on the command line or in the settings. A pipeline file cannot name a module.
+that the user named in the settings. A pipeline file cannot name a module.
 
 Deliberately absent: how functions are grouped into steps (`pattern`), checking a pipeline (`compiler`).
 """
@@ -300,7 +300,7 @@ def find_function(name: str, modules: Sequence[str] = ()) -> Function:
     if name not in functions:
         raise PipelineError(
             f"function: {name!r}; expected a function of the catalogue.{did_you_mean(name, functions)} "
-            "A function of your own must be in a module that you name when you start OpenHCS."
+            "One of your own must be in a module that the settings name (function_modules)."
         )
     return functions[name]
 
