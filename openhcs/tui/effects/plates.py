@@ -118,6 +118,10 @@ class PlateEffects:
         """Let plates that wait for their turn have it sooner (-1) or later (1)."""
         self._queue.move(folders, by)
 
+    async def follow_settings(self) -> None:
+        """Go by settings that have been changed: plates that wait may have their turn now."""
+        self._queue.allow((await self._preferences.settings()).runs_at_once)
+
     async def run_wells(self, row: PlateRow) -> None:
         """Run the marked wells of `row`; without marks, those that the user names."""
         wells: Collection[str] = row.marked

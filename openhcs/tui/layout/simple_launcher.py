@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -99,6 +100,7 @@ class SimpleOpenHCSTUILauncher:
         """
         check_terminal()
         session = create_app_session(output=_output(self._screen))
+        gc.freeze()  # what is imported stays: each look through it for garbage would hold up a key by some 20 ms
         with _log_file(paths.logs_folder() / "workbench.log"), session:
             return self.program.run(self.run_async)
 
@@ -162,6 +164,10 @@ class SimpleOpenHCSTUILauncher:
             if await pipeline.may_lose_changes("Quit?") and await plates.may_leave():
                 self.program.exit()
 
+        def follow_settings() -> None:
+            appearance.follow_settings()
+            tasks.fire_and_forget(plates.follow_settings(), "go by the settings")
+
         layout = CanonicalTUILayout(
             self.state,
             plates,
@@ -169,7 +175,7 @@ class SimpleOpenHCSTUILauncher:
             tasks=tasks,
             errors=errors,
             appearance=appearance,
-            settings=SettingsEffects(self.state, tasks, preferences, appearance.follow_settings),
+            settings=SettingsEffects(self.state, tasks, preferences, follow_settings),
             inspector=TaskInspector(tasks, self.program.watchdog, self.state),
             on_quit=quit_,
             on_tour_end=lambda: tasks.fire_and_forget(preferences.remember_tour(), "remember the tour"),

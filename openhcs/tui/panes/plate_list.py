@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
 from prompt_toolkit.application import get_app
@@ -17,10 +18,11 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout.containers import ConditionalContainer, Container, HSplit, VSplit
 from prompt_toolkit.layout.dimension import AnyDimension
+from prompt_toolkit.mouse_events import MouseEvent, MouseModifier
 
 from openhcs.tui import actions
 from openhcs.tui.panes.place import Place
-from openhcs.tui.panes.plate_rows import Columns, batch_text, plate_line
+from openhcs.tui.panes.plate_rows import Columns, batch_text, labels_of, plate_line
 from openhcs.tui.plate_list import batch_progress, shown_plates
 from openhcs.tui.state import AppState
 from openhcs.tui.utils.safe_text import visible
@@ -66,6 +68,7 @@ class PlateList:
         self._shown: Kept[tuple[int, ...]] = Kept()
         self._items: Kept[tuple[PlateRow, ...]] = Kept()
         self._columns: Kept[dict[int, Columns]] = Kept()
+        self._labels: Kept[dict[Path, str]] = Kept()
         self._places: Kept[dict[object, int]] = Kept()
         self.rows = keymap.rows("Plates", self._bindings())
         self._add_key = key_of(bindings, "Add")
@@ -76,7 +79,7 @@ class PlateList:
             index=self._index,
             on_select=self._select,
             on_activate=on_activate,
-            on_mark=lambda index: self._toggle(self.items()[index]),
+            on_click=self._click,
             empty=self._empty,
             bindings=(*bindings, *self.rows),
             tasks=tasks,
@@ -154,6 +157,7 @@ class PlateList:
         columns = self._columns.made_from((workbench.plates,), dict)
         if width not in columns:
             columns[width] = Columns.fitting(workbench.plates, width)
+        labels = self._labels.made_from((workbench.plates,), lambda: labels_of(workbench.plates))
         queue = workbench.queue
         places = self._places.made_from(
             (queue,), lambda: {folder: number for number, folder in enumerate(queue, start=1)}
@@ -162,6 +166,7 @@ class PlateList:
             row,
             columns[width],
             workbench.now_s,
+            label=labels.get(row.folder),
             marked=row.folder in workbench.marked,
             place=places.get(row.folder),
             plain=is_plain(),
@@ -267,6 +272,14 @@ class PlateList:
         order = orders[(orders.index(view.order) + 1) % len(orders)]
         self._state.dispatch(actions.PlatesViewed(replace(view, order=order)))
         self._state.dispatch(actions.MessageShown(f"Plates {order.value}"))
+
+    def _click(self, index: int, mouse_event: MouseEvent) -> bool:
+        """A click with Ctrl marks."""
+        if MouseModifier.CONTROL not in mouse_event.modifiers:
+            return False
+        self._select(index)
+        self._toggle(self.items()[index])
+        return True
 
     def _toggle(self, row: PlateRow) -> None:
         is_marked = row.folder in self._state.workbench.marked

@@ -6,8 +6,10 @@ out, the least important first. Every state has a symbol and a word as well as a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from prompt_toolkit.formatted_text import StyleAndTextTuples, fragment_list_width
@@ -23,7 +25,7 @@ from openhcs.tui.widgets.drawn_text import cut, fit
 from openhcs.tui.widgets.progress import bar, duration_text
 from openhcs.tui.workbench import Activity, PlateRow
 
-__all__ = ["Columns", "batch_text", "plate_line", "rate_text", "short_duration"]
+__all__ = ["Columns", "batch_text", "labels_of", "plate_line", "rate_text", "short_duration"]
 
 _STYLES: Final = {
     Status.ADDED: "class:muted",
@@ -87,6 +89,7 @@ def plate_line(
     columns: Columns,
     now_s: float,
     *,
+    label: str | None = None,
     marked: bool = False,
     place: int | None = None,
     plain: bool = False,
@@ -94,13 +97,15 @@ def plate_line(
     """One line of the list.
 
     Args:
+        label: what the plate is called here; None takes its name.
         place: how many plates have their turn before this one and it; None where it does not wait.
         plain: in words alone, and only what has happened, since every change is read out.
     """
     style, words = _words(row, place)
+    name = visible(label if label is not None else row.name)
     if plain:
         told = [words, _count_words(row), "marked" if marked else ""]
-        return [(style, cut(f"{visible(row.name)}: {', '.join(filter(None, told))}", columns.width))]
+        return [(style, cut(f"{name}: {', '.join(filter(None, told))}", columns.width))]
     head: StyleAndTextTuples = [(_STYLES[row.status], row.status.value), ("class:mark", "*" if marked else " ")]
     runs = row.status is Status.RUNNING and row.activity is None and row.progress is not None and row.progress.total
     if columns.width < WIDE:
@@ -110,15 +115,21 @@ def plate_line(
         if cells > room - 8:
             tail = [(style, cut("".join(part[1] for part in tail), max(0, room - 8)))]
             cells = get_cwidth(tail[0][1])
-        return [*head, ("", fit(visible(row.name), room - cells)), ("", "  "), *tail]
+        return [*head, ("", fit(name, room - cells)), ("", "  "), *tail]
     line: StyleAndTextTuples = [
         *head,
-        ("", fit(visible(row.name), columns.name)),
+        ("", fit(name, columns.name)),
         ("", " " * _GAP),
         (style, fit(words, columns.words - _GAP)),
         *_cells(row, columns, now_s),
     ]
     return [*line, ("", " " * (columns.width - fragment_list_width(line)))]
+
+
+def labels_of(rows: Sequence[PlateRow]) -> dict[Path, str]:
+    """What plates are called whose name another one has too: with the folder that they are in before it."""
+    counts = Counter(row.name for row in rows)
+    return {row.folder: f"{row.folder.parent.name}/{row.name}" for row in rows if counts[row.name] > 1}
 
 
 def _cells(row: PlateRow, columns: Columns, now_s: float) -> StyleAndTextTuples:

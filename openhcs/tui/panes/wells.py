@@ -5,10 +5,9 @@ Drawing is in `plate_text` and `well_looks`; a well opened is shown by `well_vie
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Final, Generic, TypeVar
+from typing import Final
 
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import StyleAndTextTuples
@@ -32,6 +31,7 @@ from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
 from openhcs.tui.widgets.bindings import Binding
 from openhcs.tui.widgets.colour_scale import Palette, Scale, palette_of_screen
 from openhcs.tui.widgets.drawn_text import drawn_window
+from openhcs.tui.widgets.kept import Kept
 from openhcs.tui.widgets.keymap import Keymap
 from openhcs.tui.widgets.pane_frame import PaneFrame
 from openhcs.tui.widgets.plate_map import Grid, PlateMap, WellLook
@@ -41,24 +41,6 @@ from openhcs.tui.workbench import PlateRow
 __all__ = ["WellsPane"]
 
 SUMMARY_LINES: Final = 5
-
-
-T = TypeVar("T")
-
-
-class _Kept(Generic[T]):
-    """Something made from parts of a snapshot, kept until one of them is another object: comparing costs nothing."""
-
-    def __init__(self) -> None:
-        self._parts: tuple[object, ...] = ()
-        self._made: T | None = None
-
-    def made_from(self, parts: tuple[object, ...], make: Callable[[], T]) -> T:
-        """What `make` makes of `parts`."""
-        same = len(parts) == len(self._parts) and all(map(operator.is_, parts, self._parts))
-        if self._made is None or not same:
-            self._parts, self._made = parts, make()
-        return self._made
 
 
 class WellsPane:
@@ -78,10 +60,10 @@ class WellsPane:
         self._values = WellValueEffects(state, tasks)
         self._log = RunLogView(state, effects, tasks)
         self._view = WellView(state, WellReader(effects), tasks)
-        self._items: _Kept[tuple[WellProgress, ...]] = _Kept()
-        self._names: _Kept[tuple[str, ...]] = _Kept()
+        self._items: Kept[tuple[WellProgress, ...]] = Kept()
+        self._names: Kept[tuple[str, ...]] = Kept()
         self._grid: tuple[object, Grid] = (None, Grid.of(0, 0, ()))
-        self._numbers: _Kept[tuple[Mapping[str, float], Scale | None]] = _Kept()
+        self._numbers: Kept[tuple[Mapping[str, float], Scale | None]] = Kept()
         self.rows = keymap.rows("Wells", self._bindings())
         well_list = SelectableList[WellProgress](
             self.items,

@@ -18,7 +18,7 @@ from prompt_toolkit.key_binding import KeyBindingsBase, merge_key_bindings
 from prompt_toolkit.layout.containers import Container, Window
 from prompt_toolkit.layout.controls import UIContent, UIControl
 from prompt_toolkit.layout.margins import ConditionalMargin, ScrollbarMargin
-from prompt_toolkit.mouse_events import MouseButton, MouseEvent, MouseEventType, MouseModifier
+from prompt_toolkit.mouse_events import MouseButton, MouseEvent, MouseEventType
 
 from openhcs.tui.ports import TaskSpawner
 from openhcs.tui.utils.screen_output import is_plain
@@ -41,9 +41,8 @@ class SelectableList(Generic[T]):
 
     `index` pulls the selected index from the caller's state; `on_select` must then put it there. Without it the
     list keeps the index itself and `on_select` only tells. `on_activate` runs on Enter and on a double click; a
-    coroutine it returns goes to `tasks`, named after `name`. `on_mark` is told of a click with Ctrl. `empty` is shown
-    instead of no rows. `bindings` come after the list's own and win over them; a row whose keys are all taken is left
-    out, from help as well.
+    coroutine it returns goes to `tasks`, named after `name`. `empty` is shown instead of no rows. `bindings` come
+    after the list's own and win over them; a row whose keys are all taken is left out, from help as well.
     `letter_keys=False` leaves j and k free. `keys` are bindings that do not fit a row, such as "any character".
     `on_click` is asked first about a click on the row of an index; True means that it has been dealt with.
 
@@ -58,7 +57,6 @@ class SelectableList(Generic[T]):
         *,
         on_select: Callable[[int], None] | None = None,
         on_activate: Callable[[T], Coroutine[Any, Any, Any] | None] | None = None,
-        on_mark: Callable[[int], None] | None = None,
         index: Callable[[], int] | None = None,
         empty: Callable[[], StyleAndTextTuples],
         bindings: Sequence[Binding] = (),
@@ -75,7 +73,6 @@ class SelectableList(Generic[T]):
         self._row = row
         self._on_select = on_select
         self._on_activate = on_activate
-        self._on_mark = on_mark
         self._pull_index = index
         self._own_index = 0
         self._empty = empty
@@ -214,8 +211,6 @@ class _ListControl(UIControl):
         twice = clicked_index == index and now_s - clicked_s <= DOUBLE_CLICK_S
         self._last_click = (-1.0, -1) if twice else (now_s, index)
         owner.select(index)
-        if owner._on_mark is not None and MouseModifier.CONTROL in mouse_event.modifiers:
-            owner._on_mark(index)
-        elif twice:
+        if twice:
             owner.activate()
         return None

@@ -204,9 +204,8 @@ async def test_runs_wait_in_a_queue_that_is_seen_and_changed(screen: Path, gate:
 
 
 async def test_several_runs_go_on_at_once_and_are_cancelled_by_one_answer(screen: Path, gate: Gate, home: Path) -> None:
-    """`runs_at_once` says how many; leaving and cancelling ask once for all of them."""
+    """`runs_at_once` says how many, from when it is changed; leaving and cancelling ask once for all of them."""
     settings = home / "home" / "config" / "settings.yaml"
-    settings.write_text(f"{settings.read_text()}runs_at_once: 2\n")
     plates = [screen / "plate 1", screen / "plate 2", screen / "old" / "plate 10"]
     async with workbench(plates, pipeline=gate.pipeline, size=(120, 40)) as wb:
         await wb.press("*", "r")
@@ -217,6 +216,11 @@ async def test_several_runs_go_on_at_once_and_are_cancelled_by_one_answer(screen
             waits = [row for row in wb.state.plates if row.activity is Activity.QUEUED]
             return len(waits) == 1 and sum(well.state is WellState.RUNNING for well in wells) == 2
 
+        await wb.wait_for("waiting its turn (2nd)", RUN_S)
+        settings.write_text(f"{settings.read_text()}runs_at_once: 2\n")
+        await wb.press(",")
+        await wb.wait_for("results folder")
+        await wb.press("tab", "end", "backspace", "2", "enter")
         await wb.wait_until(both_run, "two runs", RUN_S)
         await wb.press("q")
         await wb.wait_for("1 plate that did not start yet will not start")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from prompt_toolkit.utils import get_cwidth
 
 from openhcs.core.model import Status
 from openhcs.core.progress import RunProgress, WellProgress, WellState
-from openhcs.tui.panes.plate_rows import Columns, batch_text, plate_line, rate_text, short_duration
+from openhcs.tui.panes.plate_rows import Columns, batch_text, labels_of, plate_line, rate_text, short_duration
 from openhcs.tui.plate_list import BatchProgress
 from openhcs.tui.workbench import Activity, PlateRow
 from tests.tui.panes.test_plate_text import FACTS, FAILED, PLATE, ROWS, RUNNING
@@ -112,6 +113,15 @@ def test_names_from_metadata_are_shown_and_not_executed() -> None:
     evil = replace(FACTS, name="\x1b[2J\x07", format="\x1b[2J")
     for width in (40, 200):
         assert line(replace(PLATE, facts=evil), width).isprintable()
+
+
+def test_plates_of_one_name_are_told_with_their_folders() -> None:
+    """So that they can be told apart; a name that no other has stands by itself."""
+    rows = [PlateRow(Path(folder)) for folder in ("/a/plate 1", "/b/plate 1", "/b/plate 2")]
+    assert labels_of(rows) == {rows[0].folder: "a/plate 1", rows[1].folder: "b/plate 1"}
+    assert "b/plate 1" in fragment_list_to_text(
+        plate_line(rows[1], Columns.fitting(rows, 60), NOW_S, label="b/plate 1")
+    )
 
 
 def test_the_rate_counts_what_was_done_and_not_what_was_taken_over() -> None:
