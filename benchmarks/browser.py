@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import io
 import os
 import statistics
@@ -320,6 +321,8 @@ def main() -> None:
     parser.add_argument("--counts", type=int, nargs="+", default=[1000, 10_000, 100_000], help="entries of the folders")
     options = parser.parse_args()
     rounds = options.rounds
+    gc.collect()
+    gc.freeze()  # as the workbench does when it starts
 
     opened: dict[str, Callable[[], None]] = {}
     scrolled: dict[str, Callable[[], None]] = {}
