@@ -60,7 +60,10 @@ class PlannedPreview:
 
 @dataclass(frozen=True)
 class StepPreview:
-    """What came of it. `seconds` is what the step took; `objects` and `rows` are by label image and by table."""
+    """What came of it. `seconds` is what the step took, `warnings` how often it gave each of its warnings.
+
+    `objects` and `rows` are by label image and by table, those of the steps before included.
+    """
 
     before: WellImages
     after: WellImages
@@ -130,7 +133,8 @@ class PreviewDesk:
         self._changing = threading.Lock()
         self._folder: Path | None = None
         self._process: subprocess.Popen[str] | None = None
-        self._versions: Mapping[str, str] = {}
+        self._versions: Mapping[str, str] | None = None
+        self._current: threading.Event | None = None
         self._kept: OrderedDict[str, Path] = OrderedDict()
 
     def __enter__(self) -> Self:
@@ -140,6 +144,16 @@ class PreviewDesk:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+    def start(self) -> None:
+        """Start the process before there is anything to do, so that its imports take place meanwhile.
+
+        Raises:
+            RunError: it cannot be started.
+        """
+        with self._working:
+            if self._process is None:
+                self._start_process()
 
     def close(self) -> None:
         """Stop what is going on and remove what was made."""
@@ -152,10 +166,14 @@ class PreviewDesk:
             self._folder = None
             self._at_end.close()
 
-    def stop(self) -> None:
-        """Stop what is going on, from any thread and at once; the call of `carry_out` then raises `RunError`."""
+    def stop(self, stopped: threading.Event | None = None) -> None:
+        """Stop what is going on, from any thread and at once; the call of `carry_out` then raises `RunError`.
+
+        Args:
+            stopped: stop the call that was given this, and none that has come after it.
+        """
         with self._changing:
-            if self._process is not None:
+            if self._process is not None and stopped in (None, self._current):
                 _kill(self._process)
 
     def carry_out(
@@ -166,7 +184,7 @@ class PreviewDesk:
 
         Args:
             report: is told what begins, as `process_well` tells it.
-            stopped: set before `stop` is called, for a call that has not come to its process yet.
+            stopped: once it is set, nothing further is begun; `stop` ends what has been.
 
         Raises:
             WellError: a step failed; the message says how.
@@ -175,6 +193,8 @@ class PreviewDesk:
         """
         stopped = stopped or threading.Event()
         with self._working:
+            with self._changing:
+                self._current = stopped
             before = None
             if planned.before is not None:
                 before = self._results_of(planned.before, report, stopped)
@@ -182,7 +202,7 @@ class PreviewDesk:
             return self._preview(planned, before, after)
 
     def _preview(self, planned: PlannedPreview, before: Path | None, after: Path) -> StepPreview:
-        well = planned.well
+        well, own = planned.well, f"{planned.step.name}: "
         told: Provenance = ResultsFolder(after).read_provenance(well) or {}
         return StepPreview(
             before=source_images(planned.index, well) if before is None else result_images(before, planned.index, well),
@@ -190,7 +210,11 @@ class PreviewDesk:
             seconds=_numbers(told.get("step_seconds")).get(planned.step.name, 0.0),
             objects={name: int(count) for name, count in _numbers(told.get("objects")).items()},
             rows={name: read_well_table(after, name, well).height for name in tables_of_well(after, well)},
-            warnings={text: int(count) for text, count in _numbers(told.get("warnings")).items()},
+            warnings={
+                text.removeprefix(own): int(count)
+                for text, count in _numbers(told.get("warnings")).items()
+                if text.startswith(own)
+            },
         )
 
     def _results_of(self, plan: WellPlan, report: Report, stopped: threading.Event) -> Path:
@@ -216,23 +240,22 @@ class PreviewDesk:
 
     def _ask(self, plan: WellPlan, out: Path, stopped: threading.Event) -> Iterator[Mapping[str, object]]:
         """The answers of the process to a request, the last one included."""
+        if stopped.is_set():
+            raise _stopped(plan)
         process = self._running_process(plan)
         requests, answers = _pipes(process)
-        try:
-            if not stopped.is_set():
-                request = {"out": str(out), "plans": plans_to_json([plan]).decode()}
-                requests.write(json.dumps(request) + "\n")
-                requests.flush()
-                for line in answers:
-                    answer: dict[str, object] = json.loads(line)
-                    yield answer
-                    if "done" in answer or "failed" in answer:
-                        return
-        except OSError:
-            pass  # it went away while it was asked: told below
+        with suppress(OSError):  # it went away while it was asked: told below
+            request = {"out": str(out), "plans": plans_to_json([plan]).decode()}
+            requests.write(json.dumps(request) + "\n")
+            requests.flush()
+            for line in answers:
+                answer: dict[str, object] = json.loads(line)
+                yield answer
+                if "done" in answer or "failed" in answer:
+                    return
         _end(process)
         if stopped.is_set():
-            raise RunError(f"preview of well {plan.well}: it was stopped.")
+            raise _stopped(plan)
         raise RunError(
             f"preview of well {plan.well}: its process went away (code {process.returncode}); expected it to answer. "
             "It may have run out of memory; try again."
@@ -242,9 +265,15 @@ class PreviewDesk:
         """The process, started anew where a library or a module of the user's has changed since."""
         process = self._process
         if process is not None:
-            if process.poll() is None and self._versions == plan.versions:
+            if process.poll() is None and self._versions in (None, plan.versions):
+                self._versions = plan.versions
                 return process
             _end(process)
+        process = self._start_process()
+        self._versions = plan.versions
+        return process
+
+    def _start_process(self) -> subprocess.Popen[str]:
         environment = {
             **os.environ,
             "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
@@ -267,8 +296,12 @@ class PreviewDesk:
                 "program. Check how many processes you may have."
             ) from error
         with self._changing:
-            self._process, self._versions = process, plan.versions
+            self._process, self._versions = process, None
         return process
+
+
+def _stopped(plan: WellPlan) -> RunError:
+    return RunError(f"preview of well {plan.well}: it was stopped.")
 
 
 def _pipes(process: subprocess.Popen[str]) -> tuple[IO[str], IO[str]]:

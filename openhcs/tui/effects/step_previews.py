@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from openhcs.core.model import Pipeline, PlateIndex
 from openhcs.tui.effects.preferences import Preferences
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["StepPreviews"]
 
+_GRACE_S: Final = 1.0
+"""How long work that is not wanted any more may go on: starting a process anew takes at least as long."""
+
 
 class StepPreviews:
     """Makes previews of steps until it is closed."""
@@ -27,6 +30,7 @@ class StepPreviews:
         self._preferences = preferences
         self._desk: PreviewDesk | None = None
         self._making_desk = threading.Lock()
+        self._is_closed = False
 
     async def make(
         self,
@@ -39,7 +43,8 @@ class StepPreviews:
     ) -> tuple[StepPreview, bool]:
         """Try step number `step` on one site of a well; also tells whether all sites had to be taken.
 
-        Cancelling the wait ends the process that works on it. `report` is called in another thread.
+        Cancelling the wait ends the work: what is nearly done is let finish, as a new process would take longer.
+        `report` is called in another thread.
 
         Raises:
             PipelineError: the steps cannot run on this plate.
@@ -53,20 +58,30 @@ class StepPreviews:
         def work() -> tuple[StepPreview, bool]:
             from openhcs.core.step_preview import plan_preview
 
-            planned = plan_preview(index, pipeline, step, well, site, modules)
-            return self._get_desk().carry_out(planned, report, stopped), planned.takes_all_sites
+            desk = self._get_desk()
+            try:
+                desk.start()
+                planned = plan_preview(index, pipeline, step, well, site, modules)
+                return desk.carry_out(planned, report, stopped), planned.takes_all_sites
+            finally:
+                if self._is_closed:
+                    desk.close()  # it came to be when nobody could close it any more
 
         try:
             return await in_daemon_thread(work, f"try step {step + 1} on {well}")
         except asyncio.CancelledError:
             stopped.set()
-            if self._desk is not None:
-                self._desk.stop()
+            asyncio.get_running_loop().call_later(_GRACE_S, self._stop, stopped)
             raise
+
+    def _stop(self, stopped: threading.Event) -> None:
+        if self._desk is not None:
+            self._desk.stop(stopped)
 
     async def close(self) -> None:
         """End the process and remove what it has made."""
-        desk, self._desk = self._desk, None
+        self._is_closed = True
+        desk = self._desk
         if desk is not None:
             desk.stop()
             await in_daemon_thread(desk.close, "clean up after previews")
