@@ -42,6 +42,7 @@ from openhcs.tui.utils import dialog_helpers
 from openhcs.tui.utils.dialog_helpers import show_scrollable_error_dialog
 from openhcs.tui.utils.line_view import LineView
 from openhcs.tui.utils.safe_text import visible
+from openhcs.tui.utils.screen_output import is_plain
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
 from openhcs.tui.widgets.bindings import Binding, footer_fragments, key_bindings
 from openhcs.tui.widgets.colour_scale import palette_of_screen
@@ -199,10 +200,12 @@ class ResultsView:
         counts = self._summary.objects.get(subject.name, {}) if subject.table is None else {}
 
         async def load() -> None:
+            self._tell(f"reading {subject.title}")
             try:
                 self._plot, self._trouble = await read_plot(self._reader, subject, self._by, counts), ""
             except OpenHCSError as error:
                 self._trouble = str(error)
+            self._note = ""
             self._plots_page.change()
             self._plots_page.view.scroll_home()
             get_app().invalidate()
@@ -436,7 +439,8 @@ class ResultsView:
         if self._trouble:
             lines += [[], [("class:error", f"  X {visible(self._trouble)}")]]
         if summary is not None:
-            for name, counts in summary.objects.items():
+            # Shapes in their places say nothing to whoever has the screen read out; the plots have numbers.
+            for name, counts in summary.objects.items() if not is_plain() else ():
                 palette = palette_of_screen()
                 lines += [[], *result_text.heat_lines(f"{visible(name)} of each well", counts, palette, width)]
             lines += [[], *_warning_lines(summary)]

@@ -26,7 +26,7 @@ __all__ = ["ScreenOutput", "is_ascii", "is_plain", "terminal_encoding"]
 _CONSOLE_FONT: Final = "cp437"
 """What the fonts of the Linux console have in common of symbols; their letters vary."""
 
-_LINES_AND_BLOCKS: Final = range(0x2500, 0x2600)
+_LINES_AND_BLOCKS: Final = frozenset((*range(0x2500, 0x2600), *range(0x2800, 0x2900)))
 _SYMBOLS: Final = range(0x2000, 0x2C00)
 
 _STAND_INS: Final = {
@@ -36,6 +36,8 @@ _STAND_INS: Final = {
     **dict.fromkeys("▏▎▍▌▋▊▉", "="), **dict.fromkeys("▁▂▃▄", "_"), **dict.fromkeys("▅▆▇", "="), "▀": '"',
     "✓": "v", "✗": "x", "×": "x", "µ": "u", "μ": "u", "…": "~", "•": "*", "␊": "|", "±": "~", "°": "o",
     "→": ">", "←": "<", "↑": "^", "↓": "v", "▸": ">", "◂": "<", "▴": "^", "▾": "v", "▲": "^", "▼": "v", "●": "o",
+    # Dots of braille, of which bars are drawn: none, all eight, some.
+    "\u2800": " ", **dict.fromkeys(map(chr, range(0x2801, 0x28FF)), "="), "\u28ff": "#", "‹": "<", "›": ">",
     **dict.fromkeys("–—−‐", "-"), **dict.fromkeys("‘’", "'"), **dict.fromkeys("“”", '"'),
 }  # fmt: skip
 

@@ -38,6 +38,12 @@ def test_what_an_encoding_lacks_has_a_stand_in(characters: str, shown: str) -> N
     assert written(TEXT, characters) == shown
 
 
+def test_bars_of_braille_dots_have_stand_ins_too() -> None:
+    """Full ones, partly filled ones and empty ones are told apart; a plain screen, which is read out, has none."""
+    assert written("⣿⣿⡇\u28003", "ascii") == "##= 3"
+    assert written("⣿⣿⡇\u28003", "utf-8", plain=True) == "    3"
+
+
 def test_a_plain_screen_has_no_lines() -> None:
     """Lines and blocks are blanks on a plain screen, while letters of all scripts stay."""
     assert written(TEXT, "utf-8", plain=True) == "   Plates      …✓ Zürich µm² 細胞 e\u0301"
