@@ -228,6 +228,20 @@ class TestPipeline:
         saved = reduce(edited, actions.PipelineSaved(edited.editing.pipeline, Path("m.yaml")))
         assert (saved.editing.unsaved, saved.editing.path) == (False, Path("m.yaml"))
 
+    def test_a_pipeline_rewritten_as_text_is_one_change(self) -> None:
+        """What comes back from an editor is undone as one; other comments alone are something to save as well."""
+        loaded = after(actions.PipelineLoaded(NUCLEI, Path("n.yaml"), "name: nuclei"))
+        other = replace(NUCLEI, name="other", steps=NUCLEI.steps[:1])
+        rewritten = reduce(loaded, actions.PipelineRewritten(other, "name: other"))
+        assert rewritten.editing.pipeline == other
+        assert reduce(rewritten, actions.PipelineUndone()).editing.pipeline == NUCLEI
+        commented = reduce(loaded, actions.PipelineRewritten(NUCLEI, "name: nuclei # why"))
+        assert commented.editing.unsaved
+        assert commented.editing.past == ()
+        assert not reduce(
+            commented, actions.PipelineSaved(NUCLEI, Path("n.yaml"), "name: nuclei # why")
+        ).editing.unsaved
+
     def test_a_change_made_while_saving_stays_unsaved(self) -> None:
         """What was saved is the pipeline that was written, not the one edited since."""
         edited = after(actions.PipelineLoaded(NUCLEI, None), actions.StepDeleted(0))
@@ -299,6 +313,7 @@ ACTIONS: st.SearchStrategy[Action] = st.one_of(
     st.builds(actions.RunProgressed, FOLDERS, PROGRESS),
     st.builds(actions.PipelineLoaded, PIPELINES, st.none()),
     st.builds(actions.PipelineSaved, PIPELINES, st.just(Path("p.yaml"))),
+    st.builds(actions.PipelineRewritten, PIPELINES, st.just("name: p")),
     st.builds(actions.StepSelected, INDEXES),
     st.just(actions.PipelineUndone()),
     st.just(actions.PipelineRedone()),
