@@ -2,7 +2,8 @@
 
 Both do the same, `process_well` with all that it writes, in as many processes. They take turns, each in a process that
 is started for it, so that start-up counts as well: once with imports and workers, and once without, from the first
-well's beginning to the last well's end. Medians over the rounds are compared. The pool keeps nothing and tells nobody
+well's beginning to the last well's end. Medians over the rounds are compared; so is the processor time of all processes
+during the wells, which other programs on the machine hardly change. The pool keeps nothing and tells nobody
 anything; the run keeps a journal on the disk, tells which step each well is at, can cancel each well within two seconds
 and loses one well to a worker that dies.
 
@@ -40,29 +41,67 @@ _LOOK_AGAIN_S = 0.1
 
 
 class Sample(NamedTuple):
-    """Seconds on the clock: of starting, of all wells, of both and what comes after."""
+    """Seconds on the clock: of starting, of all wells, of both and what comes after; processor time of the wells."""
 
     starting: float
     wells: float
     whole: float
+    processor: float
+
+
+class ProcessorTime:
+    """What a process and those below it take of the processors, looked at now and then."""
+
+    def __init__(self, pid: int) -> None:
+        self._root = psutil.Process(pid)
+        self._seen: list[tuple[float, dict[int, float]]] = []
+
+    def look(self) -> None:
+        """Note what each process has taken so far."""
+        spent = {}
+        with suppress(psutil.Error):
+            for process in (self._root, *self._root.children(recursive=True)):
+                with suppress(psutil.Error):
+                    spent[process.pid] = sum(process.cpu_times()[:2])
+        self._seen.append((time.time(), spent))
+
+    def between(self, first: float, last: float) -> float:
+        """The seconds that all of them took between two moments."""
+        return self._until(last) - self._until(first)
+
+    def of_root(self) -> float:
+        """The seconds that the first process took in all."""
+        return max(spent.get(self._root.pid, 0.0) for _, spent in self._seen)
+
+    def _until(self, moment: float) -> float:
+        known: dict[int, float] = {}
+        earlier, before = moment, 0.0
+        for seen, spent in self._seen:
+            known |= {pid: seconds for pid, seconds in spent.items() if seconds >= known.get(pid, 0.0)}
+            total = sum(known.values())
+            if seen >= moment:
+                part = (moment - earlier) / (seen - earlier) if seen > earlier else 1.0
+                return before + part * (total - before)
+            earlier, before = seen, total
+        return before
 
 
 def run_sample(orchestrator: Orchestrator, out: Path, workers: int) -> tuple[Sample, float]:
     """A run by the engine, and the CPU seconds that its runner took."""
     shutil.rmtree(out, ignore_errors=True)
-    started, cpu = time.time(), 0.0
+    started = time.time()
     run = orchestrator.run(out, workers, check_room=False)
-    runner = psutil.Process(run.pid)
+    processors = ProcessorTime(run.pid)
     while not (progress := run.poll()).state.has_ended:
-        with suppress(psutil.Error):
-            cpu = sum(runner.cpu_times()[:2]) or cpu
+        processors.look()
         time.sleep(_LOOK_AGAIN_S)
     assert progress.state is RunState.FINISHED, progress.message
     assert progress.finished == len(orchestrator.plans)
     events = replay(run.log.parent / "journal.jsonl")
     first = next(event.time_s for event in events if event.kind is EventKind.WELL_STARTED)
     last = max(event.time_s for event in events if event.kind is EventKind.WELL_FINISHED)
-    return Sample(first - started, last - first, events[-1].time_s - started), cpu
+    whole = events[-1].time_s - started
+    return Sample(first - started, last - first, whole, processors.between(first, last)), processors.of_root()
 
 
 def pool_sample(plate: Path, pipeline: Pipeline, out: Path, workers: int) -> Sample:
@@ -71,9 +110,14 @@ def pool_sample(plate: Path, pipeline: Pipeline, out: Path, workers: int) -> Sam
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS"), "1")
     started = time.time()
     command = [sys.executable, __file__, "--pool", str(plate), pipeline.name, str(out), "--workers", str(workers)]
-    told = subprocess.run(command, check=True, stdout=subprocess.PIPE, env={**os.environ, **threads})
-    first, last = json.loads(told.stdout)
-    return Sample(first - started, last - first, last - started)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, **threads}) as process:
+        processors = ProcessorTime(process.pid)
+        while process.poll() is None:
+            processors.look()
+            time.sleep(_LOOK_AGAIN_S)
+        assert process.stdout is not None
+        first, last = json.loads(process.stdout.read())
+    return Sample(first - started, last - first, last - started, processors.between(first, last))
 
 
 def pool(plate: Path, pipeline: Pipeline, out: Path, workers: int) -> tuple[float, float]:
@@ -101,9 +145,11 @@ def _process(work: tuple[WellPlan, Path]) -> None:
     process_well(*work, lambda *_: None)
 
 
-def compare(top: Path, pipeline: Pipeline, wells: int, size_px: int, workers: int, rounds: int) -> None:
+def compare(
+    top: Path, pipeline: Pipeline, wells: int, size_px: int, workers: int, rounds: int, *, sites: int = 1
+) -> None:
     """Print what the same wells take by a run and in a pool."""
-    plate = make_plate(top / pipeline.name, wells, size_px=size_px)
+    plate = make_plate(top / f"{pipeline.name}-{size_px}", wells, size_px=size_px, sites=sites)
     orchestrator = compiled(plate, pipeline)
     runs: list[tuple[Sample, float]] = []
     pools: list[Sample] = []
@@ -118,7 +164,8 @@ def compare(top: Path, pipeline: Pipeline, wells: int, size_px: int, workers: in
         for turn in (pool_once, run_once) if number % 2 else (run_once, pool_once):
             turn()
     samples, cpu = [sample for sample, _ in runs], statistics.median(spent for _, spent in runs)
-    print(f"{pipeline.name}: {wells} wells of 2 x {size_px} x {size_px} px, {workers} workers, median of {rounds}")
+    planes = f"{2 * sites} x {size_px} x {size_px} px"
+    print(f"{pipeline.name}: {wells} wells of {planes}, {workers} workers, median of {rounds}")
     for what in Sample._fields:
         ours, theirs = (statistics.median(getattr(one, what) for one in side) for side in (samples, pools))
         print(f"  {what:9} run {ours:7.2f} s   pool {theirs:7.2f} s   throughput {theirs / ours:.3f} x")
@@ -219,6 +266,7 @@ def main() -> None:
         print(json.dumps(pool(Path(plate), pipeline, Path(out), arguments.workers)))
         return
     with tempfile.TemporaryDirectory() as folder:
+        compare(Path(folder), CELLS, max(2, arguments.wells // 4), 1080, arguments.workers, arguments.rounds, sites=2)
         compare(Path(folder), CELLS, arguments.wells, 512, arguments.workers, arguments.rounds)
         compare(Path(folder), TRIVIAL, arguments.wells, 64, arguments.workers, arguments.rounds)
         if arguments.growth:
