@@ -38,7 +38,11 @@ class Marks:
 
     def add(self, folder: Path, names: Iterable[str]) -> None:
         """Mark `names`; those that are stay where they are."""
-        self._names.setdefault(folder, {}).update(dict.fromkeys(names))
+        new = dict.fromkeys(names)
+        if marked := self._names.get(folder):
+            marked.update(new)
+        elif new:
+            self._names[folder] = new
 
     def remove(self, folder: Path, names: Iterable[str]) -> None:
         """Take the marks of `names` away."""
@@ -53,11 +57,9 @@ class Marks:
         """Mark those of `names` that are not marked, and only those of them."""
         marked = self._names.get(folder, {})
         new = [name for name in names if name not in marked]
-        if len(new) == len(names):
-            self.add(folder, new)
-        else:
+        if len(new) < len(names):
             self.remove(folder, names)
-            self.add(folder, new)
+        self.add(folder, new)
 
     def all_of(self, folder: Path, names: Iterable[str]) -> bool:
         """Whether all of `names` are marked."""
