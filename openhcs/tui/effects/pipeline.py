@@ -7,18 +7,18 @@ is first needed: its modules import numpy and scikit-image. Pipeline files likew
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from openhcs.core.model import Component, FunctionCall, Pipeline, PlaneSource, Step
-from openhcs.errors import OpenHCSError, PipelineError
+from openhcs.errors import OpenHCSError
 from openhcs.tui import actions
 from openhcs.tui.editors.function_picker import pick_function
 from openhcs.tui.editors.step_editor import edit_step
+from openhcs.tui.effects import pipeline_files
 from openhcs.tui.effects.outside_editor import edit_text, find_editor
 from openhcs.tui.effects.pick_dialog import Choice, pick
 from openhcs.tui.effects.pipeline_faults import Answer, show_faults
@@ -29,7 +29,7 @@ from openhcs.tui.state import AppState, free_name
 from openhcs.tui.utils import dialog_helpers
 from openhcs.tui.utils.daemon_thread import in_daemon_thread
 from openhcs.tui.utils.safe_text import visible
-from openhcs.tui.workbench import EditedPipeline, PlateFacts, Severity
+from openhcs.tui.workbench import PlateFacts, Severity
 
 if TYPE_CHECKING:
     from openhcs.core.functions import Function
@@ -139,11 +139,13 @@ class PipelineEffects:
         editing = self._state.workbench.editing
         try:
             find_editor(os.environ)  # before anything is written for it
-            before = text = await in_daemon_thread(lambda: _text_of(editing), "write the pipeline as text")
+            before = text = await in_daemon_thread(
+                lambda: pipeline_files.text_of(editing), "write the pipeline as text"
+            )
             line: int | None = None
             functions = await self._functions()
             while True:
-                edited = await edit_text(text, _file_name(editing), line)
+                edited = await edit_text(text, pipeline_files.file_name(editing), line)
                 text = edited.text
                 if text == before:
                     self._tell_unchanged(at_once=edited.at_once)
@@ -180,11 +182,13 @@ class PipelineEffects:
         if not await self.may_lose_changes("Load another pipeline?"):
             return
         remembered = await self._preferences.remembered()
-        shipped = await in_daemon_thread(_shipped_pipelines, "list shipped pipelines")
-        missing = await in_daemon_thread(lambda: _missing(remembered.pipelines), "look for recent pipelines")
+        shipped = await in_daemon_thread(pipeline_files.list_shipped, "list shipped pipelines")
+        missing = await in_daemon_thread(
+            lambda: pipeline_files.missing_of(remembered.pipelines), "look for recent pipelines"
+        )
         choices: list[Choice[Path | None]] = [
             *(
-                Choice(file.stem, f"{'is gone: ' if file in missing else ''}{_from_home(file)}", file)
+                Choice(file.stem, f"{'is gone: ' if file in missing else ''}{pipeline_files.from_home(file)}", file)
                 for file in remembered.pipelines
             ),
             *(Choice(name, "shipped with OpenHCS", file) for name, file in shipped.items()),
@@ -204,7 +208,9 @@ class PipelineEffects:
     async def load_file(self, file: Path) -> None:
         """Edit the pipeline in `file`; a shipped one is a copy that has no file yet."""
         try:
-            pipeline, text, shipped = await in_daemon_thread(lambda: _load(file), f"load {file.name}")
+            pipeline, text, shipped = await in_daemon_thread(
+                lambda: pipeline_files.load_file(file), f"load {file.name}"
+            )
         except OpenHCSError as error:
             await self._refused("load the pipeline", error)
             return
@@ -226,7 +232,9 @@ class PipelineEffects:
             "Save the pipeline",
             "",
             self._state,
-            initial_path=await in_daemon_thread(lambda: _existing(folder), "find the pipelines folder"),
+            initial_path=await in_daemon_thread(
+                lambda: pipeline_files.existing_folder(folder), "find the pipelines folder"
+            ),
             save_name=f"{editing.pipeline.name}.yaml",
             filter_extensions=SUFFIXES,
         )
@@ -237,7 +245,7 @@ class PipelineEffects:
         try:
             if path == editing.path and not await self._may_overwrite(path, editing.saved_text):
                 return False
-            text, lost = await in_daemon_thread(lambda: _save(editing, path), f"save {path.name}")
+            text, lost = await in_daemon_thread(lambda: pipeline_files.save_file(editing, path), f"save {path.name}")
         except OpenHCSError as error:
             await self._refused("save the pipeline", error)
             return False
@@ -252,7 +260,7 @@ class PipelineEffects:
 
     async def _may_overwrite(self, path: Path, known: str) -> bool:
         """Whether to write a file that somebody else may have changed since it was read: asks where they have."""
-        found = await in_daemon_thread(lambda: _text_in(path), f"read {path.name}")
+        found = await in_daemon_thread(lambda: pipeline_files.text_in(path), f"read {path.name}")
         if found is None or found == known:
             return True
         overwrite, load = "Overwrite it", "Load it"
@@ -312,81 +320,12 @@ def _written(steps: tuple[Step, ...], functions: Mapping[str, Function], role: s
     return tuple(names)
 
 
-def _existing(folder: Path) -> Path:
-    """`folder`, made where it can be; else the working directory."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return Path.cwd()
-    return folder
-
-
 def _title(function: str) -> str:
     words = function.replace("_", " ")
     return words[:1].upper() + words[1:]
-
-
-def _shipped_pipelines() -> Mapping[str, Path]:
-    from openhcs.core.pipeline_file import shipped_pipelines
-
-    return shipped_pipelines()
-
-
-def _load(file: Path) -> tuple[Pipeline, str, bool]:
-    """The pipeline in `file`, its text, and whether that is one of the program's own, not to be written to."""
-    from openhcs.core.pipeline_file import parse_pipeline, read_pipeline_text, shipped_pipelines
-
-    text = read_pipeline_text(file)
-    return parse_pipeline(text, str(file)), text, file in shipped_pipelines().values()
-
-
-def _save(editing: EditedPipeline, path: Path) -> tuple[str, bool]:
-    """Write the pipeline; what was written, and whether comments were lost."""
-    from openhcs.core.pipeline_comments import has_comments, keep_comments
-    from openhcs.core.pipeline_file import dump_pipeline, save_pipeline
-
-    kept = keep_comments(editing.pipeline, editing.text) if editing.text else None
-    text = kept if kept is not None else dump_pipeline(editing.pipeline)
-    save_pipeline(editing.pipeline, path, text)
-    return text, kept is None and has_comments(editing.text)
-
-
-def _text_of(editing: EditedPipeline) -> str:
-    from openhcs.core.pipeline_comments import keep_comments
-    from openhcs.core.pipeline_file import dump_pipeline
-
-    kept = keep_comments(editing.pipeline, editing.text) if editing.text else None
-    return kept if kept is not None else dump_pipeline(editing.pipeline)
-
-
-def _text_in(path: Path) -> str | None:
-    """What a pipeline file holds; None where it cannot be read, which saving will tell."""
-    from openhcs.core.pipeline_file import read_pipeline_text
-
-    try:
-        return read_pipeline_text(path)
-    except PipelineError:
-        return None
 
 
 def _check(text: str, functions: Mapping[str, Function]) -> CheckedText:
     from openhcs.tui.editors.pipeline_check import check_text
 
     return check_text(text, functions)
-
-
-def _file_name(editing: EditedPipeline) -> str:
-    """What the file is called in the editor."""
-    if editing.path is not None:
-        return editing.path.name
-    return f"{re.sub(r'[^A-Za-z0-9._-]+', '_', editing.pipeline.name).strip('._')[:60] or 'pipeline'}.yaml"
-
-
-def _missing(files: Collection[Path]) -> frozenset[Path]:
-    return frozenset(file for file in files if not file.is_file())
-
-
-def _from_home(file: Path) -> str:
-    """A path as people write it."""
-    home = Path.home()
-    return f"~/{file.relative_to(home)}" if file.is_relative_to(home) else str(file)
