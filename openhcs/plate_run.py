@@ -93,7 +93,7 @@ def run_plate(
     planned = tuple(plan.well for plan in plans)
     if missing := set(wells) - set(planned):
         tell(f"note: {name_wells(missing)}: no image of site {sites_text(choice.sites)}; not run")
-    out = out or default_results_folder(index.name, pipeline.name, settings.results_folder, choice.sites)
+    out = out or default_results_folder(index.name, pipeline.name, settings.results_folder, choice.sites, plate)
     if choice.failed:
         planned = orchestrator.unfinished(out)
         if not planned:

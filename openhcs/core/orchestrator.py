@@ -21,7 +21,7 @@ from openhcs.core.model import Pipeline, PlateIndex, Status, WellPlan
 from openhcs.core.pipeline_rules import step_names
 from openhcs.core.progress import RunState
 from openhcs.core.rerun import only_sites, unfinished_wells
-from openhcs.core.results import is_done
+from openhcs.core.results import ResultsFolder, is_done
 from openhcs.core.room import Forecast, Workers, forecast_run
 from openhcs.core.run import Run, start_run
 from openhcs.core.selection import sites_text
@@ -214,13 +214,23 @@ class Orchestrator:
             raise RunError(f"{wish}: {self.folder} is running; expected a plate at rest. Cancel the run, or wait.")
 
 
-def default_results_folder(plate: str, pipeline: str, base: Path, sites: Collection[int] = ()) -> Path:
+def default_results_folder(
+    plate: str, pipeline: str, base: Path, sites: Collection[int] = (), root: Path | None = None
+) -> Path:
     """Where results go unless the user says otherwise: a folder for the plate, and in it one for the pipeline.
 
     Results of some sites have a folder of their own: they are no part of those of all sites, and must not replace them.
+
+    Args:
+        root: the plate's folder. Where another plate of that name has its results already, the name of the folder that
+            this one lies in comes before it.
     """
     part = f"_sites_{sites_text(sites)}" if sites else ""
-    return base / _folder_name(plate) / _folder_name(f"{pipeline}{part}")
+    parents = [parent.name for parent in root.resolve().parents if parent.name] if root is not None else []
+    names = ["_".join([*reversed(parents[:depth]), plate]) for depth in range(min(len(parents), 3) + 1)]
+    folders = [base / _folder_name(name) / _folder_name(f"{pipeline}{part}") for name in names]
+    free = (folder for folder in folders if root is None or not ResultsFolder(folder).has_other_plate(root))
+    return next(free, folders[0])
 
 
 def _folder_name(name: str) -> str:

@@ -170,6 +170,14 @@ class ResultsFolder:
             write_text(self.marker, json.dumps(owner, indent=2, ensure_ascii=False) + "\n")
             self.runs.mkdir(exist_ok=True)
 
+    def has_other_plate(self, root: Path) -> bool:
+        """Whether it holds results of a plate that is there, at another place than `root`."""
+        try:
+            other = Path(json.loads(self.marker.read_bytes())["root"])
+            return other != root.resolve() and other.exists()
+        except (OSError, ValueError, KeyError, TypeError):  # `claim` tells what is wrong with it
+            return False
+
     def read_provenance(self, well: str) -> Provenance | None:
         """How a well's results came to be; None where the well is not done, or the file is damaged.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -99,6 +100,26 @@ def test_the_default_results_folder_is_plain(tmp_path: Path) -> None:
     """Plate and pipeline name the folder, whatever characters they have."""
     assert default_results_folder("Plate 1/2", "nuclei", tmp_path) == tmp_path / "Plate_1_2" / "nuclei"
     assert default_results_folder("..", "Zellkerne ä", tmp_path) == tmp_path / "unnamed" / "Zellkerne_ä"
+
+
+def test_plates_of_one_name_have_results_of_their_own(tmp_path: Path) -> None:
+    """The first has the plain folder, the next the folders that it lies in before its name, each the same next time."""
+    base = tmp_path / "results"
+    first, second, third = (tmp_path / where / "plate" for where in ("a", "b", "x/b"))
+    for folder in (first, second, third):
+        folder.mkdir(parents=True)
+
+    def out(folder: Path) -> Path:
+        return default_results_folder("plate", "nuclei", base, root=folder)
+
+    for folder, name in ((first, "plate"), (second, "b_plate"), (third, "x_b_plate")):
+        assert out(folder) == base / name / "nuclei"
+        ResultsFolder(out(folder)).claim("plate", folder)
+        assert out(folder) == base / name / "nuclei"
+    shutil.rmtree(first)
+    moved = tmp_path / "moved" / "plate"
+    moved.mkdir(parents=True)
+    assert out(moved) == base / "plate" / "nuclei"
 
 
 def test_front_ends_import_it_without_the_heavy_libraries() -> None:

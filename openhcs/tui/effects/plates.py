@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from openhcs.core.model import PlateIndex, Status
+from openhcs.core.model import Pipeline, PlateIndex, Status
 from openhcs.core.progress import RunProgress
 from openhcs.core.selection import WELL_SYNTAX, choose_wells, parse_wells
 from openhcs.errors import (
@@ -112,7 +112,9 @@ class PlateEffects:
     def bring(self, folder: Path, goal: Goal, wells: WellChoice = ALL_WELLS) -> None:
         """Start the job that brings the plate in `folder` to `goal`, the steps before it included; runs `wells`."""
         if folder not in self._jobs:
-            self._begin_job(folder, self._bring(folder, goal, wells), f"{goal.value} {folder.name}")
+            # The pipeline as it is now: it may be another one by the time that the plate is reached.
+            job = self._bring(folder, goal, wells, self._state.workbench.editing.pipeline)
+            self._begin_job(folder, job, f"{goal.value} {folder.name}")
 
     def move_in_queue(self, folders: Collection[Path], by: int) -> None:
         """Let plates that wait for their turn have it sooner (-1) or later (1)."""
@@ -257,10 +259,10 @@ class PlateEffects:
             self._queue.take_turn(folder)
             self._tell_end(folder, await self._follow(folder, run))
 
-    async def _bring(self, folder: Path, goal: Goal, wells: WellChoice) -> None:
+    async def _bring(self, folder: Path, goal: Goal, wells: WellChoice, pipeline: Pipeline) -> None:
         try:
             with self._queue.place(folder) if goal is Goal.FINISHED else nullcontext():
-                await self._steps(folder, goal, wells)
+                await self._steps(folder, goal, wells, pipeline)
         except asyncio.CancelledError:
             self._state.dispatch(actions.ActivityChanged(folder, None))
             raise
@@ -274,7 +276,7 @@ class PlateEffects:
         finally:
             self._runs.pop(folder, None)
 
-    async def _steps(self, folder: Path, goal: Goal, wells: WellChoice) -> None:
+    async def _steps(self, folder: Path, goal: Goal, wells: WellChoice, pipeline: Pipeline) -> None:
         row = self._state.workbench.find(folder)
         if row is None:
             return
@@ -284,13 +286,14 @@ class PlateEffects:
             if row.facts is None or goal is Goal.INITIALISED:
                 await self._initialise(folder, orchestrator)
             if goal is not Goal.INITIALISED:
-                run = await self._find_live_run(folder)
-                if run is None and (goal is Goal.COMPILED or row.status is not Status.COMPILED):
-                    await self._compile(folder, orchestrator)
+                run = await self._find_live_run(folder, pipeline)
+                is_ready = row.status is Status.COMPILED and row.compiled == pipeline
+                if run is None and (goal is Goal.COMPILED or not is_ready):
+                    await self._compile(folder, orchestrator, pipeline)
         if run is not None:
             await self._follow_found(folder, run)
         elif goal is Goal.FINISHED:
-            await self._run(folder, orchestrator, wells)
+            await self._run(folder, orchestrator, wells, pipeline)
 
     @asynccontextmanager
     async def _turn_to_prepare(self, folder: Path) -> AsyncIterator[None]:
@@ -311,9 +314,9 @@ class PlateEffects:
             self._orchestrators[folder] = await in_daemon_thread(make, "import the engine")
         return self._orchestrators[folder]
 
-    async def _find_live_run(self, folder: Path) -> Run | None:
+    async def _find_live_run(self, folder: Path, pipeline: Pipeline) -> Run | None:
         """A run of this plate and pipeline that goes on without us, begun before the workbench was opened, say."""
-        out = await self._results_folder(folder)
+        out = await self._results_folder(folder, pipeline)
 
         def find() -> Run | None:
             from openhcs.core.orchestrator import Run
@@ -322,7 +325,8 @@ class PlateEffects:
                 run = Run.attach(out)
             except (RunError, StoreError):
                 return None
-            return None if run.poll().state.has_ended else run
+            is_ours = run.plate_folder in (None, folder, folder.resolve())
+            return run if is_ours and not run.poll().state.has_ended else None
 
         return await in_daemon_thread(find, f"look for a run of {folder.name}")
 
@@ -337,20 +341,19 @@ class PlateEffects:
         else:
             self._tell(found, Severity.OK)
 
-    async def _compile(self, folder: Path, orchestrator: Orchestrator) -> None:
+    async def _compile(self, folder: Path, orchestrator: Orchestrator, pipeline: Pipeline) -> None:
         self._begin(folder, Activity.COMPILING)
-        pipeline = self._state.workbench.editing.pipeline
         plans = await in_daemon_thread(lambda: orchestrator.compile(pipeline), f"compile {folder.name}")
         self._state.dispatch(actions.PlateCompiled(folder, pipeline, orchestrator.estimate.text))
         self._tell(f"{visible(folder.name)}: {len(plans)} wells compiled with {visible(pipeline.name)}", Severity.OK)
 
-    async def _run(self, folder: Path, orchestrator: Orchestrator, choice: WellChoice) -> None:
+    async def _run(self, folder: Path, orchestrator: Orchestrator, choice: WellChoice, pipeline: Pipeline) -> None:
         self._queue.allow((await self._preferences.settings()).runs_at_once)
         self._state.dispatch(actions.ActivityChanged(folder, Activity.QUEUED))
         await self._queue.wait_turn(folder)
         self._begin(folder, Activity.STARTING)
         settings = await self._preferences.settings()
-        out = await self._results_folder(folder)
+        out = await self._results_folder(folder, pipeline)
         chosen = await self._choose(folder, orchestrator, choice, out)
         if not chosen:
             return
@@ -403,18 +406,17 @@ class PlateEffects:
 
     async def results_folder(self, row: PlateRow) -> Path:
         """Where the results of the last run of `row` are, or those of the next one will be."""
-        return row.out or await self._results_folder(row.folder)
+        return row.out or await self._results_folder(row.folder, self._state.workbench.editing.pipeline)
 
-    async def _results_folder(self, folder: Path) -> Path:
+    async def _results_folder(self, folder: Path, pipeline: Pipeline) -> Path:
         settings = await self._preferences.settings()
-        workbench = self._state.workbench
-        row = workbench.find(folder)
-        plate, pipeline = row.name if row is not None else folder.name, workbench.editing.pipeline.name
+        row = self._state.workbench.find(folder)
+        plate = row.name if row is not None else folder.name
 
         def find() -> Path:
             from openhcs.core.orchestrator import default_results_folder
 
-            return default_results_folder(plate, pipeline, settings.results_folder).absolute()
+            return default_results_folder(plate, pipeline.name, settings.results_folder, root=folder).absolute()
 
         return await in_daemon_thread(find, "find the results folder")
 

@@ -21,7 +21,7 @@ from openhcs.tui.panes.plate_text import shape_text
 from openhcs.tui.plate_list import BatchProgress
 from openhcs.tui.run_text import count_of, ordinal
 from openhcs.tui.utils.safe_text import visible
-from openhcs.tui.widgets.drawn_text import cut, fit
+from openhcs.tui.widgets.drawn_text import cut, cut_middle, fit
 from openhcs.tui.widgets.progress import bar, duration_text
 from openhcs.tui.workbench import Activity, PlateRow
 
@@ -115,10 +115,10 @@ def plate_line(
         if cells > room - 8:
             tail = [(style, cut("".join(part[1] for part in tail), max(0, room - 8)))]
             cells = get_cwidth(tail[0][1])
-        return [*head, ("", fit(name, room - cells)), ("", "  "), *tail]
+        return [*head, ("", fit(cut_middle(name, room - cells), room - cells)), ("", "  "), *tail]
     line: StyleAndTextTuples = [
         *head,
-        ("", fit(name, columns.name)),
+        ("", fit(cut_middle(name, columns.name), columns.name)),
         ("", " " * _GAP),
         (style, fit(words, columns.words - _GAP)),
         *_cells(row, columns, now_s),

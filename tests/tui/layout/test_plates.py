@@ -11,6 +11,7 @@ import pytest
 from openhcs.core.model import Status
 from openhcs.core.progress import WellState
 from openhcs.testing.driver import WorkbenchDriver, workbench
+from openhcs.tui import actions
 from openhcs.tui.effects.plate_list import pasted_paths
 from openhcs.tui.workbench import Activity, PlateOrder
 from tests.tui.layout.gate import RUN_S, Gate, closed_gate
@@ -194,11 +195,13 @@ async def test_runs_wait_in_a_queue_that_is_seen_and_changed(screen: Path, gate:
         await wb.wait_for("of 2 plates, 0 of 4 wells")
         await wb.press("K")
         await wb.wait_for("does not wait for its turn")
+        wb.launcher.state.dispatch(actions.PipelineRenamed("another by now"))
         gate.open()
         await wb.wait_until(lambda: not wb.state.busy, "both runs to end", 2 * RUN_S)
         await wb.wait_for("2 plates, 4 of 4 wells")
         done = {row.folder for row in wb.state.plates if row.status is Status.FINISHED}
         assert done == {running.folder, first}
+        assert {row.out.name for row in wb.state.plates if row.out is not None} == {"held"}
     async with workbench(comes_to_rest=False) as wb:
         await wb.wait_until(lambda: wb.text.count("2 wells done") == 2, "the last runs to be told", RUN_S)
 
