@@ -107,6 +107,7 @@ class ResultsView:
         self._open_well = open_well
         self._log = RunLogView(state, effects, tasks)
         self._closed: asyncio.Future[None] | None = None
+        self._loading: dict[str, asyncio.Task[None]] = {}
 
     async def show(self, row: PlateRow, page: ResultPage = ResultPage.SUMMARY) -> None:
         """Show the results of the last run of `row`, be it of an earlier session, until the user closes them."""
@@ -137,6 +138,10 @@ class ResultsView:
                     await self._state.show_dialog(self._dialog(), self._closed)
             finally:
                 unsubscribe()
+                for task in self._loading.values():
+                    self._tasks.cancel(task, "the results were closed")
+                self._loading.clear()
+                self._table.show(None)  # the columns of a large table take some 100 MiB
         finally:
             self._closed = None
 
@@ -475,7 +480,7 @@ class ResultsView:
     # -- keys ----------------------------------------------------------------------------------------------------
 
     def _start(self, what: str, work: Coroutine[Any, Any, None]) -> None:
-        self._tasks.exclusive(f"results: {what}", work, f"read the {what} of the results")
+        self._loading[what] = self._tasks.exclusive(f"results: {what}", work, f"read the {what} of the results")
 
     def _tell(self, text: str) -> None:
         self._note = visible(text)
