@@ -109,7 +109,7 @@ def measure(program: str, byte_code: str) -> Sample:
         "PYTHONPATH": os.pathsep.join((str(REPOSITORY), str(REPOSITORY / "examples"))),
         "PYTHONPYCACHEPREFIX": byte_code,
         "TERM": "xterm-256color",
-        "OPENHCS_HOME": os.path.join(byte_code, "home"),
+        "OPENHCS_HOME": str(Path(byte_code, "home")),
     }
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     report = Path(byte_code, "report")
