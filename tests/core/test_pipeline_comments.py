@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openhcs.core.model import Component, FunctionCall, Pipeline, PlaneSource, Step
@@ -164,6 +164,7 @@ STEPS = st.builds(
 PIPELINES = st.builds(Pipeline, st.just("p"), st.lists(STEPS, max_size=4).map(tuple), st.text("a\n# ", max_size=6))
 
 
+@settings(deadline=None)
 @given(before=PIPELINES, after=PIPELINES)
 def test_whatever_is_kept_says_the_same(before: Pipeline, after: Pipeline) -> None:
     """A text in the words of another pipeline's reads back as the pipeline it was written for."""
