@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,8 @@ def runs() -> Iterator[list[Run]]:
     yield started
     for run in started:
         for process in processes_of(run.pid):
-            process.kill()
+            with suppress(psutil.NoSuchProcess):  # those of a killed run end by themselves
+                process.kill()
 
 
 def images_of(plate: Path, well: str) -> list[Path]:
