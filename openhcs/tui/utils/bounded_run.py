@@ -50,11 +50,12 @@ def run_bounded(main: Coroutine[Any, Any, T], grace_s: float = 1.0) -> T:
 
 
 def exit_bounded(code: int) -> NoReturn:
-    """End the process with `code`, though threads that Python would wait for are still at work.
+    """End the process with `code`, though threads are still at work.
 
-    Where there are none this is `sys.exit`, with everything that entails.
+    Python would wait for some, and unwind daemon threads wherever they are, which aborts the process where that is
+    compiled code such as pydantic's. Where there are no threads this is `sys.exit`, with everything that entails.
     """
-    if not any(thread.is_alive() and not thread.daemon for thread in threading.enumerate()[1:]):
+    if threading.active_count() == 1:
         sys.exit(code)
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
