@@ -168,7 +168,7 @@ class PlateEffects:
         running = [folder for folder in folders if folder in self._runs]
         idle = [folder for folder in folders if folder in self._jobs and folder not in self._runs]
         # Asked before anything is cancelled: a waiting plate must not take the turn of one that ends.
-        if running and not await self._may_cancel(running):
+        if running and not await self._may_cancel(running, waiting=len(idle)):
             return
         for folder in idle:
             self._jobs[folder].cancel("the user cancelled it")  # noqa: HCS101 - the task manager awaits it
@@ -177,15 +177,16 @@ class PlateEffects:
         for folder in running:
             await self.cancel_run(folder)
 
-    async def _may_cancel(self, folders: Collection[Path]) -> bool:
+    async def _may_cancel(self, folders: Collection[Path], waiting: int) -> bool:
         rows = [row for folder in folders if (row := self._state.workbench.find(folder)) is not None]
         runs = [row.progress for row in rows if row.progress is not None]
         done, total = sum(run.finished for run in runs), sum(run.total for run in runs)
         many = len(folders) > 1
+        more = f"\n{count_of(waiting, 'plate')} that did not start yet will not start." if waiting else ""
         return await dialog_helpers.confirm(
             f"Cancel {len(folders)} runs?" if many else "Cancel the run?",
             f"{some(visible(row.name) for row in rows)}: {done} of {total} wells are finished. "
-            "What is finished stays, and the next run reuses it.",
+            f"What is finished stays, and the next run reuses it.{more}",
             self._state,
             yes="Cancel the runs" if many else "Cancel the run",
             no="Go on",

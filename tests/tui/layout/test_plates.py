@@ -231,6 +231,7 @@ async def test_several_runs_go_on_at_once_and_are_cancelled_by_one_answer(screen
         await wb.wait_gone("will not start")
         await wb.press("x")
         await wb.wait_for("Cancel 2 runs?")
+        assert "1 plate that did not start yet will not start." in wb.text
         await wb.press("enter")
         await wb.wait_until(lambda: not wb.state.busy, "the runs to end", RUN_S)
         assert [row.status for row in wb.state.plates] == [Status.COMPILED] * 3
