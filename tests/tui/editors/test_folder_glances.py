@@ -26,7 +26,7 @@ async def test_moving_on_replaces_what_is_asked_and_answers_are_kept() -> None:
     glances = Glances(describe, tasks=tasks, on_change=lambda: None)
     glances.look_at([Path("/a"), Path("/b")])
     await wait_until(lambda: asked == ["a"])
-    glances.look_at([Path("/c"), Path("/a")])
+    glances.look_at([Path("/c"), Path("/a"), Path("/c")])
     gate.set()
     await wait_until(lambda: not tasks.busy)
     assert asked == ["a", "c"]

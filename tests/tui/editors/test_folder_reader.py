@@ -224,6 +224,7 @@ async def test_an_entry_that_hangs_holds_up_nothing_but_itself(tmp_path: Path, m
     for number in range(40):
         (tmp_path / f"file{number}").write_bytes(b"123")
     gate = threading.Event()
+    asked: list[str] = []
 
     class Dead(LocalDisk):
         @contextmanager
@@ -231,6 +232,7 @@ async def test_an_entry_that_hangs_holds_up_nothing_but_itself(tmp_path: Path, m
             with super().inside(folder) as status_of:
 
                 def ask(name: str) -> os.stat_result:
+                    asked.append(name)
                     assert name != "dead" or gate.wait(20)
                     return status_of(name)
 
@@ -238,7 +240,13 @@ async def test_an_entry_that_hangs_holds_up_nothing_but_itself(tmp_path: Path, m
 
     reading = Reading(Dead(), SelectionMode.FILES_ONLY)
     reading.reader.open(tmp_path)
-    await wait_until(lambda: sum(entry.size == 3 for entry in reading.view.shown) == 40)
+
+    def all_others() -> bool:
+        reading.reader.look_around()  # as each key does
+        return sum(entry.size == 3 for entry in reading.view.shown) == 40
+
+    await wait_until(all_others)
+    assert asked.count("dead") == 1
     assert reading.names[1:3] == ["target", "dead"]
     reading.reader.stop()
     gate.set()
