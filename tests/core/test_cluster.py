@@ -21,10 +21,9 @@ from openhcs.core.execution import Execution
 from openhcs.core.model import Pipeline
 from openhcs.core.orchestrator import Orchestrator, Run
 from openhcs.core.progress import RunState, WellState
-from tests.core.test_runner import CALL, MODULE, PIPELINE, fill, processes_of, program_of, states, wait_until
+from tests.core.held_runs import CALL, HOLD, MODULE, PIPELINE, fill, program_of, states, wait_until
 
 WELLS = ("B02", "B03", "B04", "B05")
-HOLD = 7
 nightly = pytest.mark.skipif("OPENHCS_NIGHTLY" not in os.environ, reason="every night: OPENHCS_NIGHTLY=1")
 
 
@@ -90,16 +89,6 @@ def by_hand(tmp_path: Path) -> Iterator[ByHand]:
 def plate(tmp_path: Path) -> Path:
     """A demo plate of four wells, 128 x 128 pixels."""
     return make_demo_plate(tmp_path / "plate", wells=WELLS, sites=1, z_steps=2, size_px=128).folder
-
-
-@pytest.fixture
-def runs() -> Iterator[list[Run]]:
-    """Runs that a test starts; whatever is left of them afterwards is ended."""
-    started: list[Run] = []
-    yield started
-    for run in started:
-        for process in processes_of(run.pid):
-            process.kill()
 
 
 def start(

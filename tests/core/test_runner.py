@@ -7,15 +7,12 @@ import os
 import shutil
 import signal
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import psutil
 import pytest
-import tifffile
 from distributed.security import Security
 from typer.testing import CliRunner
 
@@ -29,22 +26,21 @@ from openhcs.core.orchestrator import Orchestrator, Run
 from openhcs.core.progress import RunProgress, RunState, WellState
 from openhcs.core.results import ResultsFolder
 from openhcs.errors import RunError
-
-MODULE = "tests.core.misbehaving"
-WELLS = ("B02", "B03", "B04", "B05", "C02", "C03")
-HOLD, FAIL = 7, 9
-
-PIPELINE = Pipeline(
-    "hold or fail",
-    (
-        Step("Hold or fail", (FunctionCall("hold_or_fail"),), (Component.Z,)),
-        Step("Project", (FunctionCall("project_maximum"),), (Component.Z,)),
-        Step("Find", {"1": (FunctionCall("segment_threshold_watershed"),)}, (Component.Z,), output="nuclei"),
-        Step("Count", {"1": (FunctionCall("count_objects", {"labels": "nuclei"}),)}, (Component.Z,), output="counts"),
-    ),
+from tests.core.held_runs import (
+    CALL,
+    FAIL,
+    HOLD,
+    MODULE,
+    PIPELINE,
+    fill,
+    images_of,
+    processes_of,
+    program_of,
+    states,
+    wait_until,
 )
 
-CALL = Pipeline("call", (Step("Call", (FunctionCall("wait_for_program"),), (Component.Z,)),))
+WELLS = ("B02", "B03", "B04", "B05", "C02", "C03")
 
 
 @pytest.fixture
@@ -53,59 +49,11 @@ def plate(tmp_path: Path) -> Path:
     return make_demo_plate(tmp_path / "plate", wells=WELLS, sites=1, z_steps=2, size_px=128).folder
 
 
-@pytest.fixture
-def runs() -> Iterator[list[Run]]:
-    """Runs that a test starts; whatever is left of them afterwards is ended."""
-    started: list[Run] = []
-    yield started
-    for run in started:
-        for process in processes_of(run.pid):
-            with suppress(psutil.NoSuchProcess):  # those of a killed run end by themselves
-                process.kill()
-
-
-def images_of(plate: Path, well: str) -> list[Path]:
-    images = sorted(path for path in plate.rglob("*") if f"_{well}_" in path.name)
-    assert images, f"no images of {well}"
-    return images
-
-
-def fill(plate: Path, well: str, value: int) -> None:
-    for path in images_of(plate, well):
-        tifffile.imwrite(path, np.full((128, 128), value, np.uint16))
-
-
 def compiled(plate: Path) -> Orchestrator:
     orchestrator = Orchestrator(plate, modules=(MODULE,))
     orchestrator.initialise()
     orchestrator.compile(PIPELINE)
     return orchestrator
-
-
-def processes_of(session: int) -> list[psutil.Process]:
-    """Every living process of a runner's session, itself included."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if os.getsid(process.pid) == session and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-        except (ProcessLookupError, psutil.NoSuchProcess):
-            continue
-    return found
-
-
-def wait_until(run: Run, condition: Callable[[RunProgress], bool]) -> RunProgress:
-    """Follow a run until something is true of it, at most 120 s."""
-    for _ in range(1200):
-        progress = run.wait(timeout_s=0.1)
-        if condition(progress):
-            return progress
-        assert not progress.state.has_ended, progress
-    raise AssertionError(progress)
-
-
-def states(progress: RunProgress) -> dict[str, WellState]:
-    return {name: well.state for name, well in progress.wells.items()}
 
 
 def test_bad_wells_fail_by_name_and_the_others_finish(plate: Path, tmp_path: Path, runs: list[Run]) -> None:
@@ -230,17 +178,6 @@ def test_a_cancelled_well_takes_with_it_what_its_functions_started(
     run.cancel()
     assert run.wait(30).state is RunState.CANCELLED
     assert psutil.wait_procs(left, timeout=10)[1] == []
-
-
-def program_of(run: Run, well: str) -> list[psutil.Process]:
-    """The worker that has a well of `CALL`, and the program that it started."""
-    for _ in range(1200):
-        for worker in run.workers() if run.wait(0.1).state is RunState.RUNNING else ():
-            children = psutil.Process(worker.pid).children() if worker.well == well else []
-            programs = [child for child in children if child.name() == "sleep"]
-            if programs:
-                return [psutil.Process(worker.pid), *programs]
-    raise AssertionError(run.progress)
 
 
 def test_a_run_can_be_cancelled_before_it_has_begun(plate: Path, tmp_path: Path, runs: list[Run]) -> None:
