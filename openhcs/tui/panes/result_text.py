@@ -13,7 +13,7 @@ from typing import Final
 
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 
-from openhcs.core.model import well_position
+from openhcs.core.model import well_name, well_position
 from openhcs.core.progress import RunProgress, RunState, WellState
 from openhcs.core.result_query import Histogram, Spread
 from openhcs.tui.run_text import end_words
@@ -123,7 +123,7 @@ def heat_lines(name: str, by_well: Mapping[str, float], palette: Palette, width:
     if cells == 3:
         lines.append([("class:muted", "    " + "".join(f"{column + 1:>2} " for column in range(first, last + 1)))])
     for row in range(first_row, last_row + 1):
-        line: StyleAndTextTuples = [("class:muted", f"{_row_name(row):>3} ")]
+        line: StyleAndTextTuples = [("class:muted", f"{well_name(row, 0)[:-2]:>3} ")]
         for column in range(first, last + 1):
             value = places.get((row, column))
             colour = scale.colour(value, palette)
@@ -131,15 +131,6 @@ def heat_lines(name: str, by_well: Mapping[str, float], palette: Palette, width:
             line += [(f"fg:{colour}" if colour else "", shape * min(cells, 2)), ("", " " * (cells // 3))]
         lines.append(line)
     return lines
-
-
-def _row_name(row: int) -> str:
-    letters = ""
-    row += 1
-    while row:
-        row, letter = divmod(row - 1, 26)
-        letters = chr(ord("A") + letter) + letters
-    return letters
 
 
 def bar_lines(values: Mapping[str, float], width: int) -> list[StyleAndTextTuples]:
