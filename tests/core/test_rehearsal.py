@@ -129,8 +129,8 @@ def test_all_wells_that_have_a_problem_are_named_in_one():
     index = plate(("A01", "A02", "A03", "B01"))
     alone = {key: file for key, file in index.planes.items() if key.well in ("A01", "B01") or key.channel == 1}
     (problem,) = problems_of(PROJECT, index=replace(index, planes=alone), sizes=((512, 512), (256, 256)))
-    assert problem.well == "A01, B01"
-    assert str(problem).startswith("wells A01, B01: the image of site 1")
+    assert problem.well == "A01-B01"
+    assert str(problem).startswith("wells A01-B01: the image of site 1")
 
 
 def test_steps_of_the_same_name_are_told_apart():

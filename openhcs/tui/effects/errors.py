@@ -44,8 +44,8 @@ class ErrorHistory:
 
     @property
     def unseen(self) -> int:
-        """How many of them nobody has had before their eyes."""
-        return sum(not entry.shown for entry in self.entries)
+        """How many of them nobody has had before their eyes; a refusal was told when it was made."""
+        return sum(not entry.shown and not entry.is_refusal for entry in self.entries)
 
     @property
     def can_put_back(self) -> bool:

@@ -90,7 +90,7 @@ async def edit_text(text: str, file_name: str, line: int | None = None) -> Edite
 
 
 async def _run(words: tuple[str, ...]) -> None:
-    name = visible(words[0])
+    name = visible(Path(words[0]).name)
     # Seen where the editor has a window of its own. A terminal that is gone has nobody to tell.
     with suppress(OSError, ValueError):
         print(f"The workbench waits for {name}. Close the file there to come back.", file=sys.__stdout__, flush=True)
@@ -107,7 +107,7 @@ async def _run(words: tuple[str, ...]) -> None:
         process.terminate()
         raise
     if code != 0:
-        raise InputError(f"editor: {name} ended with code {code}; expected 0. The pipeline is as it was.")
+        raise InputError(f"editor: {name} ended with {code}, not 0. The pipeline is as it was.")
 
 
 def _write(text: str, file_name: str) -> tempfile.TemporaryDirectory[str]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from openhcs.tui import actions
 from openhcs.tui.editors.settings_editor import edit_settings
 from openhcs.tui.effects.preferences import Preferences
 from openhcs.tui.ports import TaskSpawner
 from openhcs.tui.state import AppState
+from openhcs.tui.utils.safe_text import visible_path
 from openhcs.tui.workbench import Severity
 
 __all__ = ["SettingsEffects"]
@@ -39,10 +39,5 @@ class SettingsEffects:
             return
         await self._preferences.change(change.changes, change.resets)
         self._on_change()
-        text = f"Settings are kept in {_short(known.file)}; they hold for what is started from now on"
+        text = f"Settings are kept in {visible_path(known.file)}; they hold for what is started from now on"
         self._state.dispatch(actions.MessageShown(text, Severity.OK))
-
-
-def _short(file: Path) -> str:
-    """The path with `~` for the home folder."""
-    return f"~/{file.relative_to(Path.home())}" if file.is_relative_to(Path.home()) else str(file)

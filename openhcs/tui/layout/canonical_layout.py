@@ -113,7 +113,7 @@ class CanonicalTUILayout:
         self._menu_rows = self.keymap.rows(_MENUS, self._menu_bindings())
         errors_row, tasks_row = _named(self.rows, "Errors", _INSPECTOR)
         plates_row = Binding((), lambda: self.places[0].take_focus(), "Plates", "Go to the plates.")
-        vitals = Vitals(state, handler, errors=errors_row, plates=plates_row, tasks=tasks_row)
+        vitals = Vitals(state, handler, errors, errors=errors_row, plates=plates_row, tasks=tasks_row)
         status = StatusBar(
             lambda: state.workbench,
             self._rows_here,

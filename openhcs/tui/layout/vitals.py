@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
+from openhcs.tui.effects.errors import ErrorHistory
 from openhcs.tui.layout.status_bar import StatusEntry, jobs_text
 from openhcs.tui.run_text import count_of
 from openhcs.tui.state import AppState
@@ -31,9 +32,17 @@ class Vitals:
     """Entries for the status bar, the most important first; a click on them runs the rows given."""
 
     def __init__(
-        self, state: AppState, handler: SafeErrorHandler, *, errors: Binding, plates: Binding, tasks: Binding
+        self,
+        state: AppState,
+        handler: SafeErrorHandler,
+        history: ErrorHistory,
+        *,
+        errors: Binding,
+        plates: Binding,
+        tasks: Binding,
     ) -> None:
         self._state = state
+        self._history = history
         self._handler = handler
         self._errors = errors
         self._plates = plates
@@ -51,7 +60,7 @@ class Vitals:
         )
 
     def _unseen_text(self) -> str:
-        unseen = sum(not entry.shown for entry in self._handler.journal.entries())
+        unseen = self._history.unseen
         return f"! {count_of(unseen, 'error')}" if unseen else ""
 
     def _memory_text(self) -> str:

@@ -2,7 +2,8 @@
 
 In the order in which it reads; no part needs one that comes after it.
 
-- Ground: `safe_text`, `safe_log`, `forking`, `stack_room`, `text_lines`, `daemon_thread`, `bounded_run`.
+- Ground: `safe_text`, `safe_log`, `forking`, `stack_room`, `text_lines`, `daemon_thread`, `bounded_run`;
+  `colour_depth` and `screen_output` know what the terminal can show.
 - Tasks have an owner: `unified_task_manager`, and its parts `owned_coroutine`, `task_failures`, `task_ending`,
   `task_snapshot`, `task_creators`; `supervision` and `watchdog` stand on it.
 - Faults are contained: `faults`, `guarded_keys` with `paste_watch`, `layout_walk`, `error_boundary`, `lost_terminal`,

@@ -39,7 +39,7 @@ from openhcs.tui.utils.exception_tree import cause_tree, frame_locals
 from openhcs.tui.utils.focus_manager import get_focus_manager
 from openhcs.tui.utils.line_view import LineView
 from openhcs.tui.utils.safe_log import log_safely
-from openhcs.tui.utils.safe_text import as_text, describe, format_exception, visible, visible_lines
+from openhcs.tui.utils.safe_text import as_text, describe, format_exception, visible, visible_lines, visible_path
 from openhcs.tui.utils.terminal_clipboard import copy_to_terminal
 from openhcs.tui.utils.text_lines import TextLines
 from openhcs.tui.utils.traceback_colours import highlight_traceback
@@ -220,7 +220,7 @@ class ErrorDialog:
         except OSError as error:
             self._notice = visible(f"not saved: {error}", 400)
         else:
-            self._notice = visible(f"saved as {path}", 400)
+            self._notice = f"saved as {visible_path(path)}"
 
     def _failed(self, exception: BaseException, context: str) -> None:
         if not self.result.done():

@@ -1,7 +1,8 @@
 """Text from outside, made safe to show: control characters become visible, nothing is executed (G12).
 
-`visible` is for one line (a file name, a table cell); `visible_lines` for a message of several. `describe` turns an
-exception into text whatever its `__str__` does. Standard library only; anybody may import this.
+`visible` is for one line (a file name, a table cell), `visible_path` for a path in one, `visible_lines` for a message
+of several. `describe` turns an exception into text whatever its `__str__` does. Standard library only; anybody may
+import this.
 
 Checked by tests/tui/utils/test_safe_text.py.
 """
@@ -10,9 +11,10 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-__all__ = ["as_text", "attribute_of", "describe", "format_exception", "visible", "visible_lines"]
+__all__ = ["as_text", "attribute_of", "describe", "format_exception", "visible", "visible_lines", "visible_path"]
 
 _BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
@@ -32,6 +34,12 @@ def visible(text: str, limit: int = 4096) -> str:
     if len(text) > limit:
         text = text[: limit - 1] + "…"
     return text if text.isprintable() else _without_surrogates(text.translate(_SHOWN))
+
+
+def visible_path(path: Path) -> str:
+    """`path` as one printable line, with `~` for the home folder."""
+    home = Path.home()
+    return visible(f"~/{path.relative_to(home)}" if path != home and path.is_relative_to(home) else str(path))
 
 
 def visible_lines(text: str) -> str:

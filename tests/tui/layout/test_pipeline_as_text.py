@@ -111,7 +111,7 @@ async def test_faulty_calls_can_be_taken_or_thrown_away(editor: Editor) -> None:
     [
         ("", "neither VISUAL nor EDITOR is set"),
         ("no-such-editor --wait", "no-such-editor --wait cannot be"),
-        ("false", "false ended with code 1"),
+        ("false", "false ended with 1, not 0"),
         ("'unfinished", "No closing quotation"),
     ],
 )
