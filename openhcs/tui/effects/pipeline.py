@@ -28,7 +28,7 @@ from openhcs.tui.ports import TaskSpawner
 from openhcs.tui.state import AppState, free_name
 from openhcs.tui.utils import dialog_helpers
 from openhcs.tui.utils.daemon_thread import in_daemon_thread
-from openhcs.tui.utils.safe_text import visible
+from openhcs.tui.utils.safe_text import visible, visible_path
 from openhcs.tui.workbench import PlateFacts, Severity
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ class PipelineEffects:
         )
         choices: list[Choice[Path | None]] = [
             *(
-                Choice(file.stem, f"{'is gone: ' if file in missing else ''}{pipeline_files.from_home(file)}", file)
+                Choice(file.stem, f"{'is gone: ' if file in missing else ''}{visible_path(file)}", file)
                 for file in remembered.pipelines
             ),
             *(Choice(name, "shipped with OpenHCS", file) for name, file in shipped.items()),

@@ -17,7 +17,6 @@ from openhcs.tui.workbench import EditedPipeline
 __all__ = [
     "existing_folder",
     "file_name",
-    "from_home",
     "list_shipped",
     "load_file",
     "missing_of",
@@ -104,9 +103,3 @@ def file_name(editing: EditedPipeline) -> str:
 def missing_of(files: Collection[Path]) -> frozenset[Path]:
     """Those of `files` that are no longer there."""
     return frozenset(file for file in files if not file.is_file())
-
-
-def from_home(file: Path) -> str:
-    """A path as people write it."""
-    home = Path.home()
-    return f"~/{file.relative_to(home)}" if file.is_relative_to(home) else str(file)
