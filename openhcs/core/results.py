@@ -28,7 +28,7 @@ from pydantic import TypeAdapter
 
 from openhcs.core.journal import Json
 from openhcs.core.model import PlaneSample, WellPlan, well_position
-from openhcs.core.whole_file import write_text
+from openhcs.core.whole_file import UNFINISHED, write_text
 from openhcs.core.wording import is_text
 from openhcs.errors import DiskFullError, StoreError
 
@@ -260,7 +260,7 @@ class ResultsFolder:
         return aside / _EARLIER / place.relative_to(self.plate)
 
     def clear_temporary(self) -> None:
-        """Remove what unfinished wells left; call it while no well is being written.
+        """Remove what unfinished wells and files left; call it while no well is being written.
 
         Images of a well that was just being replaced go back to their place if it is empty.
         """
@@ -271,6 +271,9 @@ class ResultsFolder:
                     earlier.replace(place)
             if self.temporary.exists():
                 shutil.rmtree(self.temporary)
+            for folder in (self.path, self.plate, *self.plate.glob("[A-Z]*"), *self.path.glob("[a-z]*")):
+                for unfinished in folder.glob(UNFINISHED):
+                    unfinished.unlink()
 
     def _check_owner(self, plate: str, root: Path) -> None:
         try:

@@ -12,7 +12,10 @@ import shutil
 import stat
 from pathlib import Path
 
-__all__ = ["deny_others", "write_text"]
+__all__ = ["UNFINISHED", "deny_others", "write_text"]
+
+UNFINISHED = ".openhcs-*.tmp"
+"""The files that `write_text` leaves where its process is killed: not yet in place, to be removed."""
 
 
 def deny_others(path: Path) -> None:

@@ -77,6 +77,8 @@ def test_killed_at_any_step_a_well_is_old_or_new(
         assert (value, table) in [(OLD, [OLD]), (NEW, [OLD]), (NEW, [NEW])]
         for plan in (OLD, NEW):
             assert not is_done(plan_of(plan), folder.path) or (value, table) == (plan, [plan])
+        folder.clear_temporary()
+        assert not list(folder.path.rglob(".openhcs-*"))
         if process.exitcode == 0:
             assert step > 10
             assert is_done(plan_of(NEW), folder.path)
