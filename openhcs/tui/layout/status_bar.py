@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from prompt_toolkit.formatted_text import StyleAndTextTuples, fragment_list_width
 from prompt_toolkit.layout.containers import Container, HSplit
-from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
+from prompt_toolkit.mouse_events import MouseEvent
 from prompt_toolkit.utils import get_cwidth
 
 from openhcs.core.model import Status
@@ -20,7 +20,7 @@ from openhcs.tui.ports import TaskSpawner
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.utils.screen_output import is_plain
 from openhcs.tui.widgets.bindings import Binding, footer_fragments, run_binding
-from openhcs.tui.widgets.drawn_text import cut, drawn_window
+from openhcs.tui.widgets.drawn_text import cut, drawn_window, on_click
 from openhcs.tui.workbench import Activity, PlateRow, Severity, Workbench
 
 if TYPE_CHECKING:
@@ -96,13 +96,7 @@ class StatusBar:
         return [(f"class:{message.severity.value}", text), ("", space), *entries, ("", " ")]
 
     def _click(self, entry: StatusEntry) -> Callable[[MouseEvent], NotImplementedOrNone]:
-        def handler(mouse_event: MouseEvent) -> NotImplementedOrNone:
-            if mouse_event.event_type is not MouseEventType.MOUSE_UP:
-                return NotImplemented
-            run_binding(entry.row, tasks=self._tasks, refuse=self._refuse)
-            return None
-
-        return handler
+        return on_click(lambda: run_binding(entry.row, tasks=self._tasks, refuse=self._refuse))
 
 
 _MARKS = {Severity.INFO: "", Severity.OK: "", Severity.WARNING: "! ", Severity.ERROR: "X "}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from prompt_toolkit.application import get_app
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.layout.containers import Container, HSplit
-from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
+from prompt_toolkit.mouse_events import MouseEvent
 from prompt_toolkit.utils import get_cwidth
 
 from openhcs.core.result_query import Column
@@ -21,7 +21,7 @@ from openhcs.errors import OpenHCSError
 from openhcs.tui.ports import TaskSpawner
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.widgets.bindings import Binding
-from openhcs.tui.widgets.drawn_text import cut, drawn_window, fit
+from openhcs.tui.widgets.drawn_text import cut, drawn_window, fit, on_click
 from openhcs.tui.widgets.selectable_list import SelectableList
 
 if TYPE_CHECKING:
@@ -242,12 +242,9 @@ class WideTable:
         return line
 
     def _click(self, column: Column) -> Callable[[MouseEvent], NotImplementedOrNone]:
-        def handler(mouse_event: MouseEvent) -> NotImplementedOrNone:
-            if mouse_event.event_type is not MouseEventType.MOUSE_UP:
-                return NotImplemented
+        def act() -> None:
             columns = self.columns
             self._column = columns.index(column) if column in columns else 0
             self.sort()
-            return None
 
-        return handler
+        return on_click(act)

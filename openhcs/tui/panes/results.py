@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from prompt_toolkit.application import get_app
 from prompt_toolkit.filters import Condition
-from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.formatted_text import StyleAndTextTuples, fragment_list_width
 from prompt_toolkit.layout.containers import AnyContainer, ConditionalContainer, Container, HSplit, Window
 from prompt_toolkit.layout.dimension import Dimension
-from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
 
 from openhcs.core.progress import RunProgress
 from openhcs.core.result_query import Grouping, RowKind, TableQuery
@@ -46,13 +45,11 @@ from openhcs.tui.utils.screen_output import is_plain
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
 from openhcs.tui.widgets.bindings import Binding, footer_fragments, key_bindings
 from openhcs.tui.widgets.colour_scale import palette_of_screen
-from openhcs.tui.widgets.drawn_text import cut, drawn_window
+from openhcs.tui.widgets.drawn_text import cut, drawn_window, tab_fragments
 from openhcs.tui.widgets.pane_frame import PaneFrame
 from openhcs.tui.workbench import PlateRow
 
 if TYPE_CHECKING:
-    from prompt_toolkit.key_binding.key_bindings import NotImplementedOrNone
-
     from openhcs.core.result_summary import ResultSummary
 
 __all__ = ["ResultPage", "ResultsView"]
@@ -397,28 +394,15 @@ class ResultsView:
         return f"Results of {visible(name)}"
 
     def _tabs(self, width: int) -> StyleAndTextTuples:
-        tabs: StyleAndTextTuples = [("", " ")]
-        used = 1
-        for page in ResultPage:
-            here = page is self._page
-            title = page.value
-            if page is ResultPage.FAILURES and (failed := self._progress.failed if self._progress else 0):
-                title = f"{title} ({failed})"
-            text = f"[{title}]" if here else f" {title} "
-            tabs += [("class:title" if here else "class:muted", text, self._click(page)), ("", " ")]
-            used += len(text) + 1
+        tabs = tab_fragments(ResultPage, self._page, self._page_title, self._turn_to)
         if self._note:
-            tabs.append(("class:warning", cut(f" {self._note}", max(0, width - used))))
+            room = max(0, width - fragment_list_width(tabs))
+            tabs.append(("class:warning", cut(f" {self._note}", room)))
         return tabs
 
-    def _click(self, page: ResultPage) -> Callable[[MouseEvent], NotImplementedOrNone]:
-        def handler(mouse_event: MouseEvent) -> NotImplementedOrNone:
-            if mouse_event.event_type is not MouseEventType.MOUSE_UP:
-                return NotImplemented
-            self._turn_to(page)
-            return None
-
-        return handler
+    def _page_title(self, page: ResultPage) -> str:
+        failed = self._progress.failed if self._progress is not None and page is ResultPage.FAILURES else 0
+        return f"{page.value} ({failed})" if failed else page.value
 
     def _turn_to(self, page: ResultPage) -> None:
         self._page, self._note = page, ""

@@ -12,13 +12,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from prompt_toolkit.application import get_app
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.layout.containers import AnyContainer, HSplit, Window
 from prompt_toolkit.layout.dimension import Dimension
-from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
 
 from openhcs.core.run_log_query import LogKind, LogLevel, LogPage, LogQuery
 from openhcs.errors import StoreError
@@ -32,12 +31,9 @@ from openhcs.tui.utils.line_view import LineView
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
 from openhcs.tui.widgets.bindings import Binding, footer_fragments, key_bindings
-from openhcs.tui.widgets.drawn_text import cut, drawn_window
+from openhcs.tui.widgets.drawn_text import cut, drawn_window, tab_fragments
 from openhcs.tui.widgets.pane_frame import PaneFrame
 from openhcs.tui.workbench import PlateRow
-
-if TYPE_CHECKING:
-    from prompt_toolkit.key_binding.key_bindings import NotImplementedOrNone
 
 __all__ = ["RunLogView"]
 
@@ -180,8 +176,7 @@ class RunLogView:
 
     def _turn(self) -> None:
         kinds = list(LogKind)
-        kind = kinds[(kinds.index(self._query.kind) + 1) % len(kinds)]
-        self._change(replace(self._query, kind=kind))
+        self._turn_to(kinds[(kinds.index(self._query.kind) + 1) % len(kinds)])
 
     def _next_level(self) -> None:
         levels = list(LogLevel)
@@ -271,25 +266,15 @@ class RunLogView:
         return f"Log of {visible(self._name)}: {', '.join(words)}"
 
     def _head(self, width: int) -> StyleAndTextTuples:
-        head: StyleAndTextTuples = [("", " ")]
-        for kind in LogKind:
-            here = kind is self._query.kind
-            text = f"[{kind.value}]" if here else f" {kind.value} "
-            head += [("class:title" if here else "class:muted", text, self._click(kind)), ("", " ")]
+        kinds = tab_fragments(LogKind, self._query.kind, lambda kind: kind.value, self._turn_to)
         told = self._trouble or self._note
         if not told and self._lines.page is not None and not len(self._lines):
             told = "there is no such line" if self._query.is_filtered else "nothing yet"
         style = "class:error" if self._trouble else "class:warning"
-        return [*head, (style, cut(f" {visible(told)}", max(0, width - 40)))]
+        return [*kinds, (style, cut(f" {visible(told)}", max(0, width - 40)))]
 
-    def _click(self, kind: LogKind) -> Callable[[MouseEvent], NotImplementedOrNone]:
-        def handler(mouse_event: MouseEvent) -> NotImplementedOrNone:
-            if mouse_event.event_type is not MouseEventType.MOUSE_UP:
-                return NotImplemented
-            self._change(replace(self._query, kind=kind))
-            return None
-
-        return handler
+    def _turn_to(self, kind: LogKind) -> None:
+        self._change(replace(self._query, kind=kind))
 
     # -- keys ----------------------------------------------------------------------------------------------------
 

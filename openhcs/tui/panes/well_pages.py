@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Final
 
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.layout.containers import AnyContainer, Container, HSplit
-from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
+from prompt_toolkit.mouse_events import MouseEvent
 
 from openhcs.tui.ports import TaskSpawner
 from openhcs.tui.utils.line_view import LineView
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.widgets.bindings import Binding
-from openhcs.tui.widgets.drawn_text import cut, drawn_window, fit
+from openhcs.tui.widgets.drawn_text import cut, drawn_window, fit, on_click
 from openhcs.tui.widgets.selectable_list import SelectableList
 
 if TYPE_CHECKING:
@@ -129,14 +129,11 @@ class TablePage:
         return [("", f"{fit(visible(values[column]), cells, right=True)} ") for column, cells in self._cells(width - 1)]
 
     def _click(self, number: int) -> Callable[[MouseEvent], NotImplementedOrNone]:
-        def handler(mouse_event: MouseEvent) -> NotImplementedOrNone:
-            if mouse_event.event_type is not MouseEventType.MOUSE_UP:
-                return NotImplemented
+        def act() -> None:
             self._column = number
             self.sort()
-            return None
 
-        return handler
+        return on_click(act)
 
 
 class TextPage:

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from enum import Enum
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from prompt_toolkit.application import get_app
 from prompt_toolkit.filters import Condition
@@ -24,7 +24,6 @@ from prompt_toolkit.layout.containers import (
     Window,
 )
 from prompt_toolkit.layout.dimension import Dimension
-from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
 
 from openhcs.core.progress import WellProgress, WellState
 from openhcs.errors import OpenHCSError
@@ -41,12 +40,9 @@ from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
 from openhcs.tui.well_scene import Scene
 from openhcs.tui.widgets.bindings import Binding, footer_fragments, key_bindings
-from openhcs.tui.widgets.drawn_text import drawn_window
+from openhcs.tui.widgets.drawn_text import drawn_window, tab_fragments
 from openhcs.tui.widgets.pane_frame import PaneFrame
 from openhcs.tui.workbench import PlateRow
-
-if TYPE_CHECKING:
-    from prompt_toolkit.key_binding.key_bindings import NotImplementedOrNone
 
 __all__ = ["WellView"]
 
@@ -275,23 +271,10 @@ class WellView:
         return f"Well {visible(well.well)} of {visible(row.name)}: {well.state.value}"
 
     def _tabs(self, width: int) -> StyleAndTextTuples:
-        tabs: StyleAndTextTuples = [("", " ")]
-        for page in Page:
-            here = page is self._page
-            text = f"[{page.value}]" if here else f" {page.value} "
-            tabs += [("class:title" if here else "class:muted", text, self._click(page)), ("", " ")]
+        tabs = tab_fragments(Page, self._page, lambda page: page.value, self._turn_to)
         if self._note:
             tabs.append(("class:warning", f"  {self._note}"))
         return tabs
-
-    def _click(self, page: Page) -> Callable[[MouseEvent], NotImplementedOrNone]:
-        def handler(mouse_event: MouseEvent) -> NotImplementedOrNone:
-            if mouse_event.event_type is not MouseEventType.MOUSE_UP:
-                return NotImplemented
-            self._turn_to(page)
-            return None
-
-        return handler
 
     def _turn_to(self, page: Page) -> None:
         self._chosen = self._page = page

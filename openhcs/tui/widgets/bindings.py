@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any, Final
 from prompt_toolkit.application import get_app
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
-from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
+from prompt_toolkit.mouse_events import MouseEvent
 from prompt_toolkit.utils import get_cwidth
 
 from openhcs.tui.ports import TaskSpawner
 from openhcs.tui.utils.application import GuardedApplication
+from openhcs.tui.widgets.drawn_text import on_click
 
 if TYPE_CHECKING:
     from prompt_toolkit.key_binding.key_bindings import NotImplementedOrNone
@@ -102,13 +103,7 @@ def footer_fragments(
     """
 
     def click(row: Binding) -> Callable[[MouseEvent], NotImplementedOrNone]:
-        def handler(mouse_event: MouseEvent) -> NotImplementedOrNone:
-            if mouse_event.event_type is not MouseEventType.MOUSE_UP:
-                return NotImplemented
-            run_binding(row, tasks=tasks, refuse=refuse)
-            return None
-
-        return handler
+        return on_click(lambda: run_binding(row, tasks=tasks, refuse=refuse))
 
     shown = [row for row in rows if row.on_footer]
     fragments: StyleAndTextTuples = []

@@ -12,12 +12,12 @@ from prompt_toolkit.application import get_app
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.key_binding import KeyBindings, KeyBindingsBase, KeyPressEvent
 from prompt_toolkit.layout.containers import Container, Window
-from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
+from prompt_toolkit.mouse_events import MouseEvent
 from prompt_toolkit.utils import get_cwidth
 
 from openhcs.tui.ports import TaskSpawner
 from openhcs.tui.widgets.bindings import Effect, start_effect
-from openhcs.tui.widgets.drawn_text import DrawnText, cut
+from openhcs.tui.widgets.drawn_text import DrawnText, cut, on_click
 
 if TYPE_CHECKING:
     from prompt_toolkit.key_binding.key_bindings import NotImplementedOrNone
@@ -78,14 +78,11 @@ class ButtonRow:
         return fragments
 
     def _click(self, index: int) -> Callable[[MouseEvent], NotImplementedOrNone]:
-        def handler(mouse_event: MouseEvent) -> NotImplementedOrNone:
-            if mouse_event.event_type is not MouseEventType.MOUSE_UP:
-                return NotImplemented
+        def act() -> None:
             get_app().layout.focus(self.window)
             self.press(index)
-            return None
 
-        return handler
+        return on_click(act)
 
     def move(self, by: int) -> bool:
         """Go to the button `by` places on; False where the row ends."""

@@ -8,8 +8,9 @@ Imports prompt_toolkit only; anybody under openhcs.tui may import this.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from prompt_toolkit.application import get_app
 from prompt_toolkit.data_structures import Point
@@ -17,13 +18,15 @@ from prompt_toolkit.formatted_text import StyleAndTextTuples, split_lines
 from prompt_toolkit.layout.containers import Window
 from prompt_toolkit.layout.controls import UIContent, UIControl
 from prompt_toolkit.layout.dimension import AnyDimension
-from prompt_toolkit.mouse_events import MouseEvent
+from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
 from prompt_toolkit.utils import get_cwidth
 
 if TYPE_CHECKING:
     from prompt_toolkit.key_binding.key_bindings import NotImplementedOrNone
 
-__all__ = ["DrawnText", "cut", "cut_middle", "drawn_window", "fit", "is_reachable"]
+__all__ = ["DrawnText", "cut", "cut_middle", "drawn_window", "fit", "is_reachable", "on_click", "tab_fragments"]
+
+T = TypeVar("T")
 
 
 class DrawnText(UIControl):
@@ -88,6 +91,30 @@ def click_fragment(lines: list[StyleAndTextTuples], position: Point, mouse_event
 def is_reachable(window: Window) -> bool:
     """Whether `window` may take input now: on screen, and not beneath a modal dialog."""
     return any(other is window for other in get_app().layout.walk_through_modal_area())
+
+
+def on_click(act: Callable[[], object]) -> Callable[[MouseEvent], NotImplementedOrNone]:
+    """The mouse handler of a fragment that does `act` when a button is let go over it; all else passes it by."""
+
+    def handler(mouse_event: MouseEvent) -> NotImplementedOrNone:
+        if mouse_event.event_type is not MouseEventType.MOUSE_UP:
+            return NotImplemented
+        act()
+        return None
+
+    return handler
+
+
+def tab_fragments(
+    pages: Iterable[T], current: T, title: Callable[[T], str], turn_to: Callable[[T], object]
+) -> StyleAndTextTuples:
+    """The titles of pages beside each other, the current one in brackets; a click turns to a page."""
+    tabs: StyleAndTextTuples = [("", " ")]
+    for page in pages:
+        here = page is current
+        text = f"[{title(page)}]" if here else f" {title(page)} "
+        tabs += [("class:title" if here else "class:muted", text, on_click(partial(turn_to, page))), ("", " ")]
+    return tabs
 
 
 def cut(text: str, width: int, ellipsis: str = "…") -> str:

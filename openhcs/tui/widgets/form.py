@@ -23,7 +23,7 @@ from prompt_toolkit.utils import get_cwidth
 
 from openhcs.tui.ports import TaskSpawner
 from openhcs.tui.widgets.bindings import Binding, footer_fragments, key_bindings
-from openhcs.tui.widgets.drawn_text import DrawnText, cut, drawn_window, fit
+from openhcs.tui.widgets.drawn_text import DrawnText, cut, drawn_window, fit, on_click
 from openhcs.tui.widgets.text_field import TextField
 
 if TYPE_CHECKING:
@@ -205,14 +205,11 @@ class ChoiceField(Field):
         ]
 
     def _click(self, by: int) -> Callable[[MouseEvent], NotImplementedOrNone]:
-        def handler(mouse_event: MouseEvent) -> NotImplementedOrNone:
-            if mouse_event.event_type is not MouseEventType.MOUSE_UP:
-                return NotImplemented
+        def act() -> None:
             get_app().layout.focus(self.window)
             self._step(by)
-            return None
 
-        return handler
+        return on_click(act)
 
 
 class SwitchesField(Field):
@@ -275,15 +272,12 @@ class SwitchesField(Field):
         return fragments
 
     def _click(self, at: int) -> Callable[[MouseEvent], NotImplementedOrNone]:
-        def handler(mouse_event: MouseEvent) -> NotImplementedOrNone:
-            if mouse_event.event_type is not MouseEventType.MOUSE_UP:
-                return NotImplemented
+        def act() -> None:
             get_app().layout.focus(self.window)
             self._at = at
             self._switch(at)
-            return None
 
-        return handler
+        return on_click(act)
 
 
 class FixedField(Field):
