@@ -12,11 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from openhcs.core import paths
-from openhcs.core.yaml_model import read_mapping, write_model
-from openhcs.errors import SettingsError, StoreError
+from openhcs.core.yaml_model import read_or_set_aside, write_model
+from openhcs.errors import StoreError
 
 __all__ = ["RECENT_AT_MOST", "Places", "change_places", "load_places"]
 
@@ -52,19 +52,7 @@ class Places(BaseModel):
 
 def load_places(file: Path | None = None) -> Places:
     """The places kept; none, with a warning, where the file cannot be understood."""
-    file = file or _places_file()
-    if not file.exists():
-        return Places()
-    try:
-        return Places.model_validate(read_mapping(file))
-    except (SettingsError, ValidationError) as error:
-        aside = file.with_name(f"{file.name}.broken")
-        log.warning("Bookmarks cannot be read; their file is kept as %s. %s", aside, error)
-        try:
-            file.replace(aside)
-        except OSError as failure:
-            log.warning("%s could not be set aside: %s", file, failure)
-        return Places()
+    return read_or_set_aside(file or _places_file(), Places, "Bookmarks")
 
 
 def change_places(change: Callable[[Places], Places], file: Path | None = None) -> Places:

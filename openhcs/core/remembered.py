@@ -9,11 +9,11 @@ import logging
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from openhcs.core import paths
-from openhcs.core.yaml_model import describe_faults, read_mapping, write_model
-from openhcs.errors import SettingsError, StoreError
+from openhcs.core.yaml_model import read_or_set_aside, write_model
+from openhcs.errors import StoreError
 
 __all__ = ["REMEMBERED_AT_MOST", "Remembered", "load_remembered", "save_remembered"]
 
@@ -58,19 +58,7 @@ class Remembered(BaseModel):
 
 def load_remembered(file: Path | None = None) -> Remembered:
     """Read what the program remembers; a file that cannot be understood is set aside, with a warning."""
-    file = file or paths.remembered_file()
-    if not file.exists():
-        return Remembered()
-    try:
-        return _read(file)
-    except SettingsError as error:
-        aside = file.with_name(f"{file.name}.broken")
-        log.warning("Recent plates and pipelines are forgotten; the file is kept as %s. %s", aside, error)
-        try:
-            file.replace(aside)
-        except OSError as failure:
-            log.warning("%s could not be set aside: %s", file, failure)
-        return Remembered()
+    return read_or_set_aside(file or paths.remembered_file(), Remembered, "Recent plates and pipelines")
 
 
 def save_remembered(remembered: Remembered, file: Path | None = None) -> None:
@@ -79,15 +67,6 @@ def save_remembered(remembered: Remembered, file: Path | None = None) -> None:
         write_model(file or paths.remembered_file(), remembered)
     except StoreError as error:
         log.warning("Recent plates and pipelines are not remembered: %s", error)
-
-
-def _read(file: Path) -> Remembered:
-    content = read_mapping(file)
-    try:
-        return Remembered.model_validate(content)
-    except ValidationError as error:
-        faults = "; ".join(text for _, text in describe_faults(error, Remembered))
-        raise SettingsError(f"{file} is not what was written: {faults}.") from error
 
 
 def _most_recent(path: Path, others: tuple[Path, ...]) -> tuple[Path, ...]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -14,7 +15,11 @@ from openhcs.core.whole_file import deny_others, write_text
 from openhcs.core.yaml_text import YamlFault, YamlText
 from openhcs.errors import SettingsError, StoreError
 
-__all__ = ["describe_faults", "read_mapping", "write_model", "write_yaml"]
+__all__ = ["describe_faults", "read_mapping", "read_or_set_aside", "write_model", "write_yaml"]
+
+log = logging.getLogger(__name__)
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 def read_mapping(file: Path) -> dict[str, Any]:
@@ -62,6 +67,31 @@ def describe_faults(
             text = f"{key}: {fault['input']!r}, expected {expected}"
         faults.append((first, text))
     return faults
+
+
+def read_or_set_aside(file: Path, model: type[Model], what: str) -> Model:
+    """What the program itself keeps in a file; one that cannot be understood is set aside, with a warning.
+
+    Args:
+        what: what the warning says is lost for now: `Bookmarks`.
+    """
+    if not file.exists():
+        return model()
+    try:
+        return model.model_validate(read_mapping(file))
+    except (SettingsError, ValidationError) as error:
+        faults = (
+            "; ".join(text for _, text in describe_faults(error, model))
+            if isinstance(error, ValidationError)
+            else error
+        )
+        aside = file.with_name(f"{file.name}.broken")
+        log.warning("%s cannot be read; the file is kept as %s. %s", what, aside, faults)
+        try:
+            file.replace(aside)
+        except OSError as failure:
+            log.warning("%s could not be set aside: %s", file, failure)
+        return model()
 
 
 def write_model(file: Path, model: BaseModel) -> None:
