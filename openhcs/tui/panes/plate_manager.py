@@ -75,7 +75,7 @@ class PlateManager:
             tasks,
             refuse,
             keymap,
-            lambda: _no_wells(key_of(self.plate_rows, "Init")) if self._row else [],
+            self._no_wells,
         )
         self._log = RunLogView(state, effects, tasks)
         self.open_well = self._wells.open_well
@@ -273,6 +273,18 @@ class PlateManager:
 
         return why
 
+    def _no_wells(self) -> StyleAndTextTuples:
+        """What stands in place of the wells of a plate whose index is not there."""
+        if (row := self._row) is None:
+            return []
+        if row.busy:
+            return [("class:muted", f"{self._what_goes_on(row)}.")]
+        return [
+            ("class:muted", "No wells known yet.\n"),
+            ("class:key", key_of(self.plate_rows, "Init")),
+            ("class:muted", " initialises the plate."),
+        ]
+
     def _why_no_plate(self) -> str | None:
         return None if self._row else f"There is no plate yet: {key_of(self.plate_rows, 'Add')} adds one"
 
@@ -329,11 +341,3 @@ class PlateManager:
 
     async def _show_details(self, row: PlateRow) -> None:
         await show_text(row.name, plate_text.detail_text(row), app_state=self._state, tasks=self._tasks)
-
-
-def _no_wells(initialise: str) -> StyleAndTextTuples:
-    return [
-        ("class:muted", "No wells known yet.\n"),
-        ("class:key", initialise),
-        ("class:muted", " initialises the plate."),
-    ]

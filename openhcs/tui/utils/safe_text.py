@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["as_text", "attribute_of", "describe", "format_exception", "visible", "visible_lines", "visible_path"]
 
@@ -38,7 +40,7 @@ def visible(text: str, limit: int = 4096) -> str:
 
 def visible_path(path: Path) -> str:
     """`path` as one printable line, with `~` for the home folder."""
-    home = Path.home()
+    home = type(path).home()
     return visible(f"~/{path.relative_to(home)}" if path != home and path.is_relative_to(home) else str(path))
 
 

@@ -222,6 +222,7 @@ async def test_the_map_follows_a_run(demo: Path, gate: Gate) -> None:
     async with workbench([demo], pipeline=gate.pipeline) as wb:
         await wb.press("r")
         await wb.press("tab", "m")
+        await wb.wait_for(" B ", RUN_S)
         await wb.wait_until(lambda: "!" in wb.line(" B "), "a running well", RUN_S)
         await wb.press("enter")
         await wb.wait_for("Well B02 of demo: running")
