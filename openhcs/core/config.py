@@ -20,7 +20,7 @@ from typing import Annotated, Literal, get_origin
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from openhcs.core import paths
-from openhcs.core.execution import Execution, SchedulerName
+from openhcs.core.execution import Execution, Niceness, SchedulerName
 from openhcs.core.yaml_model import describe_faults, read_mapping, write_yaml
 from openhcs.core.yaml_text import YamlFault, YamlText
 from openhcs.errors import SettingsError
@@ -118,6 +118,11 @@ class Settings(BaseModel):
     wait_for_workers_s: float = Field(
         default=300.0, gt=0, description="seconds a run waits for a worker when there is none, before it fails"
     )
+    niceness: Niceness = Field(
+        default=10,
+        description="how far a run lets others on this machine go first, the workbench's screen among them: 0 not at "
+        "all, to 19; an idle machine it has to itself whatever this says",
+    )
     check_room: bool = Field(
         default=True,
         description="refuse runs that need more memory or disk than there is, and take fewer workers where that helps",
@@ -137,6 +142,7 @@ class Settings(BaseModel):
             retries=self.retries,
             well_timeout_s=self.well_timeout_s,
             wait_for_workers_s=self.wait_for_workers_s,
+            niceness=self.niceness,
         )
 
     def wells_at_once(self, execution: Execution) -> int | None:

@@ -9,11 +9,11 @@ import re
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, NonNegativeInt, PositiveFloat
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat
 
 from openhcs.errors import InputError
 
-__all__ = ["Execution", "SchedulerName", "scheduler_name"]
+__all__ = ["Execution", "Niceness", "SchedulerName", "scheduler_name"]
 
 _ADDRESS = re.compile(r"(tcp|tls)://[^\s/]+:\d+")
 
@@ -28,6 +28,7 @@ def scheduler_name(text: str) -> str:
 
 
 SchedulerName = Annotated[str, AfterValidator(scheduler_name)]
+Niceness = Annotated[int, Field(ge=0, le=19)]
 
 
 class Execution(BaseModel):
@@ -43,6 +44,8 @@ class Execution(BaseModel):
     """How long one try of a well may take."""
     wait_for_workers_s: PositiveFloat = 300.0
     """How long a run waits for a worker when there is none, before it fails."""
+    niceness: Niceness = 10
+    """How far its processes on this machine let others go first, as nice(1) counts."""
 
     def but_with(self, scheduler: str | None, retries: int | None, well_timeout_s: float | None) -> Execution:
         """The same, but for what is given.
