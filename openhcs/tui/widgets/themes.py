@@ -171,10 +171,11 @@ def style_of(theme: Theme) -> BaseStyle:
     palette = PALETTES.get(theme)
     if palette is not None:
         return Style.from_dict(rules(palette))
+    # prompt_toolkit rules some of these classes itself, a dialog's ground blue: what is not said here shines through.
     colourless = {
-        name: " ".join(word for word in rule.split() if "#" not in word)
+        name: " ".join(["fg:default bg:default", *(word for word in rule.split() if "#" not in word)])
         for name, rule in rules(PALETTES[Theme.DARK]).items()
     }
     # Without colours a scroll bar is drawn by reversal, a field by its line, and what cannot run now by italics.
     extra = {"scrollbar.button": "reverse", "field": "underline", "disabled": "italic", "warning": "bold"}
-    return Style.from_dict({**colourless, **extra})
+    return Style.from_dict({name: f"{rule} {extra.get(name, '')}".strip() for name, rule in colourless.items()})
