@@ -35,7 +35,7 @@ from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
 from openhcs.tui.well_scene import Frame, Scene, Stock
 from openhcs.tui.widgets.bindings import Binding, footer_fragments, key_bindings
-from openhcs.tui.widgets.colour_scale import Palette, palette_for
+from openhcs.tui.widgets.colour_scale import Palette, palette_of_screen
 from openhcs.tui.widgets.drawn_text import cut, drawn_window, fit
 from openhcs.tui.widgets.pane_frame import PaneFrame
 from openhcs.tui.widgets.thumbnail import FreshStyles
@@ -218,7 +218,7 @@ class StepPreviewView:
     async def _draw(self) -> None:
         if 0 in self._area:
             return  # comes again with the first frame
-        palette = palette_for(get_app().color_depth)
+        palette = palette_of_screen()
         for side in (self._before, self._after):
             if side.images is not None:
                 side.tile = await self._tile(side, side.images, palette)

@@ -23,7 +23,8 @@ from openhcs.tui.workbench import Measure
 
 __all__ = ["measure_legend", "state_legend", "state_look", "told_fragments", "value_look"]
 
-_COLOURS: Final = {
+# Where half a cell is all a well has, its colour is all that tells its state there: no two are alike in any palette.
+_ON_DARK: Final = {
     WellState.PENDING: "#4a525a",
     WellState.RUNNING: "#6cb6ff",
     WellState.FINISHED: "#3fa35a",
@@ -31,20 +32,50 @@ _COLOURS: Final = {
     WellState.FAILED: "#ff5a50",
     WellState.CANCELLED: "#e6b450",
 }
+_ON_LIGHT: Final = {
+    WellState.PENDING: "#b4bbc2",
+    WellState.RUNNING: "#2a78d6",
+    WellState.FINISHED: "#3d9a57",
+    WellState.REUSED: "#14666e",
+    WellState.FAILED: "#c62f26",
+    WellState.CANCELLED: "#b07500",
+}
+_IN_SIXTEEN: Final = {
+    WellState.PENDING: "ansibrightblack",
+    WellState.RUNNING: "ansiblue",
+    WellState.FINISHED: "ansigreen",
+    WellState.REUSED: "ansicyan",
+    WellState.FAILED: "ansired",
+    WellState.CANCELLED: "ansiyellow",
+}
+_COLOURS: Final = {
+    Palette.SHAPES: _IN_SIXTEEN,
+    Palette.SIXTEEN: _IN_SIXTEEN,
+    Palette.SIXTEEN_ON_LIGHT: _IN_SIXTEEN,
+    Palette.MANY: _ON_DARK,
+    Palette.MANY_ON_LIGHT: _ON_LIGHT,
+}
+_NO_NUMBER: Final = {
+    Palette.SHAPES: "ansibrightblack",
+    Palette.SIXTEEN: "ansibrightblack",
+    Palette.SIXTEEN_ON_LIGHT: "ansibrightblack",
+    Palette.MANY: "#2a2f35",
+    Palette.MANY_ON_LIGHT: "#e1e5ea",
+}
 
 _FULL: Final = "█"
 
 
-def state_look(state: WellState) -> WellLook:
+def state_look(state: WellState, palette: Palette) -> WellLook:
     """A well by its state."""
     symbol, style = WELL_LOOK[state]
-    return WellLook(symbol, style, _COLOURS[state])
+    return WellLook(symbol, style, _COLOURS[palette][state])
 
 
 def value_look(value: float | None, scale: Scale | None, palette: Palette) -> WellLook:
     """A well by a number; without one it is a question mark."""
     if scale is None or value is None:
-        return WellLook(NO_VALUE, "class:muted", "#2a2f35")
+        return WellLook(NO_VALUE, "class:muted", _NO_NUMBER[palette])
     colour = scale.colour(value, palette)
     if colour is None:
         return WellLook(scale.shape(value), fills=True)

@@ -193,7 +193,7 @@ class WellsPane:
     def _look(self, number: int) -> WellLook:
         well = self.items()[number]
         if self._state.workbench.measure is None:
-            return well_looks.state_look(well.state)
+            return well_looks.state_look(well.state, self._palette)
         values, scale = self._measured()
         return well_looks.value_look(values.get(well.well), scale, self._palette)
 

@@ -9,11 +9,13 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import Final
 
 from prompt_toolkit.application import get_app
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.output import ColorDepth
+from prompt_toolkit.styles import BaseStyle
 
 from openhcs.tui.utils.screen_output import is_ascii
 from openhcs.tui.widgets.drawn_text import cut
@@ -29,7 +31,14 @@ _VIRIDIS: Final = (
 Without its darkest third, which could not be told from a dark ground.
 """
 
+_VIRIDIS_ON_LIGHT: Final = (
+    (0x28, 0xAE, 0x80), (0x21, 0x91, 0x8C), (0x2C, 0x72, 0x8E), (0x3B, 0x52, 0x8B), (0x47, 0x2D, 0x7B),
+    (0x44, 0x01, 0x54),
+)  # fmt: skip
+"""The same without its brightest third, and the other way round: what is high stands out from any ground."""
+
 _SIXTEEN: Final = ("ansiblue", "ansicyan", "ansigreen", "ansiyellow", "ansibrightyellow")
+_SIXTEEN_ON_LIGHT: Final = ("ansicyan", "ansigreen", "ansimagenta", "ansiblue", "ansiblack")
 _SHAPES: Final = ("·", "░", "▒", "▓", "█")
 _STEPS: Final = 24
 _LEGEND_CELLS: Final = 15
@@ -39,28 +48,56 @@ NO_VALUE: Final = "?"
 
 
 class Palette(Enum):
-    """What the terminal can show of a scale."""
+    """What the screen can show of a scale."""
 
     SHAPES = 0
     SIXTEEN = 1
-    MANY = 2
+    SIXTEEN_ON_LIGHT = 2
+    MANY = 3
+    MANY_ON_LIGHT = 4
+
+    @property
+    def has_many(self) -> bool:
+        """Whether there are colours enough for pictures."""
+        return self in (Palette.MANY, Palette.MANY_ON_LIGHT)
+
+    @property
+    def is_on_light(self) -> bool:
+        """Whether the colours have to stand out from a light ground."""
+        return self in (Palette.SIXTEEN_ON_LIGHT, Palette.MANY_ON_LIGHT)
 
 
-def palette_for(depth: ColorDepth) -> Palette:
-    """What a terminal of that colour depth can show."""
+def palette_for(depth: ColorDepth, *, on_light: bool = False) -> Palette:
+    """What a terminal of that colour depth can show, on a light ground or on a dark one."""
     match depth:
         case ColorDepth.DEPTH_1_BIT:
             return Palette.SHAPES
         case ColorDepth.DEPTH_4_BIT:
-            return Palette.SIXTEEN
+            return Palette.SIXTEEN_ON_LIGHT if on_light else Palette.SIXTEEN
         case _:
-            return Palette.MANY
+            return Palette.MANY_ON_LIGHT if on_light else Palette.MANY
 
 
 def palette_of_screen() -> Palette:
-    """What the screen that is drawn now can show; without blocks to paint with it is letters in sixteen colours."""
-    palette = palette_for(get_app().color_depth)
-    return Palette.SIXTEEN if palette is Palette.MANY and is_ascii() else palette
+    """What the screen that is drawn now can show, by its terminal and its theme.
+
+    A theme that leaves the terminal its own colours is given none. Without blocks to paint with there are letters, in
+    sixteen colours.
+    """
+    app = get_app()
+    ground = _ground_of(app.style, app.style.invalidation_hash()) if app.style is not None else ""
+    if ground == "default":
+        return Palette.SHAPES
+    on_light = len(ground) == 6 and sum(bytes.fromhex(ground)) > 3 * 128
+    depth = app.color_depth
+    few = ColorDepth.DEPTH_4_BIT if is_ascii() and depth is not ColorDepth.DEPTH_1_BIT else depth
+    return palette_for(few, on_light=on_light)
+
+
+@lru_cache(maxsize=8)
+def _ground_of(style: BaseStyle, version: object) -> str:
+    """The colour behind the screen, as `rrggbb` or a name; `version` is the style's, which changes with the theme."""
+    return style.get_attrs_for_style_str("class:screen").bgcolor or ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +133,18 @@ class Scale:
 
 
 def _colour_at(fraction: float, palette: Palette) -> str | None:
-    match palette:
-        case Palette.SHAPES:
-            return None
-        case Palette.SIXTEEN:
-            return _SIXTEEN[min(len(_SIXTEEN) - 1, int(fraction * len(_SIXTEEN)))]
-        case Palette.MANY:
-            # In steps that the eye takes for smooth, so that a screen of wells has few styles.
-            place = round(fraction * (_STEPS - 1)) / (_STEPS - 1) * (len(_VIRIDIS) - 1)
-            first = min(int(place), len(_VIRIDIS) - 2)
-            share = place - first
-            parts = zip(_VIRIDIS[first], _VIRIDIS[first + 1], strict=True)
-            return "#" + "".join(f"{round(low + (high - low) * share):02x}" for low, high in parts)
+    if palette is Palette.SHAPES:
+        return None
+    if not palette.has_many:
+        few = _SIXTEEN_ON_LIGHT if palette.is_on_light else _SIXTEEN
+        return few[min(len(few) - 1, int(fraction * len(few)))]
+    many = _VIRIDIS_ON_LIGHT if palette.is_on_light else _VIRIDIS
+    # In steps that the eye takes for smooth, so that a screen of wells has few styles.
+    place = round(fraction * (_STEPS - 1)) / (_STEPS - 1) * (len(many) - 1)
+    first = min(int(place), len(many) - 2)
+    share = place - first
+    parts = zip(many[first], many[first + 1], strict=True)
+    return "#" + "".join(f"{round(low + (high - low) * share):02x}" for low, high in parts)
 
 
 def legend_fragments(name: str, scale: Scale | None, palette: Palette, width: int) -> StyleAndTextTuples:

@@ -37,9 +37,7 @@ _LEAST_TILE: Final = (8, 3)
 
 def picture_lines(raster: Raster, palette: Palette) -> list[StyleAndTextTuples]:
     """A picture as lines of text: one cell stands for two pixels, one above the other."""
-    return (
-        _half_blocks(raster) if palette is Palette.MANY else _characters(raster, in_colour=palette is Palette.SIXTEEN)
-    )
+    return _half_blocks(raster) if palette.has_many else _characters(raster, palette)
 
 
 def _half_blocks(raster: Raster) -> list[StyleAndTextTuples]:
@@ -73,7 +71,7 @@ def _pair_style(r: int, g: int, b: int, r2: int, g2: int, b2: int) -> str:
     return f"fg:#{r:02x}{g:02x}{b:02x} bg:#{r2:02x}{g2:02x}{b2:02x}"
 
 
-def _characters(raster: Raster, *, in_colour: bool) -> list[StyleAndTextTuples]:
+def _characters(raster: Raster, palette: Palette) -> list[StyleAndTextTuples]:
     width, rgb, outlined = raster.width, raster.rgb, raster.outlined
     lines: list[StyleAndTextTuples] = []
     for row in range(0, raster.height, 2):
@@ -85,17 +83,20 @@ def _characters(raster: Raster, *, in_colour: bool) -> list[StyleAndTextTuples]:
                 continue
             red, green, blue = (sum(rgb[3 * pixel + part] for pixel in pixels) // len(pixels) for part in range(3))
             light = max(red, green, blue)
-            style = _sixteen_style(red, green, blue) if in_colour else ""
+            style = "" if palette is Palette.SHAPES else _sixteen_style(red, green, blue, on_light=palette.is_on_light)
             line.append((style, _RAMP[min(len(_RAMP) - 1, light * len(_RAMP) // 256)]))
         lines.append(line)
     return lines
 
 
-def _sixteen_style(red: int, green: int, blue: int) -> str:
+def _sixteen_style(red: int, green: int, blue: int, *, on_light: bool) -> str:
     most = max(red, green, blue)
     hue = (int(red * 2 > most), int(green * 2 > most), int(blue * 2 > most))
     colour = _SIXTEEN.get(hue)
-    return f"fg:{colour}" if colour else ""
+    if colour is None:
+        return ""
+    # Bright letters cannot be read on a light ground; the dark ones of the same hues can.
+    return f"fg:{colour.replace('bright', '') if on_light else colour}"
 
 
 class FreshStyles:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from prompt_toolkit.formatted_text import fragment_list_to_text
+from prompt_toolkit.output.vt100 import FG_ANSI_COLORS
 
 from openhcs.core.progress import WellProgress, WellState
 from openhcs.tui.panes.well_looks import measure_legend, state_legend, state_look, told_fragments, value_look
@@ -13,9 +14,12 @@ AREA = Measure("area_um2", "measurements")
 
 
 def test_every_state_has_a_shape_and_a_colour_of_its_own() -> None:
-    """No two states look alike, with colour or without."""
-    looks = [state_look(state) for state in WellState]
-    assert len({look.shape for look in looks}) == len({look.colour for look in looks}) == len(WellState)
+    """No two states look alike, with colour or without, also where a terminal with 16 colours takes the nearest."""
+    for palette in Palette:
+        looks = [state_look(state, palette) for state in WellState]
+        assert len({look.shape for look in looks}) == len({look.colour for look in looks}) == len(WellState)
+        if not palette.has_many:
+            assert all(look.colour in FG_ANSI_COLORS for look in looks)
 
 
 def test_numbers_are_colours_or_else_shapes() -> None:

@@ -4,10 +4,23 @@ from __future__ import annotations
 
 import math
 
+import pytest
+from prompt_toolkit.application.current import set_app
 from prompt_toolkit.formatted_text import fragment_list_to_text
+from prompt_toolkit.layout import Window
 from prompt_toolkit.output import ColorDepth
 
-from openhcs.tui.widgets.colour_scale import NO_VALUE, Palette, Scale, legend_fragments, palette_for
+from openhcs.tui.widgets.colour_scale import (
+    NO_VALUE,
+    Palette,
+    Scale,
+    legend_fragments,
+    palette_for,
+    palette_of_screen,
+)
+from openhcs.tui.widgets.themes import PALETTES, Theme, style_of
+from tests.tui.screen import in_loop, shown
+from tests.tui.widgets.test_themes import contrast
 
 
 def test_shapes_and_colours_rise_with_the_number() -> None:
@@ -24,6 +37,34 @@ def test_shapes_and_colours_rise_with_the_number() -> None:
     assert [light(colour) for colour in colours] == sorted(map(light, colours))
     assert len({scale.colour(value, Palette.SIXTEEN) for value in range(101)}) == 5
     assert scale.colour(50, Palette.SHAPES) is None
+
+
+@pytest.mark.parametrize("theme", [Theme.DARK, Theme.LIGHT, Theme.CONTRAST], ids=lambda theme: theme.value)
+def test_every_colour_of_a_scale_is_told_from_its_ground(theme: Theme) -> None:
+    """The colours of a theme reach 2.4 to 1 on panes and dialogs, and what is high stands out most."""
+    palette = palette_for(ColorDepth.DEPTH_24_BIT, on_light=theme is Theme.LIGHT)
+    scale = Scale(0, 100)
+    for ground in (PALETTES[theme].ground, PALETTES[theme].dialog):
+        ratios = [contrast(str(scale.colour(value, palette)), ground) for value in range(0, 101, 5)]
+        assert min(ratios) >= 2.4
+        assert ratios == sorted(ratios)
+
+
+@in_loop
+async def test_the_palette_of_a_screen_follows_its_theme() -> None:
+    """On a light ground the scale is one for light grounds; the theme without colour gets shapes."""
+    found = {}
+    async with shown(Window()) as screen:
+        for theme in Theme:
+            screen.app.style = style_of(theme)
+            with set_app(screen.app):
+                found[theme] = palette_of_screen()
+    assert found == {
+        Theme.DARK: Palette.MANY,
+        Theme.LIGHT: Palette.MANY_ON_LIGHT,
+        Theme.CONTRAST: Palette.MANY,
+        Theme.NONE: Palette.SHAPES,
+    }
 
 
 def test_what_has_no_number_has_a_shape_of_its_own() -> None:
@@ -49,7 +90,7 @@ def test_the_legend_names_both_ends_and_fits() -> None:
 
 
 def test_the_palette_follows_the_terminal() -> None:
-    """No colour, sixteen, or enough of them."""
+    """No colour, sixteen, or enough of them; for a light ground others."""
     depths = (ColorDepth.DEPTH_1_BIT, ColorDepth.DEPTH_4_BIT, ColorDepth.DEPTH_8_BIT, ColorDepth.DEPTH_24_BIT)
     assert [palette_for(depth) for depth in depths] == [
         Palette.SHAPES,
@@ -57,3 +98,5 @@ def test_the_palette_follows_the_terminal() -> None:
         Palette.MANY,
         Palette.MANY,
     ]
+    assert palette_for(ColorDepth.DEPTH_4_BIT, on_light=True) is Palette.SIXTEEN_ON_LIGHT
+    assert palette_for(ColorDepth.DEPTH_8_BIT, on_light=True) is Palette.MANY_ON_LIGHT
