@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import asyncio
 import shlex
+import threading
 import time
-from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from enum import Enum
 from functools import partial
@@ -44,7 +45,7 @@ from openhcs.tui.effects.well_choices import ALL_WELLS, WellChoice, WellKind, wi
 from openhcs.tui.run_text import count_of, end_words, some
 from openhcs.tui.state import AppState
 from openhcs.tui.utils import dialog_helpers
-from openhcs.tui.utils.daemon_thread import in_daemon_thread
+from openhcs.tui.utils.daemon_thread import begin_in_daemon_thread, in_daemon_thread
 from openhcs.tui.utils.safe_text import describe, visible
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
 from openhcs.tui.workbench import Activity, PlateFacts, PlateRow, Severity
@@ -165,17 +166,27 @@ class PlateEffects:
 
     async def cancel(self, folders: Collection[Path]) -> None:
         """Cancel what is going on with the plates in `folders`, asking once where runs would lose work."""
-        running = [folder for folder in folders if folder in self._runs]
-        idle = [folder for folder in folders if folder in self._jobs and folder not in self._runs]
-        # Asked before anything is cancelled: a waiting plate must not take the turn of one that ends.
+        running, idle = self._running_and_idle(folders)
         if running and not await self._may_cancel(running, waiting=len(idle)):
             return
-        for folder in idle:
-            self._jobs[folder].cancel("the user cancelled it")  # noqa: HCS101 - the task manager awaits it
+        # While the question stood, what ran may have ended, and what waited may have begun to run.
+        running, idle = self._running_and_idle(folders)
+        self._give_up(idle)
         if idle:
             self._tell(f"{some(visible(folder.name) for folder in idle)}: cancelled")
         for folder in running:
             await self.cancel_run(folder)
+
+    def _running_and_idle(self, folders: Collection[Path]) -> tuple[list[Path], list[Path]]:
+        """Of the plates in `folders` that have a job, those that run and those that do not yet."""
+        busy = [folder for folder in folders if folder in self._jobs]
+        running = [folder for folder in busy if folder in self._runs]
+        return running, [folder for folder in busy if folder not in self._runs]
+
+    def _give_up(self, folders: Collection[Path]) -> None:
+        """End the jobs of plates that do not run; before any run is cancelled, lest one of them takes its turn."""
+        for folder in folders:
+            self._jobs[folder].cancel("the user cancelled it")  # noqa: HCS101 - the task manager awaits it
 
     async def _may_cancel(self, folders: Collection[Path], waiting: int) -> bool:
         rows = [row for folder in folders if (row := self._state.workbench.find(folder)) is not None]
@@ -237,8 +248,10 @@ class PlateEffects:
             self._state,
         )
         if answer == cancel:
-            for row in running:
-                await self.cancel_run(row.folder)
+            running_now, idle = self._running_and_idle(tuple(self._jobs))
+            self._give_up(idle)
+            for folder in running_now:
+                await self.cancel_run(folder)
             # Bounded: a runner that does not answer must not hold the user here.
             jobs = [job for folder, job in self._jobs.items() if folder in self._runs]
             if jobs:
@@ -358,7 +371,7 @@ class PlateEffects:
         chosen = await self._choose(folder, orchestrator, choice, out)
         if not chosen:
             return
-        run = await in_daemon_thread(
+        run = await _begin_run(
             lambda: orchestrator.run(
                 out,
                 *share_of(settings),
@@ -445,6 +458,23 @@ class PlateEffects:
 
     def _tell(self, text: str, severity: Severity = Severity.INFO) -> None:
         self._state.dispatch(actions.MessageShown(text, severity))
+
+
+async def _begin_run(begin: Callable[[], Run], name: str) -> Run:
+    """The run that `begin()` starts, which blocks; given up meanwhile, it is cancelled as soon as it is there."""
+    begun = begin_in_daemon_thread(begin, name)
+    try:
+        return await asyncio.shield(begun)
+    except asyncio.CancelledError:
+        # The thread goes on: what it starts is nobody's, and would go on unseen.
+        begun.add_done_callback(_cancel_begun)
+        raise
+
+
+def _cancel_begun(begun: asyncio.Future[Run]) -> None:
+    # Where no run came of it, nobody waits to be told why.
+    if not begun.cancelled() and begun.exception() is None:
+        threading.Thread(target=begun.result().cancel, name="cancel a run given up", daemon=True).start()
 
 
 def share_of(settings: Settings) -> tuple[int | None, int | None]:

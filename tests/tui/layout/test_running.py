@@ -6,6 +6,7 @@ A pipeline that holds at a gate (a function of the user's own, waiting for a fil
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from openhcs.core.model import Status
 from openhcs.core.orchestrator import Run
 from openhcs.core.pipeline_file import shipped_pipelines
 from openhcs.core.progress import RunState, WellState
-from openhcs.errors import StoreError
+from openhcs.core.results import ResultsFolder
+from openhcs.errors import RunError, StoreError
 from openhcs.testing.driver import WorkbenchDriver, workbench
 from tests.tui.layout.gate import RUN_S, Gate, closed_gate
 
@@ -28,6 +30,15 @@ def gate(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
     monkeypatch.syspath_prepend(home)
     with closed_gate(home, "held", "hold", "return image") as gate:
         yield gate
+
+
+def _ended(out: Path | None) -> RunState | None:
+    """How the last run into `out` ended; None while there is none, or it goes on."""
+    try:
+        state = Run.attach(out).poll().state if out is not None else None
+    except RunError:
+        return None
+    return state if state is not None and state.has_ended else None
 
 
 def status(wb: WorkbenchDriver) -> Status:
@@ -210,6 +221,58 @@ async def test_leaving_can_cancel_what_runs(demo: Path, gate: Gate) -> None:
         await wb.press("c")
         assert await wb.wait_exit(RUN_S) == 0
     assert Run.attach(gate.out).poll().state is RunState.CANCELLED
+
+
+async def test_a_run_cancelled_while_it_starts_does_not_go_on_unseen(demo: Path, gate: Gate) -> None:
+    """`x` on a plate whose run is only starting gives it back at once; the run is cancelled when it is there."""
+    results = ResultsFolder(gate.out)
+    gate.out.mkdir(parents=True)
+    results.claim("demo", demo)
+    async with workbench([demo], pipeline=gate.pipeline) as wb:
+        with results.lock():  # which starting a run waits for
+            await wb.press("r")
+            await wb.wait_until(
+                lambda: any(thread.name == "start demo" for thread in threading.enumerate()), "the start", RUN_S
+            )
+            await wb.press("x")
+            await wb.wait_for("demo: cancelled")
+            assert not wb.state.busy
+        await wb.wait_until(lambda: _ended(gate.out) is RunState.CANCELLED, "the run to be cancelled", RUN_S)
+
+
+async def test_what_ended_while_the_question_stood_is_not_cancelled(demo: Path, home: Path, gate: Gate) -> None:
+    """A plate that waited when the question came, and had its turn before the answer, is cancelled as a run is."""
+    other = home / "other"
+    shutil.copytree(demo, other)
+    async with workbench([demo, other], pipeline=gate.pipeline) as wb:
+        await wb.press("r")
+        await wait_running(wb, "B02")
+        await wb.press("down", "r")
+        await wb.wait_for("waiting its turn")
+        await wb.press("*", "x")
+        await wb.wait_for("Cancel the run?")
+        Run.attach(gate.out).cancel()
+        await wait_running(wb, "B02")
+        await wb.press("enter")
+        await wb.wait_until(lambda: not wb.state.busy, "both to end", RUN_S)
+        assert _ended(wb.state.plates[1].out) is RunState.CANCELLED
+
+
+async def test_leaving_with_cancel_starts_nothing_that_waited(demo: Path, home: Path, gate: Gate) -> None:
+    """Answered with cancel, quitting gives up the plates that wait before the one that runs makes room for them."""
+    other = home / "other"
+    shutil.copytree(demo, other)
+    async with workbench([demo, other], pipeline=gate.pipeline) as wb:
+        await wb.press("r")
+        await wait_running(wb, "B02")
+        await wb.press("down", "r")
+        await wb.wait_for("waiting its turn")
+        await wb.press("q")
+        await wb.wait_for("Quit while something runs?")
+        await wb.press("c")
+        assert await wb.wait_exit(RUN_S) == 0
+        assert wb.state.plates[1].out is None
+    assert _ended(gate.out) is RunState.CANCELLED
 
 
 async def test_results_that_cannot_be_written_are_refused_in_words(demo: Path, home: Path) -> None:
