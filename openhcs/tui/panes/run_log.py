@@ -10,6 +10,7 @@ import asyncio
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -35,7 +36,7 @@ from openhcs.tui.widgets.drawn_text import cut, drawn_window, tab_fragments
 from openhcs.tui.widgets.pane_frame import PaneFrame
 from openhcs.tui.workbench import PlateRow
 
-__all__ = ["RunLogView"]
+__all__ = ["RunLogView", "wait_set"]
 
 POLL_S: Final = 0.25
 _SIDEWAYS: Final = 8
@@ -150,12 +151,7 @@ class RunLogView:
                 asked = self._query
             get_app().invalidate()
             if page is None or not page.is_behind:
-                async with asyncio.timeout(POLL_S) as limit:
-                    try:
-                        await self._wake.wait()
-                    except asyncio.CancelledError:
-                        if not limit.expired():
-                            raise
+                await wait_set(self._wake, POLL_S)
 
     def _take(self, page: LogPage, asked: LogQuery | None) -> None:
         before = self._lines.page
@@ -323,6 +319,13 @@ class RunLogView:
 
     async def _show_help(self) -> None:
         await show_text("The log", key_lines([("Keys", self._keys)]), app_state=self._state, tasks=self._tasks)
+
+
+async def wait_set(event: asyncio.Event, at_most_s: float) -> None:
+    """Return when `event` is set, or after `at_most_s` seconds; a cancellation that comes just then goes on."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(at_most_s):
+            await event.wait()
 
 
 def _style_of(line: str) -> str:
