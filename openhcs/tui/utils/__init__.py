@@ -14,6 +14,7 @@ In the order in which it reads; no part needs one that comes after it.
   `error_dialog`; `circuit_breaker`, `error_stderr`, `error_showing`, `safe_error_handler`; `exception_hooks`.
 - Questions are asked: `dialog_helpers`. Who looks elsewhere is called: `terminal_notice`.
 - The terminal is given back: `guardian`, `terminal_guard`, `blocked_notice`.
+- Keys are not held up: `idle_garbage`.
 - Developers look closer: `swallowed_cancel`, `strict`.
 - All of it joined: `program`. An application that has nothing yet begins there (docs/guides/your-own-app.md).
 

@@ -29,6 +29,7 @@ from openhcs.tui.utils.dialog_host import FloatDialogHost
 from openhcs.tui.utils.error_journal import ErrorJournal
 from openhcs.tui.utils.exception_hooks import hooks_installed
 from openhcs.tui.utils.focus_manager import FocusManager, get_focus_manager, initialize_focus_manager
+from openhcs.tui.utils.idle_garbage import garbage_when_idle
 from openhcs.tui.utils.lost_terminal import TerminalLost
 from openhcs.tui.utils.safe_error_handler import SafeErrorHandler, get_error_handler, initialize_error_handler
 from openhcs.tui.utils.terminal_guard import TerminalGuard
@@ -153,7 +154,8 @@ class Program:
             # In the loop's first turn, and so behind the first frame, which is painted before anything is awaited.
             preparation = asyncio.get_running_loop().call_soon(self._prepare)
             try:
-                return await app.run_async(pre_run=lambda: self._start(start), handle_sigint=guard is None)
+                with garbage_when_idle(app):
+                    return await app.run_async(pre_run=lambda: self._start(start), handle_sigint=guard is None)
             except TerminalLost:
                 return 128 + signal.SIGHUP
             finally:

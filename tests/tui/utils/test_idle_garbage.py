@@ -1,0 +1,116 @@
+"""Garbage is looked for while nobody types."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import pytest
+from prompt_toolkit.application import Application, create_app_session
+from prompt_toolkit.input import PipeInput, create_pipe_input
+from prompt_toolkit.layout import Layout
+from prompt_toolkit.layout.containers import Window
+from prompt_toolkit.layout.controls import FormattedTextControl
+from prompt_toolkit.output import DummyOutput
+
+from openhcs.tui.utils.idle_garbage import garbage_when_idle
+from tests.tui.utils.kit import until
+
+THRESHOLDS = (50, 2, 2)
+ENOUGH = 50 * 3 * 3 * 4
+"""New objects that make Python look through all of them more than once."""
+
+
+class Cycle:
+    """Garbage that only a look through all objects finds."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+@pytest.fixture
+def looks() -> Iterator[list[int]]:
+    """The looks through all objects, each by how many it found; few new objects are enough to cause one."""
+    found: list[int] = []
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        if phase == "stop" and info["generation"] == 2:
+            found.append(info["collected"])
+
+    before = gc.get_threshold()
+    gc.collect()
+    gc.freeze()  # what there was is no reason to look later
+    gc.set_threshold(*THRESHOLDS)
+    gc.callbacks.append(note)
+    yield found
+    gc.callbacks.remove(note)
+    gc.set_threshold(*before)
+    gc.unfreeze()
+
+
+@asynccontextmanager
+async def typing(pause_s: float) -> AsyncIterator[tuple[Application[None], PipeInput]]:
+    """An application to type into, inside the block under test."""
+    with create_pipe_input() as keys, create_app_session(input=keys, output=DummyOutput()):
+        app = Application[None](Layout(Window(FormattedTextControl("a screen", focusable=True))))
+        with garbage_when_idle(app, pause_s):
+            running = asyncio.ensure_future(app.run_async())
+            await until(lambda: app.render_counter > 0, "the first frame")
+            yield app, keys
+            app.exit()
+            await running
+
+
+def make_objects() -> list[list[int]]:
+    """Enough objects, all at once alive."""
+    return [[number] for number in range(ENOUGH)]
+
+
+def test_python_looks_in_the_middle_of_anything(looks: list[int]) -> None:
+    """Without the block the objects of these tests are enough."""
+    assert make_objects()
+    assert looks
+
+
+async def test_nothing_is_looked_for_between_keys(looks: list[int]) -> None:
+    """However many objects keys and frames make, Python does not look while the user goes on typing."""
+    async with typing(pause_s=60.0) as (app, keys):
+        gc.collect()
+        looks.clear()
+        assert make_objects()
+        frames = app.render_counter
+        keys.send_text("x")
+        app.invalidate()
+        await until(lambda: app.render_counter > frames, "a frame")
+        assert looks == []
+
+
+async def test_a_pause_is_used(looks: list[int]) -> None:
+    """After a pause what was left is found, once."""
+    async with typing(pause_s=0.05) as (app, _):
+        looks.clear()
+        Cycle()
+        assert make_objects()
+        app.invalidate()
+        await until(lambda: bool(looks), "a look")
+        assert looks[0] >= 1
+
+
+async def test_python_is_left_as_it_was(looks: list[int]) -> None:
+    """The thresholds come back, and nothing is left that would look later."""
+    async with typing(pause_s=60.0) as (app, _):
+        assert gc.get_threshold()[:2] == THRESHOLDS[:2]
+        assert gc.get_threshold()[2] > THRESHOLDS[2]
+    assert gc.get_threshold() == THRESHOLDS
+    assert not list(app.after_render._handlers)
+
+
+async def test_somebody_who_never_pauses_does_not_fill_the_memory(looks: list[int]) -> None:
+    """Where there is no pause Python looks all the same, later."""
+    async with typing(pause_s=60.0):
+        looks.clear()
+        kept = [make_objects() for _ in range(20)]
+        assert looks
+        assert kept
