@@ -45,19 +45,19 @@ def plate_format(folder: Path) -> str | None:
 def find_plates(folder: Path, is_wanted: Callable[[], bool] = lambda: True) -> tuple[FoundPlate, ...]:
     """The plates in `folder`, or itself where it is one, those nearest to it first, then by name.
 
-    Folders that cannot be listed are passed over. Nothing more is looked at once `is_wanted` says no.
+    Folders that cannot be listed, or vanish meanwhile, are passed over. Nothing more is looked at once `is_wanted` says no.
     """
     found: list[FoundPlate] = []
     level, looked_at = [folder], 0
-    seen: set[str] = set()
+    seen: set[tuple[int, int]] = set()
     for depth in range(DEEPEST + 1):
         below: list[Path] = []
         for place in level:
-            real = os.path.realpath(place)
+            identity = _identity(place)
             looked_at += 1
-            if real in seen or not is_wanted() or looked_at > MOST_FOLDERS:
+            if identity is None or identity in seen or not is_wanted() or looked_at > MOST_FOLDERS:
                 continue
-            seen.add(real)
+            seen.add(identity)
             name = plate_format(place)
             if name is not None:
                 found.append(FoundPlate(place, name))
@@ -65,6 +65,15 @@ def find_plates(folder: Path, is_wanted: Callable[[], bool] = lambda: True) -> t
                 below += _folders_in(place)
         level = below
     return tuple(found)
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """What tells a folder from all others, by whatever path it is reached; None where it is gone."""
+    try:
+        about = folder.stat()
+    except OSError:
+        return None
+    return about.st_dev, about.st_ino
 
 
 def _folders_in(folder: Path) -> list[Path]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,14 @@ def test_a_folder_that_is_linked_into_itself_is_searched_once(plate: Path, tmp_p
     (tmp_path / "loop").symlink_to(tmp_path)
     (tmp_path / "linked").symlink_to(plate)
     assert names(tmp_path) == ["linked"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems show no processes as folders")
+def test_a_link_that_leads_nowhere_any_more_is_passed_over() -> None:
+    """Whoever searches a whole machine comes by processes that are ending, whose folders are links to nothing."""
+    with subprocess.Popen(["true"]) as ending:
+        os.waitid(os.P_PID, ending.pid, os.WEXITED | os.WNOWAIT)
+        assert find_plates(Path(f"/proc/{ending.pid}/cwd")) == ()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
