@@ -45,7 +45,8 @@ def plate_format(folder: Path) -> str | None:
 def find_plates(folder: Path, is_wanted: Callable[[], bool] = lambda: True) -> tuple[FoundPlate, ...]:
     """The plates in `folder`, or itself where it is one, those nearest to it first, then by name.
 
-    Folders that cannot be listed, or vanish meanwhile, are passed over. Nothing more is looked at once `is_wanted` says no.
+    Folders that cannot be listed, or vanish meanwhile, are passed over. Nothing more is looked at once `is_wanted`
+    says no.
     """
     found: list[FoundPlate] = []
     level, looked_at = [folder], 0
