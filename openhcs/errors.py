@@ -10,7 +10,8 @@
     ├── SampleError                 too few images of the plate can be read          (OSError)
     │   └── PlateLostError          the plate's whole folder is gone or unreadable   (OSError)
     ├── StoreError                  results could not be written or read             (OSError)
-    │   └── DiskFullError           there is no room left for results                (OSError)
+    │   ├── DiskFullError           there is no room left for results                (OSError)
+    │   └── TableChangedError       a table changed while somebody looks at it       (OSError)
     ├── WellError                   a well failed: well, step, plane and cause named (RuntimeError)
     ├── RunError                    the runner process failed or vanished            (RuntimeError)
     └── TerminalError               this terminal cannot show the workbench          (RuntimeError)
@@ -40,6 +41,7 @@ __all__ = [
     "SampleError",
     "SettingsError",
     "StoreError",
+    "TableChangedError",
     "TerminalError",
     "WellError",
 ]
@@ -120,6 +122,10 @@ class StoreError(OpenHCSError, OSError):
 
 class DiskFullError(StoreError):
     """The disk or the quota is full: nothing else can be written there either."""
+
+
+class TableChangedError(StoreError):
+    """A table is no longer what was opened: a run goes on. Opened again it can be read."""
 
 
 class WellError(OpenHCSError, RuntimeError):

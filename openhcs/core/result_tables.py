@@ -23,7 +23,7 @@ from openhcs.core.model import well_position
 from openhcs.core.result_query import Column, RowKind, TableQuery
 from openhcs.core.results import ResultsFolder, explained
 from openhcs.core.tables import errors_of_polars
-from openhcs.errors import InputError, StoreError
+from openhcs.errors import InputError, StoreError, TableChangedError
 
 __all__ = ["PLACE_COLUMNS", "ResultTable", "read_problems", "scan_table"]
 
@@ -78,7 +78,8 @@ class ResultTable:
         """`count` rows from row `first`, as text of these columns; a column's numbers have the same decimals.
 
         Raises:
-            StoreError: the table has changed since it was opened, or cannot be read.
+            TableChangedError: the table has changed since it was opened.
+            StoreError: it cannot be read.
         """
         if not columns:
             return [()] * max(0, min(count, self.height - first))
@@ -114,7 +115,7 @@ class ResultTable:
         except StoreError as error:
             failure = error
         if self.query.kind is RowKind.OBJECTS and not self.is_current:
-            raise StoreError(
+            raise TableChangedError(
                 f"table {self.query.table}: it has changed since it was opened; expected the same. Open it again."
             ) from failure
         if failure is not None:

@@ -210,7 +210,7 @@ class FileManagerBrowser:
                 ("c-right",),
                 reader.forward,
                 "Forward",
-                "Go to the folder that Back has left.",
+                "Go forward again.",
                 lambda: None if reader.can_go_forward else "Nothing was left by going back.",
             ),
             Binding(("f5", "c-r"), self._reread, "Reread", "Read the folder again."),
@@ -465,9 +465,11 @@ class FileManagerBrowser:
         return [("", "  "), *keys]
 
     def _footer_rows(self) -> Sequence[Binding]:
-        """The keys that work where the focus is: in the name to save, Enter saves and the list's own are letters."""
+        """The keys that work where the focus is: in a path or the name to save, those of the list are letters."""
         if self._page is not None:
             return self._page.rows
+        if get_app().layout.has_focus(self._path.field.control):
+            return self._path.rows
         if not get_app().layout.has_focus(self._name.field.control):
             return self.rows
         save = Binding(("enter",), self.select, "Save", "Save under this name.")

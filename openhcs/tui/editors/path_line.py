@@ -25,6 +25,7 @@ from openhcs.tui.editors.natural_order import natural_keys
 from openhcs.tui.ports import TaskSpawner
 from openhcs.tui.utils.daemon_thread import in_daemon_thread
 from openhcs.tui.utils.safe_text import visible
+from openhcs.tui.widgets.bindings import Binding
 from openhcs.tui.widgets.drawn_text import cut_middle, drawn_window
 from openhcs.tui.widgets.text_field import TextField
 
@@ -52,8 +53,13 @@ class PathLine:
         self._leave = leave
         self._tell = tell
         self._tasks = tasks
+        self.rows = (
+            Binding(("enter",), self._go_there, "Open", "Open what the path names."),
+            Binding(("tab",), self._complete_here, "Complete", "Complete the name as far as it is the only one."),
+            Binding(("escape",), self._give_up, "Back", "Go back to the folder."),
+        )
         self.field = TextField(
-            on_enter=lambda: tasks.fire_and_forget(self._enter(self.field.text), "open path"),
+            on_enter=self._go_there,
             on_change=lambda: tell(None),
             keys=self._keys(),
         )
@@ -91,16 +97,25 @@ class PathLine:
 
         @keys.add("tab")
         def _(event: KeyPressEvent) -> None:
-            self._tasks.fire_and_forget(self._complete(self.field.text), "complete path")
+            self._complete_here()
 
         @keys.add("escape", eager=True)
         @keys.add("s-tab")
         @keys.add("down")
         def _(event: KeyPressEvent) -> None:
-            self._tell(None)
-            self._leave()
+            self._give_up()
 
         return keys
+
+    def _go_there(self) -> None:
+        self._tasks.fire_and_forget(self._enter(self.field.text), "open path")
+
+    def _complete_here(self) -> None:
+        self._tasks.fire_and_forget(self._complete(self.field.text), "complete path")
+
+    def _give_up(self) -> None:
+        self._tell(None)
+        self._leave()
 
     async def _enter(self, text: str) -> None:
         path = typed_path(text, self._folder())
@@ -153,7 +168,14 @@ class PathLine:
 
 
 def typed_path(text: str, folder: Path) -> Path:
-    """The path that `text` means to somebody who stands in `folder`: relative, or with `~` or `$VARIABLE`."""
+    """The path that `text` means to somebody who stands in `folder`: relative, or with `~` or `$VARIABLE`.
+
+    A whole path behind `folder`, such as `/here//data` or `/here/~/data`, is meant alone: the field begins with the
+    folder, and that is how a path is typed or pasted by who did not clear it.
+    """
+    behind = text.removeprefix(os.path.join(folder, ""))  # noqa: PTH118  with a separator at its end
+    if behind != text and (behind.startswith((os.sep, f"~{os.sep}")) or behind == "~"):
+        text = behind
     return absolute(folder / os.path.expanduser(os.path.expandvars(text)))  # noqa: PTH111  `~nobody` must not raise
 
 

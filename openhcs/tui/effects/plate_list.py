@@ -73,11 +73,15 @@ class PlateListEffects:
                 plates += await self._choose(folder, found)
         if not plates:
             return
-        known = len(self._state.workbench.plates)
+        known = {row.folder for row in self._state.workbench.plates}
         self._state.dispatch(actions.PlatesAdded(tuple(plates)))
-        new = len(self._state.workbench.plates) - known
-        count = f"{count_of(new, 'plate')} added" if new else "Already on the list"
-        self._tell(f"{count}: {some(visible(folder.name) for folder in plates)}")
+        new = [row.folder for row in self._state.workbench.plates if row.folder not in known]
+        old = [folder for folder in dict.fromkeys(plates) if folder in known]
+        told = [f"{count_of(len(new), 'plate')} added: {some(visible(folder.name) for folder in new)}"] if new else []
+        if old:
+            told.append(f"already on the list: {some(visible(folder.name) for folder in old)}")
+        text = "; ".join(told)
+        self._tell(f"{text[:1].upper()}{text[1:]}")
         await self._preferences.remember_plates(tuple(plates))
 
     async def _find(self, folder: Path) -> tuple[FoundPlate, ...]:

@@ -20,6 +20,7 @@ from openhcs.core.progress import RunProgress
 from openhcs.core.result_query import Grouping, Histogram, Spread, TableQuery
 from openhcs.core.run_log_query import LogPage, LogQuery
 from openhcs.errors import OpenHCSError, RunError, StoreError
+from openhcs.tui.run_text import count_of
 from openhcs.tui.state import AppState
 from openhcs.tui.utils import dialog_helpers
 from openhcs.tui.utils.daemon_thread import in_daemon_thread
@@ -117,7 +118,8 @@ class ResultReader:
 
     async def export(self, table: ResultTable) -> str:
         """Ask for a file, write the rows of `table` to it, and say where they are; empty where the user gave up."""
-        name = table.query.table if not table.query.wells else f"{table.query.table}-{len(table.query.wells)}-wells"
+        wells = count_of(len(table.query.wells), "well").replace(" ", "-")
+        name = f"{table.query.table}-{wells}" if table.query.wells else table.query.table
         path = await dialog_helpers.prompt_for_save_file_dialog(
             "Export the table",
             "A name ending in .csv or .parquet",

@@ -15,6 +15,7 @@ from openhcs.tui.ports import DialogHost, TaskSpawner
 from openhcs.tui.utils.line_view import LineView
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.widgets.bindings import Binding, footer_fragments, key_bindings
+from openhcs.tui.widgets.drawn_text import text_column
 from openhcs.tui.widgets.pane_frame import PaneFrame
 
 __all__ = ["show_text"]
@@ -43,7 +44,7 @@ async def show_text(
         Binding(("down", "j"), lambda: view.scroll(1), "Scroll", "Scroll one line down."),
         Binding(("up", "k"), lambda: view.scroll(-1), "Up", "Scroll one line up.", on_footer=False),
     )
-    view = LineView(lambda: lines, draw, prefer_rows=get_app().output.get_size().rows)
+    view = LineView(lambda: lines, draw, prefer_rows=get_app().output.get_size().rows, indent=text_column)
     width = max([get_cwidth(line) for line in lines] + [get_cwidth(title) + 6, 40]) + 4
     body = HSplit([view], key_bindings=key_bindings(rows[:1], tasks=tasks, refuse=refuse))
     frame = PaneFrame(

@@ -17,7 +17,7 @@ from openhcs.tui.run_text import count_of
 from openhcs.tui.utils.line_view import LineView
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.widgets.bindings import Binding
-from openhcs.tui.widgets.drawn_text import cut
+from openhcs.tui.widgets.drawn_text import cut, text_column
 from openhcs.tui.widgets.selectable_list import SelectableList
 
 __all__ = ["FailureRow", "FailuresPage"]
@@ -62,7 +62,7 @@ class FailuresPage:
         )
         self.window = self._list.window
         self.window.height = Dimension(min=3, weight=3)
-        self._detail = LineView(self._detail_lines, _draw_detail)
+        self._detail = LineView(self._detail_lines, _draw_detail, indent=text_column)
         self._detail.window.height = Dimension(min=3, weight=2)
         line = Window(height=1, char="─", style="class:pane.border")
         self.container = HSplit([self._list, line, self._detail])

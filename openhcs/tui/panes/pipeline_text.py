@@ -84,7 +84,7 @@ def step_detail(step: Step, width: int, source: PlaneSource | None = None) -> St
     """
     lines: list[StyleAndTextTuples] = []
     if not step.enabled:
-        lines.append([("class:warning", cut("Disabled: a run passes it over (Space enables it).", width))])
+        lines.append([("class:warning", cut("Off: runs pass it over (Space).", width))])
     for group, calls in _grouped_chains(step.pattern):
         if group is not None:
             lines.append([("class:label", cut(f"{step.group_by or 'group'} {visible(group)}", width))])

@@ -6,7 +6,7 @@ out, the least important first. Every state has a symbol and a word as well as a
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,9 +127,24 @@ def plate_line(
 
 
 def labels_of(rows: Sequence[PlateRow]) -> dict[Path, str]:
-    """What plates are called whose name another one has too: with the folder that they are in before it."""
-    counts = Counter(row.name for row in rows)
-    return {row.folder: f"{row.folder.parent.name}/{row.name}" for row in rows if counts[row.name] > 1}
+    """What plates are called whose name another one has too: with as much of where they are as tells them apart.
+
+    It stands before a name that is the folder's own, `monday/plate 1`, and behind another: `plate 1 (nuclei)`.
+    """
+    by_name: dict[str, list[PlateRow]] = defaultdict(list)
+    for row in rows:
+        by_name[row.name].append(row)
+    labels: dict[Path, str] = {}
+    for name, same in by_name.items():
+        if len(same) == 1:
+            continue
+        deepest = max(len(row.folder.parts) for row in same)
+        for depth in range(1, deepest + 1):
+            tails = {row.folder: "/".join(row.folder.parts[-depth:]) for row in same}
+            if len(set(tails.values())) == len(same):
+                break
+        labels |= {folder: tail if folder.name == name else f"{name} ({tail})" for folder, tail in tails.items()}
+    return labels
 
 
 def _cells(row: PlateRow, columns: Columns, now_s: float) -> StyleAndTextTuples:

@@ -6,10 +6,12 @@ as well as a colour. Text from metadata and file names goes through `visible`.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Final
 
 from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.utils import get_cwidth
 
 from openhcs.core.model import Status
 from openhcs.core.progress import WellProgress, WellState
@@ -68,13 +70,10 @@ def summary_fragments(row: PlateRow | None, width: int, now_s: float, *, plain: 
         names = ", ".join(visible(channel.name) for channel in facts.channels)
         lines.append(("class:muted", f"{visible(facts.format)}, {pixel}: {names}"))
     if row.status is Status.COMPILED and row.takes:
-        lines.append(("class:muted", f"Takes {row.takes}"))
-    lines += _state_lines(row, now_s, plain=plain)
+        lines += [("class:muted", line) for line in textwrap.wrap(f"Takes {row.takes}", max(1, width))]
+    lines += _state_lines(row, width, now_s, plain=plain)
     if facts is not None and facts.discrepancies:
-        first = visible(str(facts.discrepancies[0]))
-        count = len(facts.discrepancies)
-        more = f" (+{count - 1}, Enter)" if count > 1 else ""
-        lines.append(("class:warning", f"{cut(f'Note: {first}', max(0, width - len(more)))}{more}"))
+        lines.append(("class:warning", _first_of(facts.discrepancies, "Note: ", width)))
     fragments: StyleAndTextTuples = []
     for style, text in lines:
         # A results folder is told by its end, other lines by their beginning.
@@ -83,10 +82,16 @@ def summary_fragments(row: PlateRow | None, width: int, now_s: float, *, plain: 
     return fragments[:-1]
 
 
-def _state_lines(row: PlateRow, now_s: float, *, plain: bool) -> list[tuple[str, str]]:
+def _first_of(told: Sequence[object], head: str, width: int) -> str:
+    """The first of what there is to tell; a key for the rest at the end, where no cut takes it away."""
+    text = f"{head}{visible(str(told[0]))}"
+    more = f" (+{len(told) - 1}, Enter)" if len(told) > 1 else " (Enter)" if get_cwidth(text) > width else ""
+    return f"{cut(text, max(0, width - len(more)))}{more}"
+
+
+def _state_lines(row: PlateRow, width: int, now_s: float, *, plain: bool) -> list[tuple[str, str]]:
     if row.problems:
-        more = f" (+{len(row.problems) - 1}, Enter)" if len(row.problems) > 1 else ""
-        return [("class:error", f"{'Problem:' if plain else 'X'} {visible(str(row.problems[0]))}{more}")]
+        return [("class:error", _first_of(row.problems, "Problem: " if plain else "X ", width))]
     progress = row.progress
     if progress is None:
         return []

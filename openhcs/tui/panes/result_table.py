@@ -17,7 +17,7 @@ from prompt_toolkit.mouse_events import MouseEvent
 from prompt_toolkit.utils import get_cwidth
 
 from openhcs.core.result_query import Column
-from openhcs.errors import OpenHCSError
+from openhcs.errors import OpenHCSError, TableChangedError
 from openhcs.tui.ports import TaskSpawner
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.widgets.bindings import Binding
@@ -49,7 +49,8 @@ class WideTable:
     """Shows a `ResultTable`; the arrow keys move over rows and columns.
 
     `read` gives rows, in a thread. `on_sort(column)` is asked for the rows in its order, or the other way round,
-    `on_open(well)` for the well of the row under the cursor. `on_failure` takes what reading raised.
+    `on_open(well)` for the well of the row under the cursor, `on_change` for the table as it is now, where a run has
+    changed it. `on_failure` takes what else reading raised.
     """
 
     def __init__(
@@ -57,12 +58,14 @@ class WideTable:
         read: ReadRows,
         on_sort: Callable[[str], None],
         on_open: Callable[[str], Coroutine[Any, Any, None]],
+        on_change: Callable[[], None],
         on_failure: Callable[[OpenHCSError], None],
         tasks: TaskSpawner,
     ) -> None:
         self._read = read
         self._on_sort = on_sort
         self._on_open = on_open
+        self._on_change = on_change
         self._on_failure = on_failure
         self._tasks = tasks
         self.table: ResultTable | None = None
@@ -72,6 +75,7 @@ class WideTable:
         self._widths: dict[str, int] = {}
         self._wanted: dict[int, None] = {}
         self._is_reading = False
+        self._is_outdated = False
         self._column = 0
         self._first = 0
         self._shown: Sequence[tuple[Column, int]] = ()
@@ -102,16 +106,21 @@ class WideTable:
         return self.container
 
     def show(self, table: ResultTable | None, note: str = "") -> None:
-        """Show `table`, or say why there is none; the cursor stays in its column, and goes to the first row."""
+        """Show `table`, or say why there is none.
+
+        The cursor stays in its column, and in its row where the same is asked for as before.
+        """
+        same = self.table is not None and table is not None and self.table.query == table.query
         before = {column.name for column in self.table.columns} if self.table is not None else set()
         self.table, self.note = table, note
         self._cells.clear()
         self._wanted.clear()
+        self._is_outdated = False
         names = {column.name for column in table.columns} if table is not None else set()
         if names != before:
             self._column = self._first = 0
             self._widths.clear()
-        self._list.select(0)
+        self._list.select(self._list.index if same else 0)
 
     @property
     def columns(self) -> Sequence[Column]:
@@ -142,6 +151,9 @@ class WideTable:
         if table is not None and any(column.name == "well" for column in table.columns):
             try:
                 values = await self._read(table, row, 1, ("well",))
+            except TableChangedError:
+                self._ask_again()
+                return
             except OpenHCSError as error:
                 self._on_failure(error)
                 return
@@ -157,7 +169,7 @@ class WideTable:
         if cells is not None:
             return cells[place] if place < len(cells) else ""
         self._wanted[block] = None
-        if not self._is_reading:
+        if not self._is_reading and not self._is_outdated:
             self._is_reading = True
             self._tasks.fire_and_forget(self._read_wanted(), "read rows")
         return None
@@ -175,11 +187,18 @@ class WideTable:
                 if table is self.table:
                     self._keep(block, missing, rows)
                     get_app().invalidate()
+        except TableChangedError:
+            self._ask_again()
         except OpenHCSError as error:
             self.show(None, visible(str(error)))
             self._on_failure(error)
         finally:
             self._is_reading = False
+
+    def _ask_again(self) -> None:
+        """Ask for the table as it is now, and read nothing until it is there."""
+        self._is_outdated = True
+        self._on_change()
 
     def _keep(self, block: int, names: Sequence[str], rows: Sequence[tuple[str, ...]]) -> None:
         for at, name in enumerate(names):

@@ -93,12 +93,12 @@ def pace_lines(progress: RunProgress, now_s: float) -> list[StyleAndTextTuples]:
 
 
 def slowest_lines(seconds: Mapping[str, float]) -> list[StyleAndTextTuples]:
-    """The wells that took longest, and how long one takes that is in the middle."""
+    """How long a well took in the median, and the wells that took longest."""
     if not seconds:
         return []
-    middle = sorted(seconds.values())[len(seconds) // 2]
+    median = sorted(seconds.values())[len(seconds) // 2]
     slowest = ", ".join(f"{visible(well)} {duration_text(took)}" for well, took in list(seconds.items())[:_SLOWEST])
-    return [named_line("Time", f"{duration_text(middle)} for a well in the middle; slowest: {slowest}")]
+    return [named_line("Time", f"{duration_text(median)} a well (median); slowest: {slowest}")]
 
 
 def counts_line(label: str, by_well: Mapping[str, int]) -> StyleAndTextTuples:

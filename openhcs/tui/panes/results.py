@@ -45,7 +45,7 @@ from openhcs.tui.utils.screen_output import is_plain
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
 from openhcs.tui.widgets.bindings import Binding, footer_fragments, key_bindings
 from openhcs.tui.widgets.colour_scale import palette_of_screen
-from openhcs.tui.widgets.drawn_text import cut, drawn_window, tab_fragments
+from openhcs.tui.widgets.drawn_text import cut, drawn_window, tab_fragments, text_column
 from openhcs.tui.widgets.pane_frame import PaneFrame
 from openhcs.tui.workbench import PlateRow
 
@@ -75,7 +75,7 @@ class _DrawnPage:
     def __init__(self, make: Callable[[int], Sequence[StyleAndTextTuples]]) -> None:
         self._make = make
         self._made: tuple[int, Sequence[StyleAndTextTuples], Sequence[str]] = (0, (), ())
-        self.view = LineView(self._lines, lambda number, line: self._made[1][number])
+        self.view = LineView(self._lines, lambda number, line: self._made[1][number], indent=text_column)
         self.window = self.view.window
 
     def __pt_container__(self) -> Container:
@@ -242,6 +242,10 @@ class ResultsView:
 
         self._start("table", open_())
 
+    def _reload(self) -> None:
+        if self._query is not None:
+            self._ask(self._query)
+
     def _sort(self, column: str) -> None:
         if self._query is not None:
             self._ask(replace(self._query, sort=(column, self._query.sort == (column, False))))
@@ -328,6 +332,7 @@ class ResultsView:
             self._reader.read_rows,
             self._sort,
             lambda well: self._open_well(self._folder, well),
+            self._reload,
             lambda error: self._tell(str(error)),
             self._tasks,
         )
@@ -532,7 +537,7 @@ class ResultsView:
             row("/", self._choose_wells, "Wells", "Show rows of some wells only."),
             row("c", self._choose_columns, "Columns", "Choose the columns that are shown."),
             row("e", self._export, "Export", "Write these rows to a CSV or parquet file."),
-            row("r", lambda: self._ask(self._query) if self._query else None, "Reload", "Read the table again."),
+            row("r", self._reload, "Reload", "Read the table again."),
         )
 
     def _failure_rows(self) -> tuple[Binding, ...]:

@@ -34,7 +34,7 @@ from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
 from openhcs.tui.utils.watchdog import Watchdog
 from openhcs.tui.widgets.bindings import Binding, footer_fragments, key_bindings
-from openhcs.tui.widgets.drawn_text import cut, drawn_window
+from openhcs.tui.widgets.drawn_text import cut, drawn_window, text_column
 from openhcs.tui.widgets.pane_frame import PaneFrame
 from openhcs.tui.widgets.selectable_list import SelectableList
 
@@ -119,7 +119,7 @@ class TaskInspector:
             name="tasks",
         )
         tree.window.height = Dimension(min=3, weight=3)
-        details = LineView(lambda: detail_lines(self._row, self._watchdog.last), _draw_detail)
+        details = LineView(lambda: detail_lines(self._row, self._watchdog.last), _draw_detail, indent=text_column)
         details.window.height = Dimension(min=3, weight=2)
         body = HSplit(
             [

@@ -16,7 +16,7 @@ from openhcs.tui.ports import TaskSpawner
 from openhcs.tui.utils.line_view import LineView
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.widgets.bindings import Binding
-from openhcs.tui.widgets.drawn_text import cut, drawn_window, fit, on_click
+from openhcs.tui.widgets.drawn_text import cut, drawn_window, fit, on_click, text_column
 from openhcs.tui.widgets.selectable_list import SelectableList
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ class TextPage:
 
     def __init__(self, draw: Callable[[int, str], StyleAndTextTuples]) -> None:
         self.lines: Sequence[str] = ()
-        self._view = LineView(lambda: self.lines, draw)
+        self._view = LineView(lambda: self.lines, draw, indent=text_column)
         self.window = self._view.window
 
     def __pt_container__(self) -> AnyContainer:

@@ -41,7 +41,8 @@ class Lines(Protocol):
 class LineView(UIControl):
     """Shows `lines()`, each drawn by `draw(number, visible line)`, from the row that has been scrolled to.
 
-    It asks for the rows its lines need, at most `prefer_rows`.
+    It asks for the rows its lines need, at most `prefer_rows`. `indent(visible line)` is how many cells the rows
+    after a line's first are moved to the right, so that they stand below what they go on with.
     """
 
     def __init__(
@@ -49,9 +50,11 @@ class LineView(UIControl):
         lines: Callable[[], Lines],
         draw: Callable[[int, str], StyleAndTextTuples] = lambda number, line: [("", line)],
         prefer_rows: int = 20,
+        indent: Callable[[str], int] = lambda line: 0,
     ) -> None:
         self._lines = lines
         self._draw = draw
+        self._indent = indent
         self._prefer_rows = prefer_rows
         self._line = 0
         self._row = 0
@@ -122,14 +125,25 @@ class LineView(UIControl):
         """The position from which the last line ends at the bottom of the screen."""
         lines, room = self._lines(), self._height
         for number in range(len(lines) - 1, -1, -1):
-            rows = _row_count(lines[number], self._width)
+            rows = self._row_count(lines[number], self._width)
             if rows >= room:
                 return number, rows - room
             room -= rows
         return 0, 0
 
     def _rows_of(self, number: int) -> int:
-        return _row_count(self._lines()[number], self._width)
+        return self._row_count(self._lines()[number], self._width)
+
+    def _row_count(self, line: str, width: int) -> int:
+        """The rows that `line` takes in a view of `width` columns."""
+        if len(line) <= width and line.isascii() and line.isprintable():
+            return 1
+        line = _shown(line)
+        return len(_wrap(line, width, self._indented(line, width)))
+
+    def _indented(self, line: str, width: int) -> int:
+        """The cells before the rows after a line's first: never so many that the rows get narrow."""
+        return min(self._indent(line), width // 2)
 
     # -- UIControl -----------------------------------------------------------------------------------------------
 
@@ -142,7 +156,7 @@ class LineView(UIControl):
         lines, most = self._lines(), min(self._prefer_rows, max_available_height)
         wanted = number = 0
         while wanted < most and number < len(lines):
-            wanted += _row_count(lines[number], max(1, width))
+            wanted += self._row_count(lines[number], max(1, width))
             number += 1
         return min(max(1, wanted), most)
 
@@ -160,8 +174,10 @@ class LineView(UIControl):
         while len(rows) < height and number < len(lines):
             line = _shown(lines[number])
             drawn = self._draw(number, line) if line else []
-            for start, stop in _wrap(line, self._width)[skip : skip + height - len(rows)]:
-                rows.append(_slice(drawn, start, stop) if stop - start < len(line) else [*drawn])
+            indent = self._indented(line, self._width)
+            for start, stop in _wrap(line, self._width, indent)[skip : skip + height - len(rows)]:
+                row = _slice(drawn, start, stop) if stop - start < len(line) else [*drawn]
+                rows.append([("", " " * indent), *row] if indent and start else row)
             skip = 0
             number += 1
         return UIContent(get_line=rows.__getitem__, line_count=len(rows), show_cursor=False)
@@ -226,23 +242,17 @@ def _shown(line: str) -> str:
     return line if line.isprintable() else visible_lines(line).replace("\n", "␊")
 
 
-def _row_count(line: str, width: int) -> int:
-    """The rows that `line` takes in a view of `width` columns."""
-    if len(line) <= width and line.isascii() and line.isprintable():
-        return 1
-    return len(_wrap(_shown(line), width))
-
-
-def _wrap(line: str, width: int) -> list[tuple[int, int]]:
+def _wrap(line: str, width: int, indent: int) -> list[tuple[int, int]]:
     """The (start, stop) of each row of `line` in a view of `width` columns; an empty line is one row.
 
-    A row ends after a space where there is one, else after a slash, else in the middle of the word that does not fit.
+    The rows after the first have `indent` columns less. A row ends after a space where there is one, else after a
+    slash, else in the middle of the word that does not fit.
     """
     if len(line) <= width and line.isascii():
         return [(0, len(line))]
     spans = []
     start = 0
-    while (stop := _fitting(line, start, width)) < len(line):
+    while (stop := _fitting(line, start, width - indent if start else width)) < len(line):
         for end_of_word in (" ", "/"):
             after = line.rfind(end_of_word, start, stop) + 1
             # Not for the sake of the indentation: a long word would leave it alone on a row.

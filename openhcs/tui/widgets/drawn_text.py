@@ -8,9 +8,10 @@ Imports prompt_toolkit only; anybody under openhcs.tui may import this.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from prompt_toolkit.application import get_app
 from prompt_toolkit.data_structures import Point
@@ -24,9 +25,23 @@ from prompt_toolkit.utils import get_cwidth
 if TYPE_CHECKING:
     from prompt_toolkit.key_binding.key_bindings import NotImplementedOrNone
 
-__all__ = ["DrawnText", "cut", "cut_middle", "drawn_window", "fit", "is_reachable", "on_click", "tab_fragments"]
+__all__ = [
+    "DrawnText",
+    "cut",
+    "cut_middle",
+    "drawn_window",
+    "fit",
+    "is_reachable",
+    "on_click",
+    "tab_fragments",
+    "text_column",
+]
 
 T = TypeVar("T")
+
+_TEXT_BEGINS: Final = re.compile(r" *(?:\S+(?: \S+)* {2,})?(?:- )?")
+_LABEL_CELLS: Final = 24
+"""Two spaces further on than this are not those behind a label."""
 
 
 class DrawnText(UIControl):
@@ -115,6 +130,12 @@ def tab_fragments(
         text = f"[{title(page)}]" if here else f" {title(page)} "
         tabs += [("class:title" if here else "class:muted", text, on_click(partial(turn_to, page))), ("", " ")]
     return tabs
+
+
+def text_column(line: str) -> int:
+    """Where the text of a line begins: behind its indentation, a label with two spaces behind it, and a dash."""
+    begins = _TEXT_BEGINS.match(line)
+    return begins.end() if begins is not None and begins.end() <= _LABEL_CELLS else len(line) - len(line.lstrip(" "))
 
 
 def cut(text: str, width: int, ellipsis: str = "…") -> str:

@@ -41,3 +41,13 @@ async def test_variables_and_links_are_completed(tmp_path: Path, monkeypatch: py
         assert "Nothing here begins like that" in at.screen.text
         await at.press("c-u", "linked", "enter")
         assert at.screen.line("Folder:").endswith(str(tmp_path / "linked"))
+
+
+def test_a_whole_path_behind_the_folder_is_meant_alone() -> None:
+    """The field begins with the folder; a path that is typed or pasted behind it without clearing it is found."""
+    here = Path("/data/screens")
+    assert typed_path("/data/screens//mnt/plates", here) == Path("/mnt/plates")
+    assert typed_path("/data/screens/~/plates", here) == Path.home() / "plates"
+    assert typed_path("/data/screens/~old/a", here) == Path("/data/screens/~old/a")
+    assert typed_path("/data/screens/a//b", here) == Path("/data/screens/a/b")
+    assert typed_path("//mnt", Path("/")) == Path("/mnt")

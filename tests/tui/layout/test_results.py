@@ -86,10 +86,10 @@ async def test_results_are_looked_at_by_keys(demo: Path, home: Path, size: tuple
         chosen = rows.filter(pl.col("well") == "B03")
         await wb.wait_for(f"{chosen.height} rows, every row, of 1 well, by label, falling")
         await wb.press("e")
-        await wb.wait_for("measurements-1-wells.csv")
+        await wb.wait_for("measurements-1-well.csv")
         await wb.press("enter")
         await wb.wait_for(f"{chosen.height} rows written to")
-        written = pl.read_csv(out.parent / "measurements-1-wells.csv")
+        written = pl.read_csv(out.parent / "measurements-1-well.csv")
         assert written["label"].to_list() == sorted(chosen["label"], reverse=True)
         await wb.press("b")
         await wb.wait_for("1 row, mean of each well")
@@ -104,7 +104,10 @@ async def test_results_are_looked_at_by_keys(demo: Path, home: Path, size: tuple
 
 
 async def test_results_are_looked_at_by_mouse(demo: Path, home: Path) -> None:
-    """Tabs turn pages, a click on a column's name sorts by it, and columns are hidden."""
+    """Tabs turn pages, a click on a column's name sorts by it, and columns are hidden.
+
+    A table that has changed, as it does while a run goes on, is read anew, and the cursor stays where it is.
+    """
     async with workbench([demo], pipeline=NUCLEI, size=(100, 30)) as wb:
         await run(wb, "o shows the results")
         await wb.press("o")
@@ -125,6 +128,14 @@ async def test_results_are_looked_at_by_mouse(demo: Path, home: Path) -> None:
         await wb.wait_for("[ ] area_px")
         await wb.press("a", "enter")
         await wb.wait_gone("columns hidden")
+        table = home / "openhcs-results" / "demo" / "nuclei" / "tables" / "measurements.parquet"
+        rows = pl.read_parquet(table)
+        await wb.press("down", "down")
+        at = wb.screen().index(wb.line("> "))
+        rows.head(-7).write_parquet(table)
+        await wb.press(*["right"] * len(rows.columns))
+        await wb.wait_for(f"{rows.height - 7} rows")
+        assert wb.screen().index(wb.line("> ")) == at
         await wb.press("escape")
 
 

@@ -54,7 +54,7 @@ def test_the_details_show_parameters_and_how_planes_are_fed() -> None:
         "stacks z; groups by channel",
     ]
     detail = fragment_list_to_text(pipeline_text.step_detail(MAPPING, 80))
-    for part in ("Disabled", "channel 1", "channel GFP", "  threshold", "stacks site, z", "writes nuclei"):
+    for part in ("Off", "channel 1", "channel GFP", "  threshold", "stacks site, z", "writes nuclei"):
         assert part in detail
 
 

@@ -124,6 +124,14 @@ def test_plates_of_one_name_are_told_with_their_folders() -> None:
     )
 
 
+def test_plates_of_one_name_are_told_apart_by_as_much_as_it_takes() -> None:
+    """Folders above that have one name too are no help, and a name that is not the folder's keeps its own."""
+    alike = [PlateRow(Path(folder)) for folder in ("/data/x/day 1/plate", "/data/y/day 1/plate")]
+    assert list(labels_of(alike).values()) == ["x/day 1/plate", "y/day 1/plate"]
+    results = replace(PLATE, folder=Path("/results/plate 7/nuclei"))
+    assert labels_of([PLATE, results]) == {PLATE.folder: "plate 7", results.folder: "plate 7 (nuclei)"}
+
+
 def test_the_rate_counts_what_was_done_and_not_what_was_taken_over() -> None:
     """Wells a minute, or an hour where they are few; without a clock or a well there is none."""
     assert rate_text(RUNNING, 130.0) == "2.0/min"

@@ -107,6 +107,22 @@ def test_the_summary_says_what_the_plate_is_and_how_its_run_went() -> None:
     ]
 
 
+def test_what_is_cut_says_which_key_shows_the_rest() -> None:
+    """A problem or a note that is longer than the pane, or is one of several, ends with the key for it."""
+    long = Problem("x" * 50)
+    for problems, end in (((Problem("short"),), "X short"), ((long,), "… (Enter)"), ((long, long), "… (+1, Enter)")):
+        row = replace(PLATE, facts=None, status=Status.FAILED, problems=problems)
+        assert fragment_list_to_text(plate_text.summary_fragments(row, 40, 0.0)).splitlines()[-1].endswith(end)
+
+
+def test_what_a_run_takes_is_told_in_full() -> None:
+    """A narrow pane has it in several lines: half of it would be of no use."""
+    takes = "up to 335 MiB a worker, about 39 MiB of results (at most 51 MiB)"
+    row = replace(PLATE, status=Status.COMPILED, takes=takes)
+    shown = fragment_list_to_text(plate_text.summary_fragments(row, 42, 0.0))
+    assert f"Takes {takes}" in shown.replace("\n", " ")
+
+
 @given(st.sampled_from(ROWS), st.integers(20, 120))
 def test_no_line_of_the_summary_is_wider_than_its_pane(row: PlateRow, width: int) -> None:
     """Long messages are cut, never wrapped over the wells."""

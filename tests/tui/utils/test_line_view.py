@@ -206,3 +206,14 @@ def test_words_stay_whole_where_they_fit() -> None:
     assert rows_of(view, 13, 6) == ["the well ", "could not ", "be read", "    indentat", "ion-and-one-", "long-word"]
     path = LineView(lambda: ["in /plates/monday/images"])
     assert rows_of(path, 13, 4) == ["in ", "/plates/", "monday/", "images"]
+
+
+def test_rows_of_a_line_stand_below_each_other() -> None:
+    """What wraps goes on in the column that its line asks for, and is scrolled through row by row as any other."""
+    view = LineView(lambda: ["key  " + "word " * 9, "end"], indent=lambda line: 5)
+    assert rows_of(view, 21, 10) == ["key  word word word ", "     word word word ", "     word word word ", "end"]
+    rows_of(view, 21, 2)
+    view.scroll_end()
+    assert rows_of(view, 21, 2) == ["     word word word ", "end"]
+    narrow = LineView(lambda: ["key  " + "word " * 9], indent=lambda line: 500)
+    assert all(get_cwidth(row) <= 10 for row in rows_of(narrow, 11, 40))

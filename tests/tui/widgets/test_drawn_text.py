@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prompt_toolkit.utils import get_cwidth
 
 from openhcs.tui.utils.safe_text import visible
-from openhcs.tui.widgets.drawn_text import cut, cut_middle, fit
+from openhcs.tui.widgets.drawn_text import cut, cut_middle, fit, text_column
 
 TEXTS = st.text(st.one_of(st.characters(), st.sampled_from("漢字e\u0301한 aZ_")), max_size=60).map(visible)
 
@@ -31,3 +32,20 @@ def test_text_is_fitted_exactly(text: str, width: int) -> None:
 def test_the_middle_is_cut_out() -> None:
     """A long file name keeps its beginning and its end."""
     assert cut_middle("plate_A01_s1_w1_thumb.tif", 13) == "plate_…mb.tif"
+
+
+@pytest.mark.parametrize(
+    ("line", "column"),
+    [
+        ("  Shift-Down          Mark the plate and the one below.", 22),
+        ("Channel 1    DAPI, 452 nm", 13),
+        ("- well A02: HTD says 4 waves", 2),
+        ("    raise PlaneError(path)", 4),
+        ("What the symbols before a plate mean", 0),
+        ("A sentence that goes on for long.  Two spaces", 0),
+        ("", 0),
+    ],
+)
+def test_the_column_of_a_text_is_behind_its_label(line: str, column: int) -> None:
+    """So that what goes on in the next row can stand below what it goes on with."""
+    assert text_column(line) == column
