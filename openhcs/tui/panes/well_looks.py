@@ -64,22 +64,33 @@ _NO_NUMBER: Final = {
 }
 
 _FULL: Final = "█"
+_DARK_OF_SIXTEEN: Final = ("ansiblack", "ansiblue", "ansimagenta")
 
 
-def state_look(state: WellState, palette: Palette) -> WellLook:
-    """A well by its state."""
-    symbol, style = WELL_LOOK[state]
-    return WellLook(symbol, style, _COLOURS[palette][state])
+def state_look(well: WellProgress, palette: Palette) -> WellLook:
+    """A well by its state, with how much of it is done while it runs."""
+    symbol, style = WELL_LOOK[well.state]
+    words = f"{well.fraction:.0%}" if well.state is WellState.RUNNING and well.steps else ""
+    return WellLook(symbol, style, _COLOURS[palette][well.state], words=words, words_style=style)
 
 
 def value_look(value: float | None, scale: Scale | None, palette: Palette) -> WellLook:
     """A well by a number; without one it is a question mark."""
     if scale is None or value is None:
         return WellLook(NO_VALUE, "class:muted", _NO_NUMBER[palette])
+    words = number_text(value)
     colour = scale.colour(value, palette)
     if colour is None:
-        return WellLook(scale.shape(value), fills=True)
-    return WellLook(_FULL, f"fg:{colour}", colour, fills=True)
+        return WellLook(scale.shape(value), fills=True, words=words)
+    return WellLook(_FULL, f"fg:{colour}", colour, True, words, f"bg:{colour} {_ink_on(colour)}")
+
+
+def _ink_on(colour: str) -> str:
+    """Black or white, whichever is read better on a colour: where its luminance is above 0.18 (WCAG 2.2) black is."""
+    if not colour.startswith("#"):
+        return "ansiwhite" if colour in _DARK_OF_SIXTEEN else "ansiblack"
+    red, green, blue = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    return "#000000" if 0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2 > 0.18 else "#ffffff"
 
 
 def told_fragments(

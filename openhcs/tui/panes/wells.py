@@ -33,8 +33,9 @@ from openhcs.tui.widgets.colour_scale import Palette, Scale, palette_of_screen
 from openhcs.tui.widgets.drawn_text import drawn_window
 from openhcs.tui.widgets.kept import Kept
 from openhcs.tui.widgets.keymap import Keymap
+from openhcs.tui.widgets.map_layout import Grid
 from openhcs.tui.widgets.pane_frame import PaneFrame
-from openhcs.tui.widgets.plate_map import Grid, PlateMap, WellLook
+from openhcs.tui.widgets.plate_map import PlateMap, WellLook
 from openhcs.tui.widgets.selectable_list import SelectableList
 from openhcs.tui.workbench import PlateRow
 
@@ -193,7 +194,7 @@ class WellsPane:
     def _look(self, number: int) -> WellLook:
         well = self.items()[number]
         if self._state.workbench.measure is None:
-            return well_looks.state_look(well.state, self._palette)
+            return well_looks.state_look(well, self._palette)
         values, scale = self._measured()
         return well_looks.value_look(values.get(well.well), scale, self._palette)
 

@@ -1,7 +1,8 @@
 """The wells of a plate where they lie: rows by columns, from 96 to 1536 wells, in as many cells as there are.
 
-A frame draws the wells on the screen and no others. Row letters and column numbers stay while the rest scrolls. Where
-colours are at hand and shapes do not fit, two rows share a line, one in each half of a character.
+A frame draws the wells on the screen and no others. Row letters and column numbers stay while the rest scrolls. On a
+large screen a well has several lines, and room for words. Where colours are at hand and shapes do not fit, two rows
+share a line, one in each half of a character.
 
 Deliberately absent: what a well's shape and colour mean, which belongs to the caller.
 """
@@ -9,7 +10,7 @@ Deliberately absent: what a well's shape and colour mean, which belongs to the c
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,96 +19,40 @@ from prompt_toolkit.formatted_text import StyleAndTextTuples, split_lines
 from prompt_toolkit.key_binding import KeyBindingsBase
 from prompt_toolkit.layout.containers import Container, Window
 from prompt_toolkit.layout.controls import UIContent, UIControl
-from prompt_toolkit.mouse_events import MouseButton, MouseEvent, MouseEventType
+from prompt_toolkit.mouse_events import MouseButton, MouseEvent, MouseEventType, MouseModifier
+from prompt_toolkit.utils import get_cwidth
 
 from openhcs.tui.ports import TaskSpawner
 from openhcs.tui.widgets.bindings import Binding, key_bindings, start_effect
 from openhcs.tui.widgets.drawn_text import is_reachable
+from openhcs.tui.widgets.map_layout import HEADER_CELLS, Grid, MapLayout, Position, lay_out, row_letters
 from openhcs.tui.widgets.selectable_list import DOUBLE_CLICK_S
 
 if TYPE_CHECKING:
     from prompt_toolkit.key_binding.key_bindings import NotImplementedOrNone
 
-__all__ = ["Grid", "MapLayout", "PlateMap", "WellLook", "lay_out", "row_letters"]
+__all__ = ["PlateMap", "WellLook"]
 
-_HEADER_CELLS: Final = 3
-_WIDEST: Final = 4
 _ABSENT: Final = " "
+_FULL: Final = "█"
 _CURSOR: Final = "#ff5fff"
-
-Position = tuple[int, int]
-"""Row and column on the plate, from 0."""
-
-
-@dataclass(frozen=True)
-class Grid:
-    """A plate of `rows` by `columns`, and where its wells lie; they are known by their place in `positions`."""
-
-    rows: int
-    columns: int
-    positions: tuple[Position, ...]
-    numbers: Mapping[Position, int]
-
-    @classmethod
-    def of(cls, rows: int, columns: int, positions: Sequence[Position]) -> Grid:
-        """A grid that is at least as large as its wells need."""
-        return cls(
-            max([rows, *(row + 1 for row, _ in positions)]),
-            max([columns, *(column + 1 for _, column in positions)]),
-            tuple(positions),
-            {position: number for number, position in enumerate(positions)},
-        )
+_CURSOR_AWAY: Final = "#b45fb4"
 
 
 @dataclass(frozen=True, slots=True)
 class WellLook:
     """How one well is drawn: a shape of one cell, its style, and a plain colour for where half a cell is all it has.
 
-    A shape that `fills` is repeated over the well's cells, which makes neighbours a picture.
+    A shape that `fills` is repeated over the well's cells, which makes neighbours a picture. `words` are drawn where
+    a well has lines enough and they fit, below a shape or on what is filled.
     """
 
     shape: str
     style: str = ""
     colour: str | None = None
     fills: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class MapLayout:
-    """Which part of a grid is on the screen, and how: `cell` columns of text a well, `stacked` rows a line."""
-
-    cell: int
-    stacked: int
-    first_row: int
-    rows: int
-    first_column: int
-    columns: int
-
-
-def lay_out(
-    grid: Grid, width: int, height: int, at: Position, *, may_stack: bool, before: MapLayout | None
-) -> MapLayout:
-    """The widest cells with which all columns fit, scrolled no farther than needed to have `at` on the screen."""
-    room, lines = max(1, width - _HEADER_CELLS), max(1, height - 1)
-    cell = next((cells for cells in range(_WIDEST, 1, -1) if grid.columns * cells <= room), 1)
-    stacked = 2 if may_stack and grid.rows > lines else 1
-    rows, columns = min(grid.rows, lines * stacked), min(grid.columns, room // cell)
-    same = before is not None and before.stacked == stacked
-    first_row = _scrolled(before.first_row if before and same else 0, rows, at[0], grid.rows)
-    if stacked == 2:  # a line always shows the same two rows
-        first_row = min(first_row + first_row % 2, max(0, grid.rows - rows + 1) // 2 * 2)
-    first_column = _scrolled(before.first_column if before else 0, columns, at[1], grid.columns)
-    return MapLayout(cell, stacked, first_row, min(rows, grid.rows - first_row), first_column, columns)
-
-
-def _scrolled(first: int, shown: int, at: int, count: int) -> int:
-    first = min(max(first, at - shown + 1), at)
-    return max(0, min(first, count - shown))
-
-
-def row_letters(row: int) -> str:
-    """The letters of a row: 0 is A, 26 is AA."""
-    return chr(65 + row) if row < 26 else f"{row_letters(row // 26 - 1)}{chr(65 + row % 26)}"
+    words: str = ""
+    words_style: str = ""
 
 
 class PlateMap:
@@ -254,7 +199,8 @@ class _MapControl(UIControl):
         self._bindings = bindings
         self._layout: MapLayout | None = None
         self._pressed: int | None = None
-        self._last_click: tuple[float, int] = (-1.0, -1)
+        self._pressed_cell: tuple[int, ...] = ()
+        self._last_click: tuple[float, tuple[int, ...]] = (-1.0, ())
 
     def is_focusable(self) -> bool:
         return True
@@ -279,7 +225,7 @@ class _MapControl(UIControl):
         focused = get_app().layout.has_focus(self)
         lines = [self._header(layout)]
         for first in range(layout.first_row, layout.first_row + layout.rows, layout.stacked):
-            lines.append(self._line(grid, layout, first, at, focused))
+            lines += self._row(grid, layout, first, at, focused)
         return UIContent(get_line=lambda i: lines[i], line_count=len(lines), show_cursor=False)
 
     def _header(self, layout: MapLayout) -> StyleAndTextTuples:
@@ -294,37 +240,42 @@ class _MapControl(UIControl):
             if start > end and (wide or column == layout.first_column or (column + 1) % 5 == 0):
                 text[start : start + len(number)] = number
                 end = start + len(number)
-        return [("class:muted", " " * _HEADER_CELLS + "".join(text).rstrip())]
+        return [("class:muted", " " * HEADER_CELLS + "".join(text).rstrip())]
 
-    def _line(self, grid: Grid, layout: MapLayout, row: int, at: Position, focused: bool) -> StyleAndTextTuples:
+    def _row(self, grid: Grid, layout: MapLayout, row: int, at: Position, focused: bool) -> list[StyleAndTextTuples]:
+        """The lines of one row of wells, or the line that two rows share."""
         here = row <= at[0] < row + layout.stacked
         label = row_letters(at[0] if here else row)
-        fragments: StyleAndTextTuples = [("bold" if here else "class:muted", f"{label:>{_HEADER_CELLS - 1}} ")]
-        draw = self._stacked if layout.stacked == 2 else self._single
+        first: StyleAndTextTuples = [("bold" if here else "class:muted", f"{label:>{HEADER_CELLS - 1}} ")]
+        lines = [first]
+        for _ in range(layout.tall - 1):
+            lines.append([("", " " * HEADER_CELLS)])
         for column in range(layout.first_column, layout.first_column + layout.columns):
-            fragments += draw(grid, layout, (row, column), at, focused)
-        return fragments
+            if layout.stacked == 2:
+                first += self._stacked(grid, layout, (row, column), at, focused)
+                continue
+            for number, part in enumerate(self._well(grid, layout, (row, column), at, focused)):
+                lines[number] += part
+        return lines
 
-    def _single(
+    def _well(
         self, grid: Grid, layout: MapLayout, position: Position, at: Position, focused: bool
-    ) -> StyleAndTextTuples:
+    ) -> list[StyleAndTextTuples]:
+        """The lines of one well."""
         number = grid.numbers.get(position)
         if number is None:
-            return [("", _ABSENT * layout.cell)]
+            return [[("", _ABSENT * layout.cell)] for _ in range(layout.tall)]
         look = self._owner._look(number)
-        selected, marked = position == at, self._owner._is_marked(number)
+        marked = self._owner._is_marked(number)
+        cursor = "" if position != at else "class:selected" if focused else "class:selected.unfocused"
         style = f"{look.style} bold" if marked else look.style
-        if selected:
-            style += " class:selected" if focused else " class:selected.unfocused"
         if layout.cell == 1:
-            return [(f"{style} underline" if marked else style, look.shape)]
+            return [[(f"{style} {cursor}{' underline' if marked else ''}", look.shape)]]
         # A mark, and the place where one stands, are told by a character beside the shape as well.
-        beside = "*" if marked else ">" if selected else " "
-        if look.fills and beside == " ":
-            return [(style, look.shape * (layout.cell - 1)), ("", " ")]
-        text = look.shape * max(1, layout.cell - 2) if look.fills else look.shape
-        beside_style = style if selected else "class:mark"
-        return [(style, text), (beside_style, beside), ("", " " * (layout.cell - len(text) - 1))]
+        beside = "*" if marked else ">" if cursor else ""
+        if look.fills:
+            return _filled(layout, look, style, cursor, beside)
+        return _shaped(layout, look, style, cursor, beside)
 
     def _stacked(
         self, grid: Grid, layout: MapLayout, position: Position, at: Position, focused: bool
@@ -344,24 +295,29 @@ class _MapControl(UIControl):
         return [(style, shape * (layout.cell - 1)), ("", " ")]
 
     def _half(self, number: int, selected: bool, focused: bool) -> str:
-        """The colour of half a cell; the selected well has one that is in no palette."""
+        """The colour of half a cell; the selected well has a hue that is in no palette."""
         if selected:
-            return _CURSOR if focused else "#9aa4ae"
+            return _CURSOR if focused else _CURSOR_AWAY
         return self._owner._look(number).colour or "ansibrightblack"
 
-    def _number_at(self, mouse_event: MouseEvent) -> int | None:
+    def _wells_at(self, mouse_event: MouseEvent) -> tuple[int, ...]:
+        """The wells in the cell under the mouse: none, one, or two that share it."""
+        grid, layout = self._owner._grid(), self._layout
+        at = layout.wells_at(mouse_event.position.x, mouse_event.position.y) if layout is not None else []
+        return tuple(grid.numbers[position] for position in at if position in grid.numbers)
+
+    def _line_at(self, mouse_event: MouseEvent) -> list[int]:
+        """The wells of the row or the column whose letters or number are under the mouse."""
         grid, layout = self._owner._grid(), self._layout
         if layout is None:
-            return None
-        x, y = mouse_event.position.x - _HEADER_CELLS, mouse_event.position.y - 1
-        if x < 0 or y < 0:
-            return None
-        row, column = layout.first_row + y * layout.stacked, layout.first_column + x // layout.cell
-        for half in range(layout.stacked):
-            number = grid.numbers.get((row + half, column))
-            if number is not None and column < layout.first_column + layout.columns:
-                return number
-        return None
+            return []
+        row = layout.row_at(mouse_event.position.x, mouse_event.position.y)
+        column = layout.column_at(mouse_event.position.x, mouse_event.position.y)
+        return [
+            number
+            for number, position in enumerate(grid.positions)
+            if (row is not None and position[0] == row) or (column is not None and position[1] == column)
+        ]
 
     def mouse_handler(self, mouse_event: MouseEvent) -> NotImplementedOrNone:
         owner = self._owner
@@ -374,42 +330,99 @@ class _MapControl(UIControl):
             case MouseEventType.SCROLL_DOWN:
                 owner.move(1, 0)
                 return None
-        number = self._number_at(mouse_event)
+        wells = self._wells_at(mouse_event)
         if mouse_event.button is MouseButton.RIGHT:
             return None
         match mouse_event.event_type:
             case MouseEventType.MOUSE_DOWN:
                 get_app().layout.focus(self)
-                self._pressed = number
-                if number is not None:
-                    owner.select(number)
-            case MouseEventType.MOUSE_MOVE if self._pressed is not None and number is not None:
-                self._drag_to(number)
+                self._press(wells)
+            case MouseEventType.MOUSE_MOVE if self._pressed is not None and wells:
+                self._drag_to(wells)
             case MouseEventType.MOUSE_UP:
-                self._release(number)
+                if MouseModifier.CONTROL in mouse_event.modifiers and wells:
+                    self._pressed = None
+                    owner.toggle()
+                elif wells:
+                    self._release(wells)
+                else:
+                    self._toggle_all(self._line_at(mouse_event))
         return None
 
-    def _drag_to(self, number: int) -> None:
-        owner = self._owner
-        if self._pressed is not None and number != owner.index:
-            owner.select(number)
-            owner._on_mark(owner.rectangle(self._pressed, number), True)
-
-    def _release(self, number: int | None) -> None:
-        owner, pressed = self._owner, self._pressed
-        self._pressed = None
-        if number is None:
+    def _press(self, wells: tuple[int, ...]) -> None:
+        """Select the well that is pressed; where two share a cell, the upper one first, then the other."""
+        owner, self._pressed, self._pressed_cell = self._owner, None, wells
+        if not wells:
             return
+        clicked_s, clicked = self._last_click
+        follows = clicked == wells and time.monotonic() - clicked_s <= DOUBLE_CLICK_S
+        if follows and owner.index in wells:
+            self._pressed = owner.index
+        else:
+            self._pressed = wells[-1] if owner.index == wells[0] else wells[0]
+        owner.select(self._pressed)
+
+    def _drag_to(self, wells: tuple[int, ...]) -> None:
+        owner, start = self._owner, self._pressed
+        if start is None or wells == self._pressed_cell or owner.index in wells:
+            return
+        # Of two wells in a cell the drag takes in the one farther from where it began.
+        to = wells[-1] if wells[-1] > start else wells[0]
+        owner.select(to)
+        owner._on_mark(owner.rectangle(start, to), True)
+
+    def _release(self, wells: tuple[int, ...]) -> None:
+        owner, pressed = self._owner, self._pressed
         get_app().layout.focus(self)
-        if pressed is not None and pressed != number:
-            self._pressed = pressed
-            self._drag_to(number)
+        if pressed is None:  # a terminal that tells of releases only
+            self._press(wells)
+        elif wells != self._pressed_cell:
+            self._drag_to(wells)
             self._pressed = None
             return
+        self._pressed = None
         now_s = time.monotonic()
         clicked_s, clicked = self._last_click
-        twice = clicked == number and now_s - clicked_s <= DOUBLE_CLICK_S
-        self._last_click = (-1.0, -1) if twice else (now_s, number)
-        owner.select(number)
+        twice = clicked == wells and now_s - clicked_s <= DOUBLE_CLICK_S
+        self._last_click = (-1.0, ()) if twice else (now_s, wells)
         if twice:
             owner.activate()
+
+    def _toggle_all(self, wells: list[int]) -> None:
+        """Mark these wells, or where all of them are marked take the marks away."""
+        self._pressed = None
+        if wells:
+            owner = self._owner
+            owner._on_mark(wells, not all(map(owner._is_marked, wells)))
+
+
+def _shaped(layout: MapLayout, look: WellLook, style: str, cursor: str, beside: str) -> list[StyleAndTextTuples]:
+    """A well as a shape in its corner, with its words below where there are lines."""
+    wide = layout.cell - 1
+    inside = f"{style} {cursor}"
+    first: StyleAndTextTuples = [(inside, look.shape), (inside if cursor else "class:mark", beside or " ")]
+    if wide > 1:
+        first += [(cursor if layout.tall > 1 else "", " " * (wide - 2)), ("", " ")]
+    lines = [first]
+    words = look.words if get_cwidth(look.words) <= wide else ""
+    for line in range(1, layout.tall):
+        lines.append([(f"{look.words_style} {cursor}", f"{words if line == 1 else '':<{wide}}"), ("", " ")])
+    return lines
+
+
+def _filled(layout: MapLayout, look: WellLook, style: str, cursor: str, beside: str) -> list[StyleAndTextTuples]:
+    """A well as a block, with its words on it where there are lines; the cursor stands at its edge."""
+    wide, tall = layout.cell - 1, layout.tall
+    lines: list[StyleAndTextTuples] = []
+    for line in range(tall):
+        edge = beside if line == 0 else " " if cursor else ""
+        body = max(1, wide - len(edge))
+        # The last line of several is half as high, which leaves as much between rows as there is between columns.
+        shape = "▀" if line == tall - 1 > 0 and look.shape == _FULL else look.shape
+        part: StyleAndTextTuples
+        if tall > 1 and line == (tall - 1) // 2 and look.words and get_cwidth(look.words) <= body:
+            part = [(look.words_style, f"{look.words:^{body}}")]
+        else:
+            part = [(style, shape * body)]
+        lines.append([*part, (cursor or "class:mark", edge), ("", " " * (layout.cell - body - len(edge)))])
+    return lines

@@ -16,7 +16,7 @@ AREA = Measure("area_um2", "measurements")
 def test_every_state_has_a_shape_and_a_colour_of_its_own() -> None:
     """No two states look alike, with colour or without, also where a terminal with 16 colours takes the nearest."""
     for palette in Palette:
-        looks = [state_look(state, palette) for state in WellState]
+        looks = [state_look(WellProgress("B02", state=state), palette) for state in WellState]
         assert len({look.shape for look in looks}) == len({look.colour for look in looks}) == len(WellState)
         if not palette.has_many:
             assert all(look.colour in FG_ANSI_COLORS for look in looks)

@@ -9,7 +9,8 @@ import pytest
 from prompt_toolkit.output import ColorDepth
 
 from openhcs.core.model import well_name, well_position
-from openhcs.tui.widgets.plate_map import Grid, MapLayout, PlateMap, WellLook, lay_out, row_letters
+from openhcs.tui.widgets.map_layout import Grid, MapLayout, lay_out, row_letters
+from openhcs.tui.widgets.plate_map import PlateMap, WellLook
 from tests.tui.screen import Screen, Tasks, in_loop, shown
 
 
@@ -22,6 +23,7 @@ class Plate:
         self.marked: set[int] = set()
         self.opened: list[str] = []
         self.drawn = 0
+        self.filled = False
         grid = Grid.of(*size, [well_position(well) for well in wells])
         self.map = PlateMap(
             lambda: grid,
@@ -47,7 +49,9 @@ class Plate:
 
     def _look(self, number: int) -> WellLook:
         self.drawn += 1
-        return WellLook("x" if self.wells[number] == "B03" else "o", "", "#00ff00")
+        if self.filled:
+            return WellLook("█", "fg:#00ff00", "#00ff00", fills=True, words=str(number), words_style="bg:#00ff00")
+        return WellLook("x" if self.wells[number] == "B03" else "o", "", "#00ff00", words="27%")
 
     def _select(self, number: int) -> None:
         self.at = number
@@ -69,12 +73,17 @@ async def drag(screen: Screen, start: tuple[int, int], end: tuple[int, int]) -> 
     await screen.idle()
 
 
+async def press_at(screen: Screen, x: int, y: int, *, button: int = 0) -> None:
+    screen._pipe.send_text(f"\x1b[<{button};{x + 1};{y + 1}M\x1b[<{button};{x + 1};{y + 1}m")
+    await screen.idle()
+
+
 @in_loop
 async def test_a_plate_is_drawn_with_its_letters_and_numbers() -> None:
     """96 wells stand under their column numbers behind their row letters; each has its own shape."""
     tasks = Tasks()
     plate = Plate(whole(8, 12), tasks)
-    async with shown(plate.map, tasks=tasks) as screen:
+    async with shown(plate.map, rows=12, tasks=tasks) as screen:
         assert screen.lines[0].split() == [str(number) for number in range(1, 13)]
         assert [line.split()[0] for line in screen.lines[1:9]] == list("ABCDEFGH")
         assert screen.lines[2].split()[1:4] == ["o", "o", "x"]
@@ -110,7 +119,7 @@ async def test_a_range_is_marked_with_shift() -> None:
     """Shift with the arrows marks the rectangle from where it began; moving without ends it, and keeps the marks."""
     tasks = Tasks()
     plate = Plate(whole(8, 12), tasks)
-    async with shown(plate.map, tasks=tasks) as screen:
+    async with shown(plate.map, rows=12, tasks=tasks) as screen:
         await screen.press("down", "right", "L", "L", "s-down")
         assert plate.names() == {"B02", "B03", "B04", "C02", "C03", "C04"}
         assert "o*" in screen.lines[2]
@@ -123,7 +132,7 @@ async def test_the_mouse_selects_opens_and_marks() -> None:
     """A click selects, a second one on the same well opens it, dragging marks the rectangle between."""
     tasks = Tasks()
     plate = Plate(whole(8, 12), tasks)
-    async with shown(plate.map, tasks=tasks) as screen:
+    async with shown(plate.map, rows=12, tasks=tasks) as screen:
         x, y = screen.lines[2].index("x"), 2
         await screen.click("x")
         assert plate.here == "B03"
@@ -132,6 +141,65 @@ async def test_the_mouse_selects_opens_and_marks() -> None:
         assert plate.here == "C04"
         assert plate.names() == {"B03", "B04", "C03", "C04"}
     assert plate.opened == ["B03"]
+
+
+@in_loop
+async def test_letters_numbers_and_control_mark_by_mouse() -> None:
+    """A click on a row's letters or a column's number marks its wells, another unmarks them; so does Control one."""
+    tasks = Tasks()
+    plate = Plate(whole(8, 12), tasks)
+    async with shown(plate.map, rows=12, tasks=tasks) as screen:
+        await screen.click("C ")
+        assert plate.names() == {f"C{column:02}" for column in range(1, 13)}
+        await screen.click("11")
+        assert len(plate.names()) == 12 + 7
+        await screen.click("C ")
+        assert plate.names() == {f"{row}11" for row in "ABDEFGH"}
+        x, y = screen.lines[2].index("x"), 2
+        for expected in (True, False):
+            await press_at(screen, x, y, button=16)
+            assert ("B03" in plate.names()) is expected
+
+
+@in_loop
+async def test_both_wells_of_a_cell_are_reached_by_mouse(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A click selects the upper of two that share a cell, a later one the lower; clicked twice at once it opens."""
+    tasks = Tasks()
+    plate = Plate(whole(32, 48), tasks, (32, 48))
+    pause = "openhcs.tui.widgets.plate_map.DOUBLE_CLICK_S"
+    async with shown(plate.map, rows=17, tasks=tasks) as screen:
+        await screen.press("right")
+        monkeypatch.setattr(pause, 0.0)
+        for well in ("A01", "B01", "A01"):
+            await press_at(screen, 3, 1)
+            assert plate.here == well
+        monkeypatch.setattr(pause, 60.0)
+        await screen.press("right")
+        for _ in range(2):
+            await press_at(screen, 3, 1)
+        assert plate.opened == ["A01"]
+        await press_at(screen, 3, 1)
+        await press_at(screen, 3, 1)
+    assert plate.opened == ["A01", "B01"]
+
+
+@pytest.mark.parametrize(("columns", "rows", "size"), [(64, 18, (5, 2)), (110, 40, (8, 4)), (40, 30, (3, 2))])
+@in_loop
+async def test_wells_grow_with_the_screen(columns: int, rows: int, size: tuple[int, int]) -> None:
+    """Where there is room a well has several lines, about as high as wide, with words below its shape."""
+    tasks = Tasks()
+    plate = Plate(whole(8, 12), tasks)
+    cell, tall = size
+    async with shown(plate.map, columns=columns, rows=rows, tasks=tasks) as screen:
+        x, y = 3 + 2 * cell, 1 + tall
+        assert screen.lines[y][x] == "x"
+        assert (screen.lines[y + 1][x : x + 3] == "27%") is (cell > 3)
+        await press_at(screen, x, y + tall - 1)
+        assert plate.here == "B03"
+        plate.filled = True
+        await screen.press("right")
+        assert screen.lines[y + tall - 1][x : x + cell].strip() == "▀" * (cell - 1)
+        assert "14" in screen.lines[y + (tall - 1) // 2]
 
 
 @in_loop
