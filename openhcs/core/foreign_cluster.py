@@ -27,7 +27,7 @@ from openhcs.core.model import WellPlan
 from openhcs.core.progress import Failure, WellDone
 from openhcs.core.scheduler_address import find_scheduler
 from openhcs.core.surroundings import Surroundings
-from openhcs.core.tasks import end_worker, look_around, prepare_results
+from openhcs.core.tasks import WorkerFacts, end_worker, look_around, prepare_results
 from openhcs.core.well_tasks import WellTasks
 from openhcs.core.worker_answers import WorkerLost
 from openhcs.errors import RunError
@@ -148,7 +148,8 @@ class ForeignCluster:
             self._there = there
             new = there.keys() - self._good.keys() - self._unfit.keys() - self._examining.keys() - self._ending.keys()
             for address in new:
-                self._examining[address] = group.create_task(self._examine(address), name=f"examine {address}")
+                examining = self._examine(address, str(there[address]["host"]))
+                self._examining[address] = group.create_task(examining, name=f"examine {address}")
             if told != self.workers:
                 told = self.workers
                 self._events.workers_changed()
@@ -202,27 +203,30 @@ class ForeignCluster:
         workers: dict[str, _Identity] = identity["workers"]
         return workers
 
-    async def _examine(self, address: str) -> None:
+    async def _examine(self, address: str, host: str) -> None:
         """Find out whether a worker is fit for wells."""
         try:
-            why = await self._other_version(address)
-            host = str(self._there[address]["host"])
-            if why is None:
-                # Also makes the nanny ready, which then has imported what ends the worker.
-                await self._client.run(end_worker, self._run_id, 0, workers=[address], nanny=True, on_error="ignore")
-                facts = await self._tasks.call(address, look_around, self._expected)
-                why, host = facts.trouble, facts.host
+            facts = await self._facts_of(address, host)
         except (WorkerLost, OSError, KeyError):
             return  # it went meanwhile; if not, the next look examines it again
         except Exception as error:  # whatever a worker of another making raises
-            why = f"it cannot do what wells need ({type(error).__name__}: {error})"
+            facts = WorkerFacts(host, 0, f"it cannot do what wells need ({type(error).__name__}: {error})")
         finally:
             del self._examining[address]
-        if why is None:
+        if facts.trouble is None:
             self._good[address] = Worker(address, facts.host, facts.pid)
         else:
-            self._leave_out(address, host, why)
+            self._leave_out(address, facts.host, facts.trouble)
         self._events.workers_changed()
+
+    async def _facts_of(self, address: str, host: str) -> WorkerFacts:
+        """What a worker says of itself; one of another version is asked no more than that."""
+        why = await self._other_version(address)
+        if why is not None:
+            return WorkerFacts(host, 0, why)
+        # Also makes the nanny ready, which then has imported what ends the worker.
+        await self._client.run(end_worker, self._run_id, 0, workers=[address], nanny=True, on_error="ignore")
+        return await self._tasks.call(address, look_around, self._expected)
 
     async def _other_version(self, address: str) -> str | None:
         """How a worker's versions differ from ours, if so; asked without sending code, which it might not bear."""

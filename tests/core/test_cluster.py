@@ -144,19 +144,31 @@ def test_a_killed_worker_costs_its_well_a_try_and_results_equal_those_of_the_emb
     assert counts(tmp_path / "out") == counts(tmp_path / "embedded")
 
 
-def test_a_worker_of_another_version_is_left_out_and_the_run_says_why(
+def test_a_worker_of_another_making_is_left_out_and_the_run_says_why(
     plate: Path, tmp_path: Path, runs: list[Run], by_hand: ByHand
 ) -> None:
-    """A worker with another openhcs gets no well: a warning names its host, and a run that has no other fails."""
+    """A worker with another openhcs, or that cannot even tell its versions, gets no well: warnings name host and cause,
+    and a run that has no other fails."""
     other = tmp_path / "other" / "openhcs-0.0.9.dist-info"
     other.mkdir(parents=True)
     (other / "METADATA").write_text("Metadata-Version: 2.1\nName: openhcs\nVersion: 0.0.9\n")
     by_hand.start_worker(path=other.parent)
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "sitecustomize.py").write_text(
+        "import distributed.node\n"
+        "def refuse(packages):\n    raise ValueError('no versions here')\n"
+        "distributed.node.get_versions = refuse\n"
+    )
+    by_hand.start_worker(path=broken)
     progress = start(plate, tmp_path / "out", runs, Execution(scheduler=by_hand.address, wait_for_workers_s=6)).wait(60)
-    why = f"is left out: it has openhcs 0.0.9, here it is {version('openhcs')}"
-    assert [why in warning and "127.0.0.1" in warning for warning in progress.warnings] == [True], by_hand.log()
+    told = "\n".join(progress.warnings)
+    assert "127.0.0.1" in told
+    for why in (f"it has openhcs 0.0.9, here it is {version('openhcs')}", "it cannot do what wells need"):
+        assert f"is left out: {why}" in told, by_hand.log()
+        assert why in progress.message
+    assert "no versions here" in told
     assert progress.state is RunState.FAILED
-    assert why in progress.message
 
 
 def test_without_workers_a_run_waits_and_says_so_and_a_lost_scheduler_ends_it(
