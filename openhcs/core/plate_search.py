@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from openhcs.core.formats import detect_format
+from openhcs.core.formats.glance import glance
+from openhcs.core.formats.imagexpress import ImageXpress
 from openhcs.core.wording import natural_key
 from openhcs.errors import PlateError
 
@@ -60,12 +62,19 @@ def find_plates(folder: Path, is_wanted: Callable[[], bool] = lambda: True) -> t
                 continue
             seen.add(identity)
             name = plate_format(place)
-            if name is not None:
+            if name is not None and _is_one_plate(place, name):
                 found.append(FoundPlate(place, name))
             elif depth < DEEPEST:
                 below += _folders_in(place)
         level = below
     return tuple(found)
+
+
+def _is_one_plate(place: Path, name: str) -> bool:
+    """Whether a folder that is recognised is a plate by itself: MetaXpress lays several side by side in one folder."""
+    if name != ImageXpress.name or glance(place) is not None:
+        return True
+    return not any(plate_format(folder) for folder in _folders_in(place))
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:

@@ -38,6 +38,15 @@ def test_plates_are_found_however_deep_the_nearest_first(plate: Path, tmp_path: 
     assert names(tmp_path) == ["plate 2", "week 1/plate 9", "week 1/plate 10"]
 
 
+def test_plates_that_lie_side_by_side_are_found_each(plate: Path, tmp_path: Path) -> None:
+    """MetaXpress names them so that their folder could be one plate; it is refused as one, so it is none."""
+    beside = ["9987_Plate_3420", "9987_Plate_3434"]
+    for name in beside:
+        shutil.copytree(plate, tmp_path / "screen" / name)
+    assert names(tmp_path) == [f"screen/{name}" for name in beside]
+    assert names(tmp_path / "screen") == beside
+
+
 def test_results_of_ours_and_what_is_too_deep_are_passed_over(plate: Path, tmp_path: Path) -> None:
     """The results of a run are plates too, and nobody who adds a screen means them."""
     (tmp_path / "results").mkdir()
