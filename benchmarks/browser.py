@@ -41,6 +41,7 @@ from openhcs.tui.editors.folder_listing import LocalDisk
 from openhcs.tui.editors.folder_reader import FolderReader
 from openhcs.tui.editors.folder_table import FolderTable, SortOrder
 from openhcs.tui.editors.folder_view import FolderView, SelectionMode
+from openhcs.tui.utils.idle_garbage import garbage_when_idle
 from openhcs.tui.widgets.themes import Theme, style_of
 
 SIZE = Size(rows=40, columns=120)
@@ -118,12 +119,14 @@ def application(body: Any, focus: Any) -> Iterator[Application[None]]:
     screen = Vt100_Output(io.StringIO(), lambda: SIZE, term="xterm-256color", enable_cpr=False)
     with create_pipe_input() as keys, create_app_session(input=keys, output=screen):
         root = FloatContainer(body, floats=[])
-        yield Application(
+        app = Application[None](
             Layout(root, focused_element=focus),
             style=style_of(Theme.DARK),
             full_screen=True,
             max_render_postpone_time=None,
         )
+        with garbage_when_idle(app):  # as in the workbench
+            yield app
 
 
 def browser_on(folder: Path, tasks: Tasks) -> FileManagerBrowser:
