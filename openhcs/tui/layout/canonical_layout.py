@@ -101,7 +101,9 @@ class CanonicalTUILayout:
         self._last_place = "Plates"
         self.plate_manager = PlateManager(state, plates, tasks, self._refuse, self.keymap, self._has_screen)
         preview = StepPreviewView(state, plates, pipeline, WellReader(plates), tasks)
-        self.pipeline_editor = PipelineEditor(state, pipeline, tasks, self._refuse, self.keymap, preview)
+        self.pipeline_editor = PipelineEditor(
+            state, pipeline, tasks, self._refuse, self.keymap, self._has_screen, preview
+        )
         history = ErrorHistoryView(errors, state, tasks, self.plate_manager.open_well)
         self.rows = self.keymap.rows("Everywhere", self._rows(on_quit, history, appearance, settings, inspector))
         self.tour = Tour(self._tour_steps, is_free=lambda: self.here is not None, on_end=on_tour_end, tasks=tasks)

@@ -6,6 +6,7 @@ Drawing is in `pipeline_text`; what the keys start is in `effects.pipeline`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.layout.containers import Container, HSplit, Window
@@ -32,6 +33,9 @@ from openhcs.tui.workbench import EditedPipeline, Severity
 
 __all__ = ["PipelineEditor"]
 
+_WIDEST: Final = 100
+"""Cells with which every line of a step fits; beside it a map of 1,536 wells gets four a well at 300 columns."""
+
 
 class PipelineEditor:
     """Steps and their details; `steps` is its place for the focus."""
@@ -43,9 +47,11 @@ class PipelineEditor:
         tasks: TaskSpawner,
         refuse: Callable[[str], None],
         keymap: Keymap,
+        has_screen: Callable[[str], bool],
         preview: StepPreviewView,
     ) -> None:
         self._state = state
+        self._has_screen = has_screen
         self._effects = effects
         self._preview = preview
         self.step_rows = keymap.rows("Pipeline", self._step_bindings())
@@ -78,11 +84,15 @@ class PipelineEditor:
                     height=Dimension(weight=2),
                 ),
             ],
-            width=Dimension(weight=9),
+            width=self._width,
         )
 
     def __pt_container__(self) -> Container:
         return self.container
+
+    def _width(self) -> Dimension:
+        """A share of the screen, until there is room to spare, which goes to the plates and wells."""
+        return Dimension(weight=9) if self._has_screen(self.steps.name) else Dimension(weight=9, max=_WIDEST)
 
     @property
     def _editing(self) -> EditedPipeline:

@@ -32,6 +32,9 @@ from openhcs.tui.workbench import PlateRow
 
 __all__ = ["PlateManager"]
 
+_FEW_LINES: Final = 10
+"""Lines that the list of plates has on a large screen, however few there are."""
+
 _JOBS: Final = frozenset({"Init", "Compile", "Run", "Run wells", "Results"})
 
 
@@ -115,11 +118,11 @@ class PlateManager:
         return marked or ((row,) if row is not None else ())
 
     def _plates_height(self) -> Dimension:
-        """As many lines as there are plates, within a quarter and a half of the screen; the wells get the rest."""
+        """As many lines as there are plates, up to half of the screen and at least a few; the wells get the rest."""
         if self._has_screen(self.plates.name):
             return Dimension()
         rows = get_app().output.get_size().rows
-        return Dimension.exact(max(4, rows // 4, min(self._list.lines, rows // 2 - 1)))
+        return Dimension.exact(max(4, min(rows // 4, _FEW_LINES), min(self._list.lines, rows // 2 - 1)))
 
     # -- keys ----------------------------------------------------------------------------------------------------
 
