@@ -27,6 +27,7 @@ from prompt_toolkit.layout.containers import Window
 
 from openhcs.tui.ports import ErrorSink
 from openhcs.tui.utils.faults import ENDINGS, FaultLog, GuardedEvent, as_error
+from openhcs.tui.utils.mouse_reports import is_mouse_report
 from openhcs.tui.utils.owned_coroutine import OwnedCoroutine
 from openhcs.tui.utils.paste_watch import PasteWatch
 
@@ -82,7 +83,7 @@ class GuardedKeyProcessor(KeyProcessor):
 
     def process_keys(self) -> None:
         app = get_app()
-        keys = self._pastes.look(app.input, self.input_queue)
+        keys = [key for key in self._pastes.look(app.input, self.input_queue) if not _is_noise(key)]
         urgent = [key for key in keys if key.key in _AT_ONCE]
         self._typed_ahead.extend(key for key in keys if key.key not in _AT_ONCE)
         self.input_queue.clear()
@@ -178,6 +179,10 @@ class GuardedKeyProcessor(KeyProcessor):
             raise
         except BaseException as fault:
             self._report(as_error(fault), _name(key_sequence))
+
+
+def _is_noise(press: KeyPress) -> bool:
+    return press.key is Keys.Vt100MouseEvent and not is_mouse_report(press.data)
 
 
 def _name(keys: Sequence[KeyPress]) -> str:

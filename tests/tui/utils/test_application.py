@@ -297,6 +297,18 @@ class TestKeys:
                 await running
         assert seen == ["a", "a", "a"]
 
+    @pytest.mark.parametrize(
+        "noise",
+        ["\x1b[Mh!!", "\x1b[Mÿÿÿ", "\x1b[5M", "\x1b[;;M", "\x1b[<;;m", f"\x1b[<0;{'9' * 5000};1M"],
+    )
+    async def test_reports_of_a_mouse_that_cannot_be_are_passed_over(self, noise: str) -> None:
+        """A noisy line invents buttons and forgets places; the keys and clicks behind are handled."""
+        async with stage() as here:
+            failures, seen = collect(here), typed(here, "ab")
+            here.press(f"a{noise}\x1b[<0;1;1M\x1b[M !!b")
+            await until(lambda: seen == ["a", "b"])
+            assert failures == []
+
     async def test_a_mouse_handler_that_fails_is_reported_and_the_next_click_works(self) -> None:
         """The keys typed behind the click as well."""
         clicked: list[Point] = []
