@@ -42,11 +42,24 @@ def parse_value(parameter: Parameter, text: str) -> ParameterValue:
         elif parameter.kind is ParameterKind.FLOAT:
             value = float(text)
     except ValueError:
-        raise ValueError(f"expected {parameter.expected}") from None
+        raise ValueError(_expected_of(parameter, text)) from None
     try:
         return parameter.check(value)
     except ValueError:
         raise ValueError(f"expected {parameter.expected}") from None
+
+
+def _expected_of(parameter: Parameter, text: str) -> str:
+    """What was expected in place of `text`: of a number with a comma, as many people write them, the point."""
+    pointed = text.strip().replace(",", ".")
+    if parameter.kind is ParameterKind.FLOAT and pointed != text.strip():
+        try:
+            parameter.check(float(pointed))
+        except ValueError:
+            pass  # the point would not do either
+        else:
+            return f"expected a decimal point: {pointed}"
+    return f"expected {parameter.expected}"
 
 
 @dataclass(slots=True, eq=False)
@@ -94,7 +107,7 @@ class CallDraft:
     def problem(self, parameter: Parameter) -> str | None:
         """What is wrong with the value of `parameter` now."""
         if parameter.name in self.texts:
-            return f"expected {parameter.expected}"
+            return _expected_of(parameter, self.texts[parameter.name])
         if parameter.name not in self.parameters:
             return f"expected {parameter.expected}" if parameter.default is REQUIRED else None
         try:

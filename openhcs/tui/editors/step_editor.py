@@ -227,7 +227,7 @@ class StepEditor:
         if self._noticed_at is not None and self._noticed_at == self._place():
             text, style = self._notice, "class:warning"
         elif field is not None and (problem := field.problem()) is not None:
-            text = f"{problem}. {text}"
+            text = f"{problem[:1].upper()}{problem[1:]}. {text}"
         lines = textwrap.wrap(visible(text), max(10, width - 4)) or [""]
         if len(lines) > HELP_ROWS:
             lines[HELP_ROWS - 1] = cut(" ".join(lines[HELP_ROWS - 1 :]), width - 4)

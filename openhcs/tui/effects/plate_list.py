@@ -119,7 +119,8 @@ class PlateListEffects:
         names = some(visible(row.name) for row in gone)
         stays = len(rows) - len(gone)
         busy = f"; {stays} that {'is' if stays == 1 else 'are'} at work stay" if stays else ""
-        self._tell(f"{names} removed from the list, nothing deleted{busy}; {undo_key} puts back.")
+        # What to press comes before what a narrow line cuts off.
+        self._tell(f"Off the list ({undo_key} puts back): {names}; nothing is deleted{busy}")
 
     def restore(self) -> None:
         """Put the plates removed last back."""

@@ -102,6 +102,9 @@ def test_an_unfinished_text_is_kept_and_told(functions: Mapping[str, Function]) 
     assert call.text(sigma) == "-"
     assert draft.is_changed
     assert draft.problems == ("gaussian_blur, sigma_px: expected a number from 0 to 1000",)
+    for text, told in (("2,5", "expected a decimal point: 2.5"), ("5,000,0", "expected a number from 0 to 1000")):
+        call.type_text(sigma, text)
+        assert call.problem(sigma) == told
 
 
 def test_every_fault_of_a_pipeline_file_is_told(functions: Mapping[str, Function]) -> None:

@@ -131,7 +131,7 @@ async def test_marked_plates_are_removed_and_come_back_together(tmp_path: Path) 
         assert "4 marked" in wb.text
         await wb.press("d")
         assert shown(wb) == ["plate 2", "plate 5"]
-        assert "plate 1, plate 3 and 2 more removed from the list, nothing deleted; u puts back." in wb.text
+        assert "Off the list (u puts back): plate 1, plate 3 and 2 more; nothing is deleted" in wb.text
         await wb.press("*")
         assert "2 marked" in wb.text
         await wb.press("u")
