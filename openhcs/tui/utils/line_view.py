@@ -1,7 +1,7 @@
 """A scrollable view of many lines that pays only for the lines on the screen.
 
 The control wraps and draws exactly the rows that fit, so a frame of a hundred thousand lines costs what a frame of
-twenty does. Keys (arrows, page, home, end, j, k, g, G) and the wheel scroll it. G12 (its part): lines may hold
+twenty does. Keys (arrows, page, home, end, j, k, g, G), the wheel and its bar scroll it. G12 (its part): lines may hold
 anything; each is made visible when it is drawn, up to `LINE_LIMIT` characters of it.
 
 Checked by tests/tui/utils/test_line_view.py.
@@ -21,6 +21,7 @@ from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
 from prompt_toolkit.utils import get_cwidth
 
 from openhcs.tui.utils.safe_text import visible_lines
+from openhcs.tui.utils.scrolled_window import ScrolledWindow
 
 __all__ = ["LINE_LIMIT", "LineView", "Lines"]
 
@@ -61,7 +62,9 @@ class LineView(UIControl):
         self._width = 80
         self._height = 20
         self._keys = self._scroll_keys()
-        self.window = Window(self, dont_extend_width=False, right_margins=[_Scrollbar(self._scrollbar)])
+        self.window = ScrolledWindow(
+            self, _Scrollbar(self._scrollbar), overflows=lambda: self.overflows, scroll_to=self.scroll_to
+        )
 
     def __pt_container__(self) -> Window:
         return self.window
@@ -98,6 +101,11 @@ class LineView(UIControl):
     def scroll_end(self) -> None:
         """Show the last line at the bottom."""
         self._line, self._row = self._end()
+
+    def scroll_to(self, share: float) -> None:
+        """Show what stands at `share` of the whole, from 0 at its beginning to 1 at its end."""
+        end = self._end()
+        self._line, self._row = end if share >= 1 else (round(share * end[0]), 0)
 
     def show_line(self, number: int) -> None:
         """Scroll as little as brings line `number` on the screen, a third from the top where that is far."""

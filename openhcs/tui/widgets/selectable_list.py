@@ -15,13 +15,14 @@ from prompt_toolkit.data_structures import Point
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import StyleAndTextTuples, fragment_list_width, split_lines
 from prompt_toolkit.key_binding import KeyBindingsBase, merge_key_bindings
-from prompt_toolkit.layout.containers import Container, Window
+from prompt_toolkit.layout.containers import Container
 from prompt_toolkit.layout.controls import UIContent, UIControl
 from prompt_toolkit.layout.margins import ConditionalMargin, ScrollbarMargin
 from prompt_toolkit.mouse_events import MouseButton, MouseEvent, MouseEventType
 
 from openhcs.tui.ports import TaskSpawner
 from openhcs.tui.utils.screen_output import is_plain
+from openhcs.tui.utils.scrolled_window import ScrolledWindow
 from openhcs.tui.widgets.bindings import Binding, key_bindings, start_effect
 from openhcs.tui.widgets.drawn_text import is_reachable
 
@@ -84,9 +85,11 @@ class SelectableList(Generic[T]):
         self.rows: tuple[Binding, ...] = (*moves, *bindings)
         bound = key_bindings(self.rows, tasks=tasks, refuse=refuse)
         self.control = _ListControl(self, merge_key_bindings([bound, keys]) if keys is not None else bound)
-        self.window = Window(
+        self.window = ScrolledWindow(
             self.control,
-            right_margins=[ConditionalMargin(ScrollbarMargin(), Condition(self._overflows))],
+            ConditionalMargin(ScrollbarMargin(), Condition(self._overflows)),
+            overflows=self._overflows,
+            scroll_to=lambda share: self.select(round(share * (len(self._items()) - 1))),
             always_hide_cursor=True,
             style="class:list",
         )
