@@ -339,6 +339,15 @@ def run(
             rich_help_panel=RESULTS,
         ),
     ] = False,
+    queue: Annotated[
+        bool,
+        typer.Option(
+            "--queue",
+            help="Let your runs on this machine that were asked for before go first; as many go on at a time as "
+            "runs_at_once of the settings says.",
+            rich_help_panel=STARTING,
+        ),
+    ] = False,
     detach: Annotated[
         bool,
         typer.Option(
@@ -375,6 +384,7 @@ def run(
         dry_run=dry_run,
         check_room=check_room,
         csv=csv,
+        waits=queue,
     )
 
 
@@ -406,9 +416,10 @@ def runs(
     every: Annotated[bool, typer.Option("--all", help="Every run that is known, not only the newest.")] = False,
     as_json: JsonOption = False,
 ) -> int:
-    """List the runs that go on and those that ended.
+    """List the runs that go on, those that wait for their turn, and those that ended.
 
-    For each: how far it is, when it was started, and where its results are.
+    For each: how far it is, when it was started, and where its results are. Those that wait come in the order in which
+    they have their turn; openhcs move changes it.
     """
     from openhcs.core.config import load_settings
     from openhcs.run_list import RUNS_SHOWN, list_runs, print_runs, runs_json
@@ -453,6 +464,38 @@ def cancel(
         for well in choose_wells(parse_wells(",".join(wells)), tuple(attached.progress.wells)):
             attached.cancel_well(well)
             typer.echo(f"{well} is cancelled.", err=True)
+    return 0
+
+
+@app.command(cls=HelpCommand, rich_help_panel=RUNS)
+def move(
+    out: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RESULTS",
+            autocompletion=complete_live_run,
+            help="The results folder of a run that waits for its turn.",
+        ),
+    ],
+    place: Annotated[
+        int, typer.Argument(metavar="[PLACE]", min=1, help="Its place among those that wait; 1 is the next.")
+    ] = 1,
+) -> int:
+    """Give a run that waits another place, the first unless you say which.
+
+    openhcs runs lists those that wait, in order.
+    """
+    from openhcs.core.orchestrator import Run
+    from openhcs.core.turns import turns_here
+
+    try:
+        there = turns_here().put(Run.attach(out).run_id, place)
+    except LookupError:
+        raise InputError(
+            f"move: the run in {out} does not wait for its turn on this machine; expected one that does. "
+            "See those: openhcs runs."
+        ) from None
+    typer.echo(f"It is number {there} of those that wait.", err=True)
     return 0
 
 

@@ -71,6 +71,7 @@ EXAMPLES: Final[Mapping[str, Sequence[Example]]] = {
         Example("openhcs run /data/plate -p my.yaml --try 2", "two wells far apart"),
         Example("openhcs run /data/plate -p my.yaml --wells A01-C03,H", "a rectangle and a row"),
         Example("openhcs run /data/plate -p my.yaml --detach", "start it and leave; openhcs attach follows it"),
+        Example("openhcs run /data/plate -p my.yaml --queue -d", "after the runs that were asked for before it"),
         Example("openhcs run /data/plate -p my.yaml --failed", "afterwards: what failed, once more"),
     ),
     "openhcs attach": (
@@ -81,6 +82,10 @@ EXAMPLES: Final[Mapping[str, Sequence[Example]]] = {
     "openhcs cancel": (
         Example("openhcs cancel openhcs-results/plate/nuclei", "the whole run"),
         Example("openhcs cancel openhcs-results/plate/nuclei B02 B03", "two wells; the others go on"),
+    ),
+    "openhcs move": (
+        Example("openhcs move openhcs-results/plate/nuclei", "the next to have its turn"),
+        Example("openhcs move openhcs-results/plate/nuclei 3", "the third"),
     ),
     "openhcs functions": (
         Example("openhcs functions", "all of them, by subject"),

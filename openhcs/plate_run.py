@@ -67,6 +67,7 @@ def run_plate(
     dry_run: bool = False,
     check_room: bool = True,
     csv: bool = False,
+    waits: bool = False,
 ) -> int:
     """Take a plate through its life; the exit code. Without `workers` and `execution` the settings decide.
 
@@ -74,6 +75,7 @@ def run_plate(
         dry_run: start nothing; tell what would be done and whether there is room for it.
         check_room: refuse what there is no room for; the settings may say otherwise as well.
         csv: write the tables of all wells as CSV files too, as the settings may say as well.
+        waits: let the runs that were asked for before go first.
     """
     execution = execution or settings.execution
     pipeline = load_pipeline(pipeline_file)
@@ -120,7 +122,9 @@ def run_plate(
         at_once = forecast.workers if forecast.is_lowered else at_once
     _tell_notes([*forecast.notes, *map(str, forecast.problems)])
     with Interrupts() as interrupts:
-        started = orchestrator.run(out, at_once, memory, planned, execution, csv=csv or settings.csv, check_room=False)
+        started = orchestrator.run(
+            out, at_once, memory, planned, execution, csv=csv or settings.csv, check_room=False, waits=waits
+        )
         known_runs().add(out)
         if not telling.quiet:
             tell(f"{index.name}: {_size(planned, index.wells)} with pipeline {pipeline.name}; results in {out}")
@@ -166,7 +170,9 @@ def _detached(run: Run, telling: Telling) -> int:
         if progress.state is not RunState.STARTING:
             break
         progress = run.wait(0.1)
-    if not progress.state.has_ended:
+    if progress.state is RunState.WAITING:
+        tell(f"The run waits for its turn, and needs no terminal to have it. {_how_to_follow(run)}")
+    elif not progress.state.has_ended:
         tell(f"The run goes on by itself. {_how_to_follow(run)}")
     if telling.as_json or progress.state.has_ended:
         report(progress, truth=telling.truth, as_json=telling.as_json)
@@ -174,9 +180,10 @@ def _detached(run: Run, telling: Telling) -> int:
 
 
 def _the_run(results_folder: Path) -> Run:
-    """The one that goes on; without one, the last that ended."""
+    """The one that goes on; without one, the one that waits for its turn; without that, the last that ended."""
     runs = find_runs(results_folder)
     alive = [run for run in runs if not run.progress.state.has_ended]
+    alive = [run for run in alive if run.progress.state is not RunState.WAITING] or alive
     if len(alive) > 1:
         which = "\n".join(f"  openhcs attach {shlex.quote(str(run.out))}" for run in alive)
         raise RunError(f"attach: {len(alive)} runs are going on; expected one. Name the one to follow:\n{which}")

@@ -1,4 +1,6 @@
-"""The runs of this user, as `openhcs runs` lists them: those that go on first, then the newest."""
+"""The runs of this user, as `openhcs runs` lists them: those that go on, those that wait for their turn in the order in
+which they have it, and the newest of the others.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +17,7 @@ import typer
 from openhcs.core.known_runs import find_runs
 from openhcs.core.orchestrator import Run
 from openhcs.core.progress import RunProgress, RunState
+from openhcs.tui.run_text import ordinal
 from openhcs.tui.utils.safe_text import visible
 
 __all__ = ["RUNS_SHOWN", "KnownRun", "list_runs", "runs_json", "print_runs"]
@@ -35,17 +38,19 @@ class KnownRun:
     @property
     def state(self) -> str:
         """The run's state in a few words."""
-        return f"{self.progress.state.value}, does not answer" if self.answers is False else self.progress.state.value
+        state, place = self.progress.state.value, self.progress.place
+        words = state if place is None else f"{state} ({ordinal(place)})"
+        return f"{words}, does not answer" if self.answers is False else words
 
 
 def list_runs(results_folder: Path, at_most: int | None = RUNS_SHOWN) -> tuple[KnownRun, ...]:
-    """The last run of each results folder that is known; those that go on first, the newest before the others."""
+    """The last run of each results folder that is known, in the order in which they are listed."""
     runs = find_runs(results_folder, at_most)
     if not runs:
         return ()
     with ThreadPoolExecutor(max_workers=len(runs)) as threads:  # those that do not answer are waited for together
         found = list(threads.map(_look_at, runs))
-    return tuple(sorted(found, key=lambda run: run.progress.state.has_ended))
+    return tuple(sorted(found, key=_order))
 
 
 def print_runs(runs: Sequence[KnownRun]) -> None:
@@ -69,7 +74,13 @@ def runs_json(runs: Sequence[KnownRun]) -> str:
 
 def _look_at(run: Run) -> KnownRun:
     progress = run.progress
-    return KnownRun(run.out, progress, run.answers(ANSWER_S) if progress.state is RunState.RUNNING else None)
+    has_runner = progress.state in (RunState.WAITING, RunState.RUNNING)
+    return KnownRun(run.out, progress, run.answers(ANSWER_S) if has_runner else None)
+
+
+def _order(run: KnownRun) -> tuple[bool, bool, int]:
+    progress = run.progress
+    return progress.state.has_ended, progress.state is RunState.WAITING, progress.place or 0
 
 
 def _document(run: KnownRun) -> dict[str, Any]:
@@ -81,6 +92,7 @@ def _document(run: KnownRun) -> dict[str, Any]:
         "pipeline": progress.pipeline,
         "state": progress.state.value,
         "live": not progress.state.has_ended,
+        "place": progress.place,
         "answers": run.answers,
         "started": started,
         "total": progress.total,

@@ -18,7 +18,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from openhcs.core.progress import Failure, RunProgress, WellProgress, WellState
+from openhcs.core.progress import Failure, RunProgress, RunState, WellProgress, WellState
+from openhcs.tui.run_text import count_of, ordinal
 from openhcs.tui.utils.safe_text import visible, visible_lines
 from openhcs.tui.widgets.progress import bar, duration_text
 
@@ -60,6 +61,9 @@ def progress_line(
     """How a run stands in at most `width` cells, what matters most first."""
     if not progress.total:
         return set_cell_size(progress.state.value, width).rstrip()
+    if progress.state is RunState.WAITING:
+        place = f" ({ordinal(progress.place)})" if progress.place else ""
+        return set_cell_size(f"waiting for its turn{place}: {count_of(progress.total, 'well')}", width).rstrip()
     ended = sum(well.state.has_ended for well in progress.wells.values())
     left_s = progress.eta_s(now_s)
     parts = [

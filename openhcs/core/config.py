@@ -97,7 +97,10 @@ class Settings(BaseModel):
         "the terminal can; null never does",
     )
     runs_at_once: int = Field(
-        default=1, ge=1, description="plates the workbench runs at the same time; they share workers and memory"
+        default=1,
+        ge=1,
+        description="runs that have their turn at the same time, of those that wait for it as the workbench's do; they "
+        "share workers and memory",
     )
     restore_plates: bool = Field(
         default=True, description="the workbench opens with the plates that were on its list when it was last left"

@@ -31,6 +31,7 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 class EventKind(StrEnum):
     """What can happen to a run and its wells; `Event.data` holds what the comment names."""
 
+    RUN_QUEUED = "run_queued"  # plate, pipeline, out, wells, pid; it waits for its turn
     RUN_STARTED = "run_started"  # plate, pipeline, out, wells, workers, pid
     WELL_STARTED = "well_started"
     STEP_STARTED = "step_started"  # step (from 1), steps, name
@@ -39,7 +40,7 @@ class EventKind(StrEnum):
     WELL_REUSED = "well_reused"  # objects
     WELL_FAILED = "well_failed"  # message, kind, step, plane, file, traceback
     WELL_CANCELLED = "well_cancelled"
-    RUN_WAITING = "run_waiting"  # message (for what; empty when that is over)
+    RUN_WAITING = "run_waiting"  # message (for what; empty when that is over), place (if it is for its turn)
     RUN_WARNED = "run_warned"  # message
     RUN_FINISHED = "run_finished"  # message
     RUN_CANCELLED = "run_cancelled"  # message

@@ -1,26 +1,32 @@
-"""The runs that can be found again: those remembered, and those in the folder where results go. The newest first."""
+"""The runs that can be found again: those that go on or wait for their turn here, those remembered, and those in the
+folder where results go. The newest first.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from openhcs.core.remembered_runs import known_runs
 from openhcs.core.run import Run
+from openhcs.core.turns import turns_here
 from openhcs.errors import RunError, StoreError
 
 __all__ = ["find_live_runs", "find_runs"]
 
 
 def find_runs(results_folder: Path, at_most: int | None = None) -> tuple[Run, ...]:
-    """The last run of each results folder that is remembered, or lies in `results_folder`; polled once.
+    """The last run of each results folder that has a ticket, is remembered, or lies in `results_folder`; polled once.
 
-    A folder that is gone, or on a disk that is not there now, is passed over.
+    A folder that is gone, or on a disk that is not there now, is passed over. Of more than `at_most`, those with a
+    ticket and the newest of the others are found.
     """
-    runs = sorted(_runs(results_folder), key=lambda run: run.key, reverse=True)[:at_most]
-    for run in runs:
+    here = _with_tickets()
+    runs = sorted(_runs(here, results_folder), key=lambda run: run.key, reverse=True)
+    shown = [run for number, run in enumerate(runs) if at_most is None or number < at_most or run.out in here]
+    for run in shown:
         run.poll()
-    return tuple(runs)
+    return tuple(shown)
 
 
 def find_live_runs(results_folder: Path) -> tuple[Run, ...]:
@@ -28,10 +34,17 @@ def find_live_runs(results_folder: Path) -> tuple[Run, ...]:
     return tuple(run for run in find_runs(results_folder) if not run.progress.state.has_ended)
 
 
-def _runs(results_folder: Path) -> Iterator[Run]:
+def _runs(here: Iterable[Path], results_folder: Path) -> Iterator[Run]:
     below = (marker.parent for marker in results_folder.glob("*/*/openhcs.json"))
-    for out in dict.fromkeys(path.absolute() for path in (*known_runs().all(), *below)):
+    for out in dict.fromkeys(path.absolute() for path in (*here, *known_runs().all(), *below)):
         try:
             yield Run.attach(out)
         except (RunError, StoreError, OSError):
             continue
+
+
+def _with_tickets() -> tuple[Path, ...]:
+    try:
+        return tuple(ticket.out for ticket in turns_here().look())
+    except StoreError:  # told by who wants to wait for a turn
+        return ()

@@ -77,7 +77,7 @@ class Orchestrator:
         if self._run is not None:
             progress = self._run.progress
             match progress.state:
-                case RunState.STARTING | RunState.RUNNING:
+                case RunState.STARTING | RunState.WAITING | RunState.RUNNING:
                     return Status.RUNNING
                 case RunState.FINISHED:
                     return Status.FAILED if progress.failed else Status.FINISHED
@@ -171,6 +171,8 @@ class Orchestrator:
         *,
         csv: bool = False,
         check_room: bool = True,
+        waits: bool = False,
+        asked_ns: int | None = None,
     ) -> Run:
         """Start processing the planned wells and return at once. Wells with results under the same plan are reused.
 
@@ -183,6 +185,8 @@ class Orchestrator:
             csv: write the tables of all wells as CSV files too.
             check_room: refuse to start what needs more memory or disk than there is, and lower `workers` where that
                 helps, see `forecast`.
+            waits: let the runs that were asked for before go first; `runs_at_once` of the settings go on at a time.
+            asked_ns: when it was asked for, in nanoseconds since 1970; None means now.
 
         Raises:
             NoRoomError: there is not enough memory or disk for it.
@@ -198,7 +202,18 @@ class Orchestrator:
         execution = execution or Execution()
         if workers is None and execution.scheduler is None:
             workers = available_cores()
-        self._run = start_run(out, plans, self._pipeline, workers, memory_limit_bytes, execution, self._sites, csv=csv)
+        self._run = start_run(
+            out,
+            plans,
+            self._pipeline,
+            workers,
+            memory_limit_bytes,
+            execution,
+            self._sites,
+            csv=csv,
+            waits=waits,
+            asked_ns=asked_ns,
+        )
         return self._run
 
     def _chosen(self, wells: Collection[str] | None) -> tuple[WellPlan, ...]:

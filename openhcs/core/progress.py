@@ -18,9 +18,10 @@ __all__ = ["Failure", "RunProgress", "RunState", "WellDone", "WellProgress", "We
 
 
 class RunState(Enum):
-    """Where a run is; FINISHED says that every well has been tried, not that every well succeeded."""
+    """Where a run is; WAITING for its turn; FINISHED says that every well was tried, not that every well succeeded."""
 
     STARTING = "starting"
+    WAITING = "waiting"
     RUNNING = "running"
     FINISHED = "finished"
     CANCELLED = "cancelled"
@@ -29,7 +30,7 @@ class RunState(Enum):
     @property
     def has_ended(self) -> bool:
         """Whether nothing more will happen."""
-        return self not in (RunState.STARTING, RunState.RUNNING)
+        return self not in (RunState.STARTING, RunState.WAITING, RunState.RUNNING)
 
 
 class WellState(Enum):
@@ -103,7 +104,8 @@ class WellProgress:
 class RunProgress:
     """One run at one moment. Times are the system clock, seconds since 1970; `wells` keeps the plate's order.
 
-    `waiting` says what the run waits for, if nothing can go on; `warnings` what the user should know of its workers.
+    `waiting` says what the run waits for, if nothing can go on; `place` is its place among the runs that wait for their
+    turn, from 1, while it is one of them; `warnings` are what the user should know of its workers.
     """
 
     state: RunState = RunState.STARTING
@@ -116,6 +118,7 @@ class RunProgress:
     message: str = ""
     traceback: str = ""
     waiting: str = ""
+    place: int | None = None
     warnings: tuple[str, ...] = ()
 
     def apply(self, event: Event) -> RunProgress:
@@ -139,19 +142,13 @@ class RunProgress:
 
     def _apply_to_run(self, event: Event) -> RunProgress:
         match event.kind:
+            case EventKind.RUN_QUEUED:
+                return replace(self._introduced(event), state=RunState.WAITING)
             case EventKind.RUN_STARTED:
-                names = event.data.get("wells")
-                return replace(
-                    self,
-                    state=RunState.RUNNING,
-                    plate=_text(event.data, "plate"),
-                    pipeline=_text(event.data, "pipeline"),
-                    out=_text(event.data, "out"),
-                    started_s=event.time_s,
-                    wells={str(name): WellProgress(str(name)) for name in names} if isinstance(names, list) else {},
-                )
+                began = replace(self._introduced(event), state=RunState.RUNNING, started_s=event.time_s)
+                return replace(began, waiting="", place=None)
             case EventKind.RUN_WAITING:
-                return replace(self, waiting=_text(event.data, "message"))
+                return replace(self, waiting=_text(event.data, "message"), place=_count(event.data, "place") or None)
             case EventKind.RUN_WARNED:
                 return replace(self, warnings=(*self.warnings, _text(event.data, "message")))
             case EventKind.RUN_FINISHED:
@@ -205,6 +202,17 @@ class RunProgress:
         done = sum(fractions)
         return (now_s - self.started_s) * (len(fractions) - done) / done if done else None
 
+    def _introduced(self, event: Event) -> RunProgress:
+        """The run with what it is, of which nothing is done yet."""
+        names = event.data.get("wells")
+        return replace(
+            self,
+            plate=_text(event.data, "plate"),
+            pipeline=_text(event.data, "pipeline"),
+            out=_text(event.data, "out"),
+            wells={str(name): WellProgress(str(name)) for name in names} if isinstance(names, list) else {},
+        )
+
     def _ended(self, state: RunState, event: Event) -> RunProgress:
         """The run at its end: a well that was still running shares its fate, one that had not begun was cancelled."""
         message = _text(event.data, "message")
@@ -225,6 +233,7 @@ class RunProgress:
             message=message,
             traceback=_text(event.data, "traceback"),
             waiting="",
+            place=None,
         )
 
 

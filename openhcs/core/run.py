@@ -27,6 +27,7 @@ from openhcs.core.results import ResultsFolder, explained
 from openhcs.core.run_errors import RunFailure, ToldFailures, failures_of
 from openhcs.core.run_folder import RunFolder, RunRequest
 from openhcs.core.selection import sites_text
+from openhcs.core.turns import turns_here
 from openhcs.core.worker_status import WorkerStatus, status_from_json
 from openhcs.errors import RunError, StoreError
 
@@ -74,6 +75,11 @@ class Run:
     def key(self) -> str:
         """When the run was started, as its folder is called: sorts as runs do."""
         return self._folder.path.name
+
+    @property
+    def run_id(self) -> str:
+        """What the run is called among all on this machine, as its ticket is, see `turns`."""
+        return self._folder.run_id
 
     @property
     def plate_folder(self) -> Path | None:
@@ -154,7 +160,7 @@ class Run:
             # Before its first event the runner sees the file; after it, a runner without a socket heeds the signal.
             # The lock says that this very process lives.
             state = self.poll().state
-            if state is RunState.RUNNING and self._folder.is_alive():
+            if state in (RunState.WAITING, RunState.RUNNING) and self._folder.is_alive():
                 os.kill(self._pid, signal.SIGTERM)
             elif state is RunState.STARTING and unwritten is not None:
                 with explained(self._folder.cancel_asked):
@@ -178,7 +184,7 @@ class Run:
 
     def _note_pid(self, event: Event) -> None:
         pid = event.data.get("pid")
-        if event.kind is EventKind.RUN_STARTED and isinstance(pid, int):
+        if event.kind in (EventKind.RUN_QUEUED, EventKind.RUN_STARTED) and isinstance(pid, int):
             self._pid = pid
 
     def _vanished(self) -> Event:
@@ -207,6 +213,8 @@ def start_run(
     sites: tuple[int, ...] = (),
     *,
     csv: bool = False,
+    waits: bool = False,
+    asked_ns: int | None = None,
 ) -> Run:
     """Start the runner process of a new run and return at once.
 
@@ -214,9 +222,12 @@ def start_run(
         workers: how many wells may be processed at the same time; None takes every worker of `execution.scheduler`.
         memory_limit_bytes: for each worker of our own.
         csv: write the tables of all wells as CSV files too.
+        waits: for its turn among the runs of this user on this machine, see `turns`; otherwise it has it at once.
+        asked_ns: when it was asked for, in nanoseconds since 1970, which decides its place; None means now.
 
     Raises:
-        StoreError: the results folder is another plate's, of other sites, not ours, or cannot be written.
+        StoreError: the results folder is another plate's, of other sites, not ours, or cannot be written; or the
+            run is to wait, and the folder of those who wait cannot be written.
         RunError: a run is alive in that folder, or the process cannot be started.
     """
     out = out.absolute()
@@ -233,21 +244,37 @@ def start_run(
         sites=sites,
         root=root.absolute(),
         csv=csv,
+        wells=tuple(plan.well for plan in plans),
+        waits=waits,
     )
     with explained(out), results.lock():
         _expect_no_run(results)
         _expect_sites(results, sites)
         folder = RunFolder.create(results, wanted, plans)
-        alive = folder.lock()
+        locks = [folder.lock()]
         try:
-            process = _start_runner(folder, alive)
+            locks += _ticket(folder, wanted, asked_ns)
+            process = _start_runner(folder, locks)
         finally:
-            os.close(alive)  # the runner has inherited it
+            for lock in locks:
+                os.close(lock)  # the runner has inherited it
     # Waits for the runner in the background, so that it leaves no zombie while this process lives.
     threading.Thread(target=process.wait, name=f"runner {process.pid}", daemon=True).start()
     run = Run(folder, out)
     run._pid = process.pid
     return run
+
+
+def _ticket(folder: RunFolder, wanted: RunRequest, asked_ns: int | None) -> Sequence[int]:
+    """The lock on the run's ticket; none where there can be none and the run does not wait."""
+    assert wanted.root is not None
+    try:
+        return (turns_here().take(folder.run_id, wanted.out, wanted.root, waits=wanted.waits, order=asked_ns),)
+    except StoreError:
+        if wanted.waits:
+            folder.request_file.unlink()  # it was no run
+            raise
+        return ()  # those that wait know nothing of it, which is no reason not to run
 
 
 def _expect_no_run(results: ResultsFolder) -> None:
@@ -281,7 +308,7 @@ def _named(sites: tuple[int, ...]) -> str:
     return f"sites {sites_text(sites)}" if sites else "all sites"
 
 
-def _start_runner(folder: RunFolder, alive: int) -> subprocess.Popen[bytes]:
+def _start_runner(folder: RunFolder, locks: Sequence[int]) -> subprocess.Popen[bytes]:
     environment = {
         **os.environ,
         # The runner and its workers import what this process imports, users' modules included.
@@ -302,7 +329,7 @@ def _start_runner(folder: RunFolder, alive: int) -> subprocess.Popen[bytes]:
                 stdout=log,
                 stderr=log,
                 env=environment,
-                pass_fds=(alive,),
+                pass_fds=locks,
                 start_new_session=True,
             )
         except OSError as error:

@@ -1,15 +1,10 @@
-"""A run's own folder: its request, plans, journal, log, and whether its runner lives.
+"""A run's own folder: making it, finding it again, and what its runner is asked to do.
 
-The runner holds a lock on the file `alive` from before it is started until its process is gone, however it goes. So
-whether a run is alive never depends on process ids, which are used again.
+Which files it has, and whether its runner lives, is in `run_files`.
 """
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
-import os
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,15 +17,11 @@ from openhcs.core.compiler import plans_from_json, plans_to_json
 from openhcs.core.execution import Execution
 from openhcs.core.model import WellPlan
 from openhcs.core.results import ResultsFolder, explained
+from openhcs.core.run_files import RunFiles
 from openhcs.core.whole_file import deny_others, write_text
-from openhcs.errors import RunError, StoreError
+from openhcs.errors import StoreError
 
 __all__ = ["RunFolder", "RunRequest"]
-
-_LOG_TAIL_BYTES = 2000
-_ROOM_BYTES = 1 << 16
-_LOCK_TRIES = 20
-_LOCK_RETRY_S = 0.01
 
 
 class RunRequest(BaseModel):
@@ -50,13 +41,13 @@ class RunRequest(BaseModel):
     sites: tuple[PositiveInt, ...] = ()  # all, if none is named
     root: Path | None = None  # the plate's folder
     csv: bool = False  # tables of all wells as CSV files too
+    wells: tuple[str, ...] = ()  # of the plans, for who waits and does not read them
+    waits: bool = False  # for its turn, see `turns`
 
 
 @dataclass(frozen=True, slots=True)
-class RunFolder:
+class RunFolder(RunFiles):
     """The folder of one run, at `path`."""
-
-    path: Path
 
     @classmethod
     def create(cls, results: ResultsFolder, request: RunRequest, plans: Sequence[WellPlan]) -> RunFolder:
@@ -71,8 +62,8 @@ class RunFolder:
             folder.path.mkdir(parents=True)
             # Who can write here can have a runner run code: the results may be shared with a group, this may not.
             deny_others(folder.path)
-            write_text(folder.path / "plans.json", plans_to_json(plans).decode())
-            write_text(folder.path / "run.json", request.model_dump_json(indent=1))
+            write_text(folder.plans_file, plans_to_json(plans).decode())
+            write_text(folder.request_file, request.model_dump_json(indent=1))
             folder.log.touch()
             for file in folder.path.iterdir():
                 deny_others(file)
@@ -89,40 +80,15 @@ class RunFolder:
         names = sorted((path.parent.name for path in results.runs.glob("*/run.json")), reverse=True)
         return tuple(cls(results.runs / name) for name in names)
 
-    @property
-    def run_id(self) -> str:
-        """What marks the run's processes: no other run on any machine has it, wherever its folder lies."""
-        return f"{self.path.name}-{hashlib.sha256(str(self.path).encode()).hexdigest()[:12]}"
-
-    @property
-    def journal(self) -> Path:
-        """What happened."""
-        return self.path / "journal.jsonl"
-
-    @property
-    def log(self) -> Path:
-        """What the runner and its workers printed."""
-        return self.path / "runner.log"
-
-    @property
-    def cancel_asked(self) -> Path:
-        """A file that exists once the run is to be cancelled; the runner looks when its control socket is there."""
-        return self.path / "cancel"
-
-    @property
-    def told(self) -> Path:
-        """Which of its failures have been told to a user, see `run_errors`."""
-        return self.path / "told"
-
     def request(self) -> RunRequest:
         """The request without its plans; raises `StoreError`."""
         with self._expected():
-            return RunRequest.model_validate_json((self.path / "run.json").read_bytes())
+            return RunRequest.model_validate_json(self.request_file.read_bytes())
 
     def read_request(self) -> tuple[RunRequest, tuple[WellPlan, ...]]:
         """The request and its plans; raises `StoreError`."""
         with self._expected():
-            return self.request(), plans_from_json((self.path / "plans.json").read_bytes())
+            return self.request(), plans_from_json(self.plans_file.read_bytes())
 
     @contextmanager
     def _expected(self) -> Iterator[None]:
@@ -132,51 +98,3 @@ class RunFolder:
             if isinstance(error, StoreError):
                 raise
             raise StoreError(f"run request: {self.path} ({error}); expected run.json and plans.json.") from error
-
-    def lock(self) -> int:
-        """Take the lock that says that the run is alive; return its file descriptor, for the runner to inherit.
-
-        Raises:
-            RunError: another process has it.
-        """
-        descriptor = os.open(self.path / "alive", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        for _ in range(_LOCK_TRIES):  # somebody who asks `is_alive` has it for a moment
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                time.sleep(_LOCK_RETRY_S)
-            else:
-                return descriptor
-        os.close(descriptor)
-        raise RunError(f"run: {self.path} is alive already; expected a new one. Attach to it.")
-
-    def is_alive(self) -> bool:
-        """Whether the runner's process lives."""
-        try:
-            descriptor = os.open(self.path / "alive", os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return False
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(descriptor)
-        return False
-
-    def disk_is_full(self) -> bool:
-        """Whether there is no room left for what a runner writes, as far as the system tells."""
-        try:
-            space = os.statvfs(self.path)
-        except OSError:
-            return False
-        return space.f_bavail * space.f_frsize < _ROOM_BYTES or (space.f_files > 0 and space.f_favail == 0)
-
-    def log_tail(self) -> str:
-        """The last lines of the log, as far as it can be read."""
-        try:
-            with self.log.open("rb") as file:
-                file.seek(max(0, self.log.stat().st_size - _LOG_TAIL_BYTES))
-                return file.read().decode(errors="replace").strip()
-        except OSError:
-            return ""

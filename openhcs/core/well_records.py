@@ -61,10 +61,11 @@ def event_line(event: Event, *, with_well: bool = False) -> str:
 def _event_text(event: Event) -> str:
     data = event.data
     match event.kind:
-        case EventKind.RUN_STARTED:
+        case EventKind.RUN_QUEUED | EventKind.RUN_STARTED:
             wells = data.get("wells")
             count = len(wells) if isinstance(wells, list) else 0
-            return f"started: {count} wells of {data.get('plate')} with {data.get('pipeline')}"
+            word = "started" if event.kind is EventKind.RUN_STARTED else "asked for"
+            return f"{word}: {count} wells of {data.get('plate')} with {data.get('pipeline')}"
         case EventKind.WELL_STARTED:
             return "started"
         case EventKind.STEP_STARTED:

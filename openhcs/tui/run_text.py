@@ -43,6 +43,8 @@ def end_words(progress: RunProgress) -> tuple[str, Severity]:
             )
         case RunState.CANCELLED:
             return f"cancelled{took}; {finished} finished", Severity.WARNING
+        case RunState.WAITING:
+            return f"waiting for its turn, {count_of(progress.total, 'well')}", Severity.INFO
         case RunState.STARTING | RunState.RUNNING:
             return f"running: {progress.finished} of {progress.total} wells finished", Severity.INFO
         case RunState.FAILED:

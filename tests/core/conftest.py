@@ -18,6 +18,7 @@ def runs() -> Iterator[list[Run]]:
     started: list[Run] = []
     yield started
     for run in started:
-        for process in processes_of(run.pid):
+        run.poll()
+        for process in processes_of(run.pid) if run.pid else ():
             with suppress(psutil.NoSuchProcess):  # those of a killed run end by themselves
                 process.kill()

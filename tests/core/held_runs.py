@@ -43,6 +43,7 @@ def fill(plate: Path, well: str, value: int) -> None:
 
 def processes_of(session: int) -> list[psutil.Process]:
     """Every living process of a runner's session, itself included."""
+    assert session > 1, "of a run that has not been polled; the system's own processes have the session 0"
     found = []
     for process in psutil.process_iter():
         try:
