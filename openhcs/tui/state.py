@@ -18,7 +18,7 @@ from openhcs.core.model import Pipeline, Status, Step
 from openhcs.core.progress import RunProgress, RunState
 from openhcs.tui import actions, plate_list
 from openhcs.tui.actions import Action
-from openhcs.tui.workbench import Activity, EditedPipeline, PlateRow, Severity, StatusMessage, Workbench
+from openhcs.tui.workbench import Activity, EditedPipeline, PlateRow, Revision, Severity, StatusMessage, Workbench
 
 __all__ = ["AppState", "ShowDialog", "free_name", "reduce"]
 
@@ -82,8 +82,7 @@ def reduce(workbench: Workbench, action: Action) -> Workbench:
             editing = replace(workbench.editing, saved=pipeline, path=path, text=text, saved_text=text)
             return replace(workbench, editing=editing)
         case actions.PipelineRewritten(pipeline, text):
-            workbench = _change_pipeline(workbench, pipeline)
-            return replace(workbench, editing=replace(workbench.editing, text=text))
+            return _change_pipeline(workbench, pipeline, text=text)
         case actions.PipelineUndone():
             return _undo(workbench)
         case actions.PipelineRedone():
@@ -242,14 +241,17 @@ def _edit(workbench: Workbench, editing: EditedPipeline) -> Workbench:
     return plate_list.keep_cursor_in_sight(replace(workbench, editing=editing, plates=plates))
 
 
-def _change_pipeline(workbench: Workbench, pipeline: Pipeline, cursor: int | None = None) -> Workbench:
-    """One undoable change of the pipeline; none is recorded where nothing differs."""
+def _change_pipeline(
+    workbench: Workbench, pipeline: Pipeline, cursor: int | None = None, text: str | None = None
+) -> Workbench:
+    """One undoable change of the pipeline, or of the text that has its comments; none where nothing differs."""
     editing = workbench.editing
     step = _clamp(editing.step if cursor is None else cursor, len(pipeline.steps))
-    if pipeline == editing.pipeline:
+    changed = Revision(pipeline, editing.text if text is None else text)
+    if changed == editing.revision:
         return replace(workbench, editing=replace(editing, step=step))
-    past = (*editing.past, editing.pipeline)[-UNDO_LIMIT:]
-    return _edit(workbench, replace(editing, pipeline=pipeline, past=past, future=(), step=step))
+    past = (*editing.past, editing.revision)[-UNDO_LIMIT:]
+    return _edit(workbench, replace(editing, pipeline=pipeline, text=changed.text, past=past, future=(), step=step))
 
 
 def _change_steps(workbench: Workbench, steps: tuple[Step, ...], cursor: int) -> Workbench:
@@ -260,23 +262,25 @@ def _undo(workbench: Workbench) -> Workbench:
     editing = workbench.editing
     if not editing.past:
         return workbench
-    *past, pipeline = editing.past
-    return _travel(workbench, pipeline, tuple(past), (editing.pipeline, *editing.future))
+    *past, revision = editing.past
+    return _travel(workbench, revision, tuple(past), (editing.revision, *editing.future))
 
 
 def _redo(workbench: Workbench) -> Workbench:
     editing = workbench.editing
     if not editing.future:
         return workbench
-    pipeline, *future = editing.future
-    return _travel(workbench, pipeline, (*editing.past, editing.pipeline), tuple(future))
+    revision, *future = editing.future
+    return _travel(workbench, revision, (*editing.past, editing.revision), tuple(future))
 
 
 def _travel(
-    workbench: Workbench, pipeline: Pipeline, past: tuple[Pipeline, ...], future: tuple[Pipeline, ...]
+    workbench: Workbench, revision: Revision, past: tuple[Revision, ...], future: tuple[Revision, ...]
 ) -> Workbench:
+    pipeline, text = revision.pipeline, revision.text
     step = _clamp(workbench.editing.step, len(pipeline.steps))
-    return _edit(workbench, replace(workbench.editing, pipeline=pipeline, past=past, future=future, step=step))
+    editing = replace(workbench.editing, pipeline=pipeline, text=text, past=past, future=future, step=step)
+    return _edit(workbench, editing)
 
 
 def free_name(name: str, steps: tuple[Step, ...]) -> str:

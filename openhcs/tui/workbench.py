@@ -24,6 +24,7 @@ __all__ = [
     "PlateOrder",
     "PlateRow",
     "PlateView",
+    "Revision",
     "Severity",
     "StatusMessage",
     "WellValues",
@@ -186,6 +187,14 @@ class WellValues:
 
 
 @dataclass(frozen=True, slots=True)
+class Revision:
+    """A pipeline as it was before a change or is after it, and the text whose comments are kept with it."""
+
+    pipeline: Pipeline
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class EditedPipeline:
     """The pipeline on the right: its present, past and future, and what is on disk.
 
@@ -195,8 +204,8 @@ class EditedPipeline:
     pipeline: Pipeline = field(default_factory=lambda: Pipeline(name="untitled"))
     path: Path | None = None
     saved: Pipeline = field(default_factory=lambda: Pipeline(name="untitled"))
-    past: tuple[Pipeline, ...] = ()
-    future: tuple[Pipeline, ...] = ()
+    past: tuple[Revision, ...] = ()
+    future: tuple[Revision, ...] = ()
     step: int = 0
     text: str = ""
     saved_text: str = ""
@@ -205,6 +214,11 @@ class EditedPipeline:
     def unsaved(self) -> bool:
         """Whether closing now would lose a change."""
         return self.pipeline != self.saved or self.text != self.saved_text
+
+    @property
+    def revision(self) -> Revision:
+        """What undo and redo come back to."""
+        return Revision(self.pipeline, self.text)
 
     @property
     def selected(self) -> Step | None:

@@ -229,7 +229,7 @@ class TestPipeline:
         assert (saved.editing.unsaved, saved.editing.path) == (False, Path("m.yaml"))
 
     def test_a_pipeline_rewritten_as_text_is_one_change(self) -> None:
-        """What comes back from an editor is undone as one; other comments alone are something to save as well."""
+        """What comes back from an editor is undone as one, its comments too, be they all that was changed."""
         loaded = after(actions.PipelineLoaded(NUCLEI, Path("n.yaml"), "name: nuclei"))
         other = replace(NUCLEI, name="other", steps=NUCLEI.steps[:1])
         rewritten = reduce(loaded, actions.PipelineRewritten(other, "name: other"))
@@ -237,7 +237,11 @@ class TestPipeline:
         assert reduce(rewritten, actions.PipelineUndone()).editing.pipeline == NUCLEI
         commented = reduce(loaded, actions.PipelineRewritten(NUCLEI, "name: nuclei # why"))
         assert commented.editing.unsaved
-        assert commented.editing.past == ()
+        undone = reduce(commented, actions.PipelineUndone())
+        assert (undone.editing.text, undone.editing.unsaved) == ("name: nuclei", False)
+        assert reduce(undone, actions.PipelineRedone()).editing.text == "name: nuclei # why"
+        same = reduce(commented, actions.PipelineRewritten(NUCLEI, "name: nuclei # why"))
+        assert same.editing.past == commented.editing.past
         assert not reduce(
             commented, actions.PipelineSaved(NUCLEI, Path("n.yaml"), "name: nuclei # why")
         ).editing.unsaved
