@@ -1,7 +1,7 @@
 """Which of what looks like a report of the mouse is one.
 
-A terminal on a noisy line, or one that speaks half of a protocol, sends reports of buttons that do not exist, or without
-a place. prompt_toolkit's handler raises on those: nobody has done anything, so nobody is to be shown an error.
+A terminal on a noisy line, or one that speaks half of a protocol, sends reports of buttons that do not exist, or
+without a place. prompt_toolkit's handler raises on those: nobody has done anything, so nobody is to be shown an error.
 """
 
 from __future__ import annotations
