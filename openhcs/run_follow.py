@@ -81,11 +81,12 @@ def follow(run: Run, interrupts: Interrupts, *, is_ours: bool, quiet: bool = Fal
         if error.errno not in _TERMINAL_GONE:
             raise
         interrupts.hung_up = True
-    if interrupts.hung_up:
-        _let_go_of_terminal()
-        run.note(f"the terminal of process {os.getpid()}, which followed the run, was lost; the run goes on.")
-        return run.poll()
-    return progress
+    else:
+        if not interrupts.hung_up:
+            return progress
+    _let_go_of_terminal()
+    run.note(f"the terminal of process {os.getpid()}, which followed the run, was lost; the run goes on.")
+    return run.poll()
 
 
 def exit_code(progress: RunProgress, interrupts: Interrupts) -> int:

@@ -15,18 +15,9 @@ def settings_text(known: KnownSettings) -> str:
     lines = [f"# The settings that hold now. Lines of your own go into {known.file}."]
     for name, field in Settings.model_fields.items():
         source = known.sources[name]
-        match source:
-            case Source.DEFAULT:
-                origin = "the default"
-            case Source.FILE:
-                origin = "from the file"
-            case Source.ENVIRONMENT:
-                origin = f"from the environment variable {variable_of(name)}"
-            case Source.FLAG:
-                origin = "from the command line"
         mark = "# " if source is Source.DEFAULT else ""
         value = json.dumps(values[name], ensure_ascii=False)
-        lines += ["", f"# {field.description}", f"{mark}{name}: {value}  # {origin}"]
+        lines += ["", f"# {field.description}", f"{mark}{name}: {value}  # {_origin(name, source)}"]
     return "\n".join(lines) + "\n"
 
 
@@ -35,3 +26,15 @@ def settings_json(known: KnownSettings) -> str:
     values = known.settings.model_dump(mode="json")
     document = {name: {"value": values[name], "source": known.sources[name].value} for name in Settings.model_fields}
     return json.dumps({"file": str(known.file), "settings": document}, indent=2, ensure_ascii=False) + "\n"
+
+
+def _origin(name: str, source: Source) -> str:
+    match source:
+        case Source.DEFAULT:
+            return "the default"
+        case Source.FILE:
+            return "from the file"
+        case Source.ENVIRONMENT:
+            return f"from the environment variable {variable_of(name)}"
+        case Source.FLAG:
+            return "from the command line"

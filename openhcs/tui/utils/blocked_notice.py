@@ -57,11 +57,9 @@ def _draw_anew(app: Application[Any]) -> None:
 def _line(blocked: BlockedLoop, rows: int, columns: int) -> bytes:
     room = columns - 1  # a terminal may scroll when its very last cell is written
     file, colon, rest = blocked.where.rpartition(":")
-    for parts in (3, 2, 1):
-        place = f"{'/'.join(file.split('/')[-parts:])}{colon}{rest}"
-        text = f" Held up for {blocked.seconds:.0f} s by {place}"
-        if len(text) <= room:
-            break
+    places = [f"{'/'.join(file.split('/')[-parts:])}{colon}{rest}" for parts in (3, 2, 1)]
+    texts = [f" Held up for {blocked.seconds:.0f} s by {place}" for place in places]
+    text = next((text for text in texts if len(text) <= room), texts[-1])
     if len(text) + len(_COMFORT) <= room:
         text += _COMFORT
     shown = text.encode("ascii", "backslashreplace")[:room].ljust(room)
