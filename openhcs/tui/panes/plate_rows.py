@@ -136,15 +136,19 @@ def labels_of(rows: Sequence[PlateRow]) -> dict[Path, str]:
         by_name[row.name].append(row)
     labels: dict[Path, str] = {}
     for name, same in by_name.items():
-        if len(same) == 1:
-            continue
-        deepest = max(len(row.folder.parts) for row in same)
-        for depth in range(1, deepest + 1):
-            tails = {row.folder: "/".join(row.folder.parts[-depth:]) for row in same}
-            if len(set(tails.values())) == len(same):
-                break
-        labels |= {folder: tail if folder.name == name else f"{name} ({tail})" for folder, tail in tails.items()}
+        if len(same) > 1:
+            tails = _tails([row.folder for row in same])
+            labels |= {folder: tail if folder.name == name else f"{name} ({tail})" for folder, tail in tails.items()}
     return labels
+
+
+def _tails(folders: Sequence[Path]) -> dict[Path, str]:
+    """The ends of paths, which are not the same, as short as they can be to differ."""
+    depth, tails = 1, {folder: folder.name for folder in folders}
+    while len(set(tails.values())) < len(tails):
+        depth += 1
+        tails = {folder: "/".join(folder.parts[-depth:]) for folder in folders}
+    return tails
 
 
 def _cells(row: PlateRow, columns: Columns, now_s: float) -> StyleAndTextTuples:
