@@ -6,8 +6,8 @@ In the order in which it reads; no part needs one that comes after it.
   `colour_depth` and `screen_output` know what the terminal can show.
 - Tasks have an owner: `unified_task_manager`, and its parts `owned_coroutine`, `task_failures`, `task_ending`,
   `task_snapshot`, `task_creators`; `supervision` and `watchdog` stand on it.
-- Faults are contained: `faults`, `guarded_keys` with `paste_watch` and `mouse_reports`, `layout_walk`, `error_boundary`,
-  `lost_terminal`, `application`.
+- Faults are contained: `faults`, `guarded_keys` with `paste_watch` and `mouse_reports`, `layout_walk`,
+  `error_boundary`, `lost_terminal`, `application`.
 - Dialogs have the keyboard: `focus_manager`, `mouse_shield`, `dialog_host`.
 - Errors are entered: `error_journal`, and its parts `error_entry`, `error_runs`, `journal_file`.
 - Errors are shown: `error_pages`, `exception_tree`, `traceback_colours`, `line_view`, `terminal_clipboard`,
