@@ -43,6 +43,7 @@ _NAME: Final = range(16, 41)
 _WORDS: Final = 27
 _BAR: Final = 10
 _SHORT_BAR: Final = 6
+_LEFT: Final = len("(59 min 59 s)")
 _SHORT_LEFT: Final = 6
 _GAP: Final = 2
 
@@ -74,7 +75,7 @@ class Columns:
         name = min(max(name, _NAME.start), _NAME.stop - 1)
         room = width - 2 - min(name, _NAME.start) - _WORDS
         sizes = dict.fromkeys(("count", "bar", "left", "failed", "rate"), 0)
-        wanted = {"count": count, "bar": _BAR, "left": 11, "failed": failed and failed + 7, "rate": 9}
+        wanted = {"count": count, "bar": _BAR, "left": _LEFT, "failed": failed and failed + 7, "rate": 9}
         for column, cells in wanted.items():
             if runs and cells and cells + _GAP <= room:
                 sizes[column] = cells

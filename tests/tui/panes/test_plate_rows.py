@@ -12,7 +12,7 @@ from prompt_toolkit.formatted_text import fragment_list_to_text
 from prompt_toolkit.utils import get_cwidth
 
 from openhcs.core.model import Status
-from openhcs.core.progress import RunProgress, WellProgress, WellState
+from openhcs.core.progress import RunProgress, RunState, WellProgress, WellState
 from openhcs.tui.panes.plate_rows import Columns, batch_text, labels_of, plate_line, rate_text, short_duration
 from openhcs.tui.plate_list import BatchProgress
 from openhcs.tui.workbench import Activity, PlateRow
@@ -100,6 +100,12 @@ def test_a_wide_line_tells_rate_and_shape_too() -> None:
     for width, told in ((76, "20/96"), (110, "/min"), (160, "ImageXpress")):
         columns = Columns.fitting(rows, width)
         assert told in fragment_list_to_text(plate_line(rows[0], columns, NOW_S + 50)), width
+
+
+def test_how_long_a_run_took_is_told_whole() -> None:
+    """Minutes and seconds in brackets have the room they need, as has the time that is left."""
+    progress = replace(RUNNING, state=RunState.FINISHED, started_s=0.0, ended_s=59 * 60 + 58.0)
+    assert "(59 min 58 s)" in line(replace(PLATE, status=Status.FINISHED, progress=progress), 160)
 
 
 def test_for_a_screen_reader_there_are_words_alone() -> None:
