@@ -18,6 +18,8 @@ pytestmark = pytest.mark.terminal
 NAME = "細胞 e\u0301 עברית ü"
 """Wide, combining, right to left, accented."""
 
+_REDIRECTIONS = ("<&-",)
+
 
 @contextmanager
 def running(folder: Path, *options: str, **environment: str) -> Iterator[Terminal]:
@@ -27,7 +29,8 @@ def running(folder: Path, *options: str, **environment: str) -> Iterator[Termina
     terminal = Terminal(folder, **environment)
     try:
         terminal.wait_for("$")
-        terminal.send(shlex.join([sys.executable, "-m", "openhcs", "tui", *options]) + " ./*ü; echo code=$?\n")
+        words = [word if word in _REDIRECTIONS else shlex.quote(word) for word in options]
+        terminal.send(" ".join([shlex.quote(sys.executable), "-m openhcs tui", *words, "./*ü; echo code=$?\n"]))
         yield terminal
     finally:
         terminal.close()
@@ -89,13 +92,44 @@ def test_no_mouse_leaves_the_mouse_to_the_terminal(tmp_path: Path) -> None:
         assert not [mode for mode in ("1000", "1002", "1003", "1006", "1015") if f"\x1b[?{mode}h" in written]
 
 
-@pytest.mark.parametrize("term", ["dumb", ""])
+@pytest.mark.parametrize(
+    ("environment", "encoding"),
+    [({"LC_ALL": "de_DE.ISO-8859-1"}, "latin-1"), ({"LC_ALL": "C"}, "utf-8"), ({}, "utf-8")],
+    ids=["latin-1", "C", "UTF-8"],
+)
+def test_letters_are_read_in_the_encoding_of_the_terminal(
+    environment: dict[str, str], encoding: str, tmp_path: Path
+) -> None:
+    """What is typed and what is pasted in a terminal's own encoding arrives as it was meant."""
+    (tmp_path / "übung").mkdir()
+    with running(tmp_path, **environment) as terminal:
+        terminal.wait_for("not initialised")
+        terminal.send("a")
+        terminal.wait_for("Choose plates")
+        terminal.send_bytes("üb".encode(encoding) + b"\x1b[200~" + "ung".encode(encoding) + b"\x1b[201~")
+        terminal.wait_for("1 of 2", "1 of 3")
+        terminal.send("\x1b")
+        terminal.wait_for("type to filter")
+        terminal.send("\x1b")
+        terminal.wait_for("Plates (1)")
+        leave(terminal)
+
+
+@pytest.mark.parametrize("term", ["dumb", "vt52", ""])
 def test_a_terminal_that_cannot_place_text_is_refused(term: str, tmp_path: Path) -> None:
     """TERM=dumb, or none, is refused in words that name the command to use there, and nothing is drawn."""
     with running(tmp_path, TERM=term) as terminal:
         terminal.wait_for("code=2")
         assert "openhcs run PLATE --pipeline FILE" in terminal.text.replace("\n", "")
         assert "\x1b[?1049h" not in terminal.written
+
+
+def test_what_is_closed_is_no_terminal(tmp_path: Path) -> None:
+    """With its standard input closed the workbench is refused in the same words, without a traceback."""
+    with running(tmp_path, "<&-") as terminal:
+        terminal.wait_for("code=2")
+        assert "the input is not one" in terminal.text
+        assert "Traceback" not in terminal.written
 
 
 def test_any_size_at_any_moment(tmp_path: Path) -> None:

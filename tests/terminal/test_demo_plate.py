@@ -51,6 +51,10 @@ class Terminal:
     def send(self, keys: str) -> None:
         self._child.send(keys)
 
+    def send_bytes(self, data: bytes) -> None:
+        """What a terminal sends that is in another encoding."""
+        os.write(self._child.child_fd, data)
+
     def wait_for(self, *texts: str) -> None:
         """Read until one of `texts` is on the screen."""
         deadline = time.monotonic() + PATIENCE_S

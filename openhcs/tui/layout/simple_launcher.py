@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from prompt_toolkit.application import create_app_session
 from prompt_toolkit.data_structures import Size
+from prompt_toolkit.input import Input, create_input
 
 import openhcs
 from openhcs.core import paths
@@ -99,7 +100,7 @@ class SimpleOpenHCSTUILauncher:
             TerminalError: this terminal cannot show the workbench.
         """
         check_terminal()
-        session = create_app_session(output=_output(self._screen))
+        session = create_app_session(input=_input(self._screen), output=_output(self._screen))
         gc.freeze()  # what is imported stays: each look through it for garbage would hold up a key by some 20 ms
         with _log_file(paths.logs_folder() / "workbench.log"), session:
             return self.program.run(self.run_async)
@@ -201,13 +202,26 @@ def strict_workbench(*, full: bool) -> tuple[Strict, str | None]:
 def check_terminal() -> None:
     """Raise TerminalError, naming the command to use instead, where a full-screen program cannot be shown."""
     for stream, name in ((sys.stdin, "input"), (sys.stdout, "output")):
-        if not stream.isatty():
+        if stream is None or not stream.isatty():
             raise TerminalError(f"terminal: the {name} is not one; expected an interactive terminal. {HEADLESS}")
     term = os.environ.get("TERM", "")
-    if term in ("", "dumb", "unknown"):
+    if term in ("", "dumb", "emacs", "unknown", "vt52"):
         raise TerminalError(
             f"terminal: TERM={term!r}; expected one that can place text, such as xterm-256color. {HEADLESS}"
         )
+
+
+def _input(screen: ScreenSettings) -> Input:
+    """What is typed in this terminal, read in the characters that it has.
+
+    A locale that is not installed makes Python read UTF-8 whatever the terminal sends. Where ASCII is all that it shows
+    UTF-8 is right: whatever else comes from it comes in that.
+    """
+    encoding = screen.characters if screen.characters == "utf-8" else terminal_encoding(os.environ, sys.stdin.encoding)
+    keyboard = open(  # noqa: SIM115 - as with the output: prompt_toolkit reads the descriptor, and asks for the encoding
+        sys.stdin.fileno(), encoding="utf-8" if encoding == "ascii" else encoding, closefd=False
+    )
+    return create_input(keyboard)
 
 
 def _output(screen: ScreenSettings) -> ScreenOutput:

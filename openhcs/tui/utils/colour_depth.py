@@ -1,8 +1,10 @@
 """How many colours the terminal has, told by its environment where prompt_toolkit would guess.
 
 prompt_toolkit takes 256 for granted unless NO_COLOR or its own PROMPT_TOOLKIT_COLOR_DEPTH says otherwise. Here
-COLORTERM, by which terminals announce true colour, is believed as well, and terminals from before there were colours
-get none. Checked by tests/tui/utils/test_colour_depth.py.
+COLORTERM, by which terminals announce true colour, is believed as well, except inside GNU screen: that passes the
+variable on from the terminal outside, and takes the colours themselves for underlines and blinking. Terminals from
+before there were colours get none, and those that know eight of them no more than prompt_toolkit's sixteen.
+Checked by tests/tui/utils/test_colour_depth.py.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ from prompt_toolkit.output import ColorDepth
 
 __all__ = ["colour_depth"]
 
-_WITHOUT_COLOUR: Final = ("vt52", "vt100", "vt102", "vt220", "vt320", "xterm-mono")
+_WITHOUT_COLOUR: Final = ("vt100", "vt102", "vt220", "vt320", "vt420", "xterm-mono")
+_BASIC_COLOURS: Final = ("ansi", "cygwin", "linux", "pcansi", "rxvt")
 
 
 def colour_depth(environment: Mapping[str, str]) -> ColorDepth | None:
@@ -22,8 +25,14 @@ def colour_depth(environment: Mapping[str, str]) -> ColorDepth | None:
     wanted = environment.get("PROMPT_TOOLKIT_COLOR_DEPTH")
     if wanted in {depth.value for depth in ColorDepth}:
         return ColorDepth(wanted)
-    if environment.get("NO_COLOR") or environment.get("TERM", "") in _WITHOUT_COLOUR:
+    term = environment.get("TERM", "")
+    if environment.get("NO_COLOR") or term in _WITHOUT_COLOUR:
         return ColorDepth.DEPTH_1_BIT
-    if environment.get("COLORTERM", "").lower() in ("truecolor", "24bit"):
+    if environment.get("COLORTERM", "").lower() in ("truecolor", "24bit") and not _is_gnu_screen(environment):
         return ColorDepth.DEPTH_24_BIT
-    return None
+    return ColorDepth.DEPTH_4_BIT if term in _BASIC_COLOURS else None
+
+
+def _is_gnu_screen(environment: Mapping[str, str]) -> bool:
+    """Whether the terminal is GNU screen, and not a tmux that runs in it."""
+    return "STY" in environment and "TMUX" not in environment

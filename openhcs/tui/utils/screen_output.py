@@ -3,6 +3,7 @@
 - A locale without UTF-8 gets stand-ins: borders of `+-|`, `v` for a check mark, `e` for an accented letter, `?` for
   the rest, each as wide as what it stands for, so that nothing moves.
 - The Linux console gets them for the few symbols that its fonts do not have.
+- Emoji of several parts are taken apart: terminals do not agree on the cells they take together.
 - A plain screen, made for screen readers, has blanks where lines and blocks would be.
 
 Drawing code writes what it means, in Unicode. Where another drawing is better than a stand-in, or a screen reader needs
@@ -12,8 +13,10 @@ words and the cursor, it asks `is_ascii()` and `is_plain()`. Checked by tests/tu
 from __future__ import annotations
 
 import codecs
+import re
 import unicodedata
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Final, TextIO
 
 from prompt_toolkit.application import get_app
@@ -41,6 +44,16 @@ _STAND_INS: Final = {
     **dict.fromkeys("–—−‐", "-"), **dict.fromkeys("‘’", "'"), **dict.fromkeys("“”", '"'),
 }  # fmt: skip
 
+_SHOWN_AT_ONCE: Final = 4096
+"""Texts, most of them of one character, of which is kept how they are shown: a frame has a few dozen."""
+
+_FLAGS: Final = range(0x1F1E6, 0x1F200)
+_OF_SEQUENCES: Final = re.compile(
+    "(?<=[\u2190-\u2bff\ufe0f\U0001f000-\U0001faff])\u200d|[\ufe0f\u00ad\U0001f1e6-\U0001f1ff\U0001f3fb-\U0001f3ff]"
+)
+"""What terminals do not agree on: joiners between emoji (others belong to letters of Indic and Arabic scripts), their
+wide shape, flags, tones of skin; and the soft hyphen, which has a cell or has none."""
+
 
 class ScreenOutput(Vt100_Output):
     """A terminal's output in an encoding; `plain` where a screen reader follows it.
@@ -64,16 +77,31 @@ class ScreenOutput(Vt100_Output):
         self.characters = codecs.lookup(characters or stdout.encoding or "utf-8").name
         self._stand_ins = _StandIns(self.characters, plain=plain, console=term == "linux")
         self._shows_all = self.characters == "utf-8" and not plain and term != "linux"
+        self._shown = lru_cache(_SHOWN_AT_ONCE)(self._show)
 
     def write(self, data: str) -> None:
         """Write text, with stand-ins for what cannot be shown."""
-        super().write(data if self._shows_all or data.isascii() else data.translate(self._stand_ins))
+        super().write(data if data.isascii() else self._shown(data))
+
+    def _show(self, text: str) -> str:
+        text = _OF_SEQUENCES.sub(_taken_apart, text)
+        return text if self._shows_all else text.translate(self._stand_ins)
 
     def flush(self) -> None:
         """Write to the terminal; on a plain screen with the cursor to be seen, which is what its reader follows."""
         if self.plain:
             self.show_cursor()
         super().flush()
+
+
+def _taken_apart(part: re.Match[str]) -> str:
+    """As many cells as prompt_toolkit counts for it: a flag is two letters, a tone of skin beside its emoji nothing."""
+    character = part[0]
+    if character == "\xad":
+        return "-"
+    if ord(character) in _FLAGS:
+        return chr(ord("A") + ord(character) - _FLAGS.start).ljust(get_cwidth(character))
+    return " " * get_cwidth(character)
 
 
 class _StandIns(dict[int, str]):

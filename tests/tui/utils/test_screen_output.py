@@ -44,6 +44,22 @@ def test_bars_of_braille_dots_have_stand_ins_too() -> None:
     assert written("⣿⣿⡇\u28003", "utf-8", plain=True) == "    3"
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("👩\u200d👧 x", "👩👧 x"),
+        ("❤\ufe0f\u200d🔥", "❤🔥"),
+        ("👍🏽!", "👍  !"),
+        ("🇩🇪", "D E "),
+        ("soft\u00adhyphen", "soft-hyphen"),
+        ("क्\u200dष e\u0301 عربی\u200cها", "क्\u200dष e\u0301 عربی\u200cها"),
+    ],
+)
+def test_emoji_take_the_cells_they_are_counted_for(name: str, shown: str) -> None:
+    """Nothing is written that some terminals draw in fewer cells; joiners inside words stay."""
+    assert written(name, "utf-8") == shown
+
+
 def test_a_plain_screen_has_no_lines() -> None:
     """Lines and blocks are blanks on a plain screen, while letters of all scripts stay."""
     assert written(TEXT, "utf-8", plain=True) == "   Plates      …✓ Zürich µm² 細胞 e\u0301"
