@@ -25,6 +25,7 @@ from openhcs.tui.effects.pipeline_faults import Answer, show_faults
 from openhcs.tui.effects.preferences import Preferences
 from openhcs.tui.effects.step_previews import StepPreviews
 from openhcs.tui.ports import TaskSpawner
+from openhcs.tui.run_text import count_of
 from openhcs.tui.state import AppState, free_name
 from openhcs.tui.utils import dialog_helpers
 from openhcs.tui.utils.daemon_thread import in_daemon_thread
@@ -156,7 +157,7 @@ class PipelineEffects:
                     answer = await show_faults(checked, app_state=self._state, tasks=self._tasks)
                 if answer is Answer.TAKE and checked.pipeline is not None:
                     self._state.dispatch(actions.PipelineRewritten(checked.pipeline, text))
-                    self._tell(f"Pipeline edited: {len(checked.pipeline.steps)} steps")
+                    self._tell(f"Pipeline edited: {count_of(len(checked.pipeline.steps), 'step')}")
                     return
                 if answer is Answer.DISCARD:
                     self._tell("What was edited is discarded; the pipeline is as it was")
@@ -215,7 +216,7 @@ class PipelineEffects:
             await self._refused("load the pipeline", error)
             return
         self._state.dispatch(actions.PipelineLoaded(pipeline, None if shipped else file, text))
-        self._tell(f"Pipeline {visible(pipeline.name)} loaded: {len(pipeline.steps)} steps", Severity.OK)
+        self._tell(f"Pipeline {visible(pipeline.name)} loaded: {count_of(len(pipeline.steps), 'step')}", Severity.OK)
         if not shipped:
             await self._preferences.remember_pipeline(file)
 

@@ -203,7 +203,7 @@ def spread_words(spread: Spread, missing: int) -> str:
         )
     )
     left_out = f"; {missing:,} without a number" if missing else ""
-    return f"{spread.count:,} values: {numbers}{left_out}"
+    return f"{spread.count:,} {'value' if spread.count == 1 else 'values'}: {numbers}{left_out}"
 
 
 def histogram_lines(found: Histogram, width: int) -> list[StyleAndTextTuples]:

@@ -108,7 +108,8 @@ class TablePage:
     def _title_line(self, width: int) -> StyleAndTextTuples:
         if self.table is None:
             return []
-        return [("class:title", cut(f" {visible(self.table.name)}: {self.table.height:,} rows", width))]
+        rows = "1 row" if self.table.height == 1 else f"{self.table.height:,} rows"
+        return [("class:title", cut(f" {visible(self.table.name)}: {rows}", width))]
 
     def _header_line(self, width: int) -> StyleAndTextTuples:
         if self.table is None:
