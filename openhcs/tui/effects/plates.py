@@ -196,7 +196,7 @@ class PlateEffects:
         more = f"\n{count_of(waiting, 'plate')} that did not start yet will not start." if waiting else ""
         return await dialog_helpers.confirm(
             f"Cancel {len(folders)} runs?" if many else "Cancel the run?",
-            f"{some(visible(row.name) for row in rows)}: {done} of {total} wells are finished. "
+            f"{some(visible(row.name) for row in rows)}: {done} of {count_of(total, 'well')} finished. "
             f"What is finished stays, and the next run reuses it.{more}",
             self._state,
             yes="Cancel the runs" if many else "Cancel the run",
@@ -267,7 +267,7 @@ class PlateEffects:
     async def _follow_found(self, folder: Path, run: Run) -> None:
         """Follow a run that was begun elsewhere; runs of other plates wait their turn as if it was ours."""
         progress = run.progress
-        done = f"{progress.finished + progress.failed} of {progress.total} wells done"
+        done = f"{progress.finished + progress.failed} of {count_of(progress.total, 'well')} done"
         self._tell(f"{visible(folder.name)}: a run with {visible(progress.pipeline)} goes on, {done}")
         with nullcontext() if folder in self._queue.waiting else self._queue.place(folder):
             self._queue.take_turn(folder)
@@ -348,7 +348,7 @@ class PlateEffects:
         self._begin(folder, Activity.INITIALISING)
         facts = await in_daemon_thread(lambda: PlateFacts.of(orchestrator.initialise()), f"initialise {folder.name}")
         self._state.dispatch(actions.PlateInitialised(folder, facts))
-        found = f"{visible(facts.name)}: {facts.images} images in {len(facts.wells)} wells"
+        found = f"{visible(facts.name)}: {count_of(facts.images, 'image')} in {count_of(len(facts.wells), 'well')}"
         count = len(facts.discrepancies)
         if count:
             self._tell(f"{found}; {count} {'discrepancy' if count == 1 else 'discrepancies'}", Severity.WARNING)
@@ -359,7 +359,8 @@ class PlateEffects:
         self._begin(folder, Activity.COMPILING)
         plans = await in_daemon_thread(lambda: orchestrator.compile(pipeline), f"compile {folder.name}")
         self._state.dispatch(actions.PlateCompiled(folder, pipeline, orchestrator.estimate.text))
-        self._tell(f"{visible(folder.name)}: {len(plans)} wells compiled with {visible(pipeline.name)}", Severity.OK)
+        wells = count_of(len(plans), "well")
+        self._tell(f"{visible(folder.name)}: {wells} compiled with {visible(pipeline.name)}", Severity.OK)
 
     async def _run(self, folder: Path, orchestrator: Orchestrator, choice: WellChoice, pipeline: Pipeline) -> None:
         self._queue.allow((await self._preferences.settings()).runs_at_once)

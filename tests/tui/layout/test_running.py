@@ -118,7 +118,7 @@ async def test_a_run_is_cancelled_after_a_question(demo: Path, gate: Gate) -> No
         assert "> ! demo" in wb.text
         await wb.press("x")
         await wb.wait_for("Cancel the run?")
-        assert "0 of 2 wells are finished." in wb.text
+        assert "0 of 2 wells finished." in wb.text
         await wb.press("escape")
         await wb.wait_gone("Cancel the run?")
         assert status(wb) is Status.RUNNING
