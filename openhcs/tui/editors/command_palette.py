@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from prompt_toolkit.formatted_text import StyleAndTextTuples
@@ -17,13 +17,13 @@ from prompt_toolkit.layout.dimension import Dimension
 
 from openhcs.tui.ports import DialogHost, TaskSpawner
 from openhcs.tui.utils.safe_text import visible
-from openhcs.tui.widgets.bindings import Binding, footer_fragments, key_bindings, key_name
+from openhcs.tui.widgets.bindings import Binding, footer_fragments, key_bindings, key_name, run_binding
 from openhcs.tui.widgets.drawn_text import drawn_window, fit
 from openhcs.tui.widgets.pane_frame import PaneFrame
 from openhcs.tui.widgets.selectable_list import SelectableList
 from openhcs.tui.widgets.text_field import TextField
 
-__all__ = ["Command", "CommandPalette", "choose_command", "search_commands"]
+__all__ = ["Command", "CommandPalette", "choose_command", "open_footer", "search_commands"]
 
 _LABEL_CELLS = 16
 _PLACE_CELLS = 12
@@ -46,6 +46,26 @@ async def choose_command(commands: Sequence[Command], *, app_state: DialogHost, 
     result: asyncio.Future[Command | None] = asyncio.get_running_loop().create_future()
     chosen: Command | None = await app_state.show_dialog(CommandPalette(commands, result, tasks=tasks), result)
     return chosen
+
+
+def open_footer(
+    rows: Sequence[Binding],
+    width: int,
+    place: str,
+    *,
+    app_state: DialogHost,
+    tasks: TaskSpawner,
+    refuse: Callable[[str], None],
+) -> StyleAndTextTuples:
+    """The footer of a dialog called `place`; a click on the "…" at its end lists all of `rows`, to run one of them."""
+
+    async def more() -> None:
+        commands = [Command(row.label, place, row) for row in rows]
+        chosen = await choose_command(commands, app_state=app_state, tasks=tasks)
+        if chosen is not None:
+            run_binding(chosen.row, tasks=tasks, refuse=refuse)
+
+    return footer_fragments(rows, width, tasks=tasks, refuse=refuse, more=more)
 
 
 def search_commands(commands: Sequence[Command], text: str) -> list[Command]:

@@ -6,10 +6,12 @@ menu has the focus, none of them fires. Deliberately absent: tasks, error handle
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from prompt_toolkit.application import get_app
+from prompt_toolkit.data_structures import Size
 from prompt_toolkit.filters import Condition, buffer_has_focus
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.key_binding import ConditionalKeyBindings, merge_key_bindings
@@ -58,6 +60,7 @@ __all__ = ["MIN_COLUMNS", "MIN_ROWS", "CanonicalTUILayout"]
 
 MIN_COLUMNS: Final = 60
 MIN_ROWS: Final = 16
+_ABOVE_ALL: Final = 10**9
 
 
 class CanonicalTUILayout:
@@ -124,6 +127,7 @@ class CanonicalTUILayout:
             vitals.entries,
             tasks=tasks,
             refuse=self._refuse,
+            more=self.show_palette,
         )
         left = ErrorBoundary(lambda: self.plate_manager, "Plates", handler.handle_error_sync, on_details=on_details)
         right = ErrorBoundary(
@@ -399,15 +403,31 @@ def _too_small_notice(leave: str) -> Float:
 
     def text() -> StyleAndTextTuples:
         size = get_app().output.get_size()
-        return [
-            ("class:title", "This terminal is too small.\n"),
-            ("", f"It has {size.columns} x {size.rows} characters;\nthe workbench needs {MIN_COLUMNS} x {MIN_ROWS}.\n"),
-            ("class:muted", f"Enlarge it, or press {leave} to quit."),
-        ]
+        title, *lines = _too_small_lines(size, leave)
+        return [("class:title", title), *(("", f"\n{line}") for line in lines)]
 
     def is_too_small() -> bool:
         size = get_app().output.get_size()
         return size.columns < MIN_COLUMNS or size.rows < MIN_ROWS
 
-    notice = Window(FormattedTextControl(text), style="class:screen", wrap_lines=True)
-    return Float(ConditionalContainer(notice, Condition(is_too_small)), top=0, right=0, bottom=0, left=0, z_index=100)
+    # prompt_toolkit draws floats in their order, whatever their own index says, and dialogs come later than this one.
+    notice = Window(FormattedTextControl(text), style="class:screen", z_index=_ABOVE_ALL)
+    return Float(ConditionalContainer(notice, Condition(is_too_small)), top=0, right=0, bottom=0, left=0)
+
+
+def _too_small_lines(size: Size, leave: str) -> Sequence[str]:
+    """As much as there is room for."""
+    needed = f"{MIN_COLUMNS} x {MIN_ROWS}"
+    for sentences in (
+        (
+            "This terminal is too small.",
+            f"It has {size.columns} x {size.rows} characters;",
+            f"the workbench needs {needed}.",
+            f"Enlarge it, or press {leave} to quit.",
+        ),
+        (f"Too small; needs {needed}.", f"{leave} quits."),
+    ):
+        lines = [line for sentence in sentences for line in textwrap.wrap(sentence, max(1, size.columns))]
+        if len(lines) <= size.rows:
+            return lines
+    return textwrap.wrap("Too small", max(1, size.columns))[: size.rows]

@@ -19,7 +19,7 @@ from openhcs.core.model import Status
 from openhcs.tui.ports import TaskSpawner
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.utils.screen_output import is_plain
-from openhcs.tui.widgets.bindings import Binding, footer_fragments, run_binding
+from openhcs.tui.widgets.bindings import Binding, Effect, footer_fragments, run_binding
 from openhcs.tui.widgets.drawn_text import cut, drawn_window, on_click
 from openhcs.tui.workbench import Activity, PlateRow, Severity, Workbench
 
@@ -44,7 +44,8 @@ class StatusBar:
     """Draws the keys of where the focus is and, at the right, those that work everywhere; below, message and entries.
 
     `hint()` is shown in place of the keys when it is not empty: the description of a menu's row. `entries()` tell how
-    things are, the most important first; those without a text are left out.
+    things are, the most important first; those without a text are left out. `more` is what a click on the "…" does
+    that stands for keys without room.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class StatusBar:
         *,
         tasks: TaskSpawner,
         refuse: Callable[[str], None],
+        more: Effect | None = None,
     ) -> None:
         self._workbench = workbench
         self._here = here
@@ -65,6 +67,7 @@ class StatusBar:
         self._entries = entries
         self._tasks = tasks
         self._refuse = refuse
+        self._more = more
         self.container = HSplit([drawn_window(self._keys_line), drawn_window(self._status_line, style="class:status")])
 
     def __pt_container__(self) -> Container:
@@ -80,7 +83,7 @@ class StatusBar:
         return [("", " "), *here, ("", " " * max(0, room - fragment_list_width(here)) + "  "), *always]
 
     def _footer(self, rows: Sequence[Binding], width: int) -> StyleAndTextTuples:
-        return footer_fragments(rows, width, tasks=self._tasks, refuse=self._refuse)
+        return footer_fragments(rows, width, tasks=self._tasks, refuse=self._refuse, more=self._more)
 
     def _status_line(self, width: int) -> StyleAndTextTuples:
         entries: StyleAndTextTuples = []

@@ -17,6 +17,7 @@ from prompt_toolkit.layout.containers import AnyContainer, HSplit
 from prompt_toolkit.layout.dimension import Dimension
 
 from openhcs.tui import actions
+from openhcs.tui.editors.command_palette import open_footer
 from openhcs.tui.effects.errors import ErrorHistory
 from openhcs.tui.effects.results import copy_text
 from openhcs.tui.run_text import count_of
@@ -26,7 +27,7 @@ from openhcs.tui.utils.error_pages import ErrorPage, ErrorPages
 from openhcs.tui.utils.line_view import LineView
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
-from openhcs.tui.widgets.bindings import Binding, footer_fragments, key_bindings
+from openhcs.tui.widgets.bindings import Binding, key_bindings
 from openhcs.tui.widgets.drawn_text import cut, drawn_window
 from openhcs.tui.widgets.pane_frame import PaneFrame
 from openhcs.tui.widgets.selectable_list import SelectableList
@@ -145,7 +146,9 @@ class ErrorHistoryView:
             ),
             lambda: f"Errors: {count_of(len(self._entries), 'error')}" if self._entries else "Errors",
             lambda: True,
-            lambda width: footer_fragments(rows, width, tasks=self._tasks, refuse=self._refuse),
+            lambda width: open_footer(
+                rows, width, "Errors", app_state=self._state, tasks=self._tasks, refuse=self._refuse
+            ),
             width=_WHOLE_SCREEN,
             height=_WHOLE_SCREEN,
             style="class:dialog",

@@ -24,6 +24,7 @@ from openhcs.core.progress import RunProgress
 from openhcs.core.result_query import Grouping, RowKind, TableQuery
 from openhcs.core.selection import WELL_SYNTAX, choose_wells, parse_wells
 from openhcs.errors import InputError, OpenHCSError
+from openhcs.tui.editors.command_palette import open_footer
 from openhcs.tui.effects.plates import Goal, PlateEffects
 from openhcs.tui.effects.results import ResultReader, copy_text
 from openhcs.tui.effects.text_dialog import show_text
@@ -43,7 +44,7 @@ from openhcs.tui.utils.line_view import LineView
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.utils.screen_output import is_plain
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
-from openhcs.tui.widgets.bindings import Binding, footer_fragments, key_bindings
+from openhcs.tui.widgets.bindings import Binding, key_bindings
 from openhcs.tui.widgets.colour_scale import palette_of_screen
 from openhcs.tui.widgets.drawn_text import cut, drawn_window, tab_fragments, text_column
 from openhcs.tui.widgets.pane_frame import PaneFrame
@@ -379,7 +380,9 @@ class ResultsView:
             body,
             self._title,
             lambda: True,
-            lambda width: footer_fragments(self._rows_here(), width, tasks=self._tasks, refuse=self._tell),
+            lambda width: open_footer(
+                self._rows_here(), width, "Results", app_state=self._state, tasks=self._tasks, refuse=self._tell
+            ),
             width=_WHOLE_SCREEN,
             height=_WHOLE_SCREEN,
             style="class:dialog",

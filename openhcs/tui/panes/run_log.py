@@ -22,6 +22,7 @@ from prompt_toolkit.layout.dimension import Dimension
 
 from openhcs.core.run_log_query import LogKind, LogLevel, LogPage, LogQuery
 from openhcs.errors import StoreError
+from openhcs.tui.editors.command_palette import open_footer
 from openhcs.tui.effects.plates import PlateEffects
 from openhcs.tui.effects.results import LogFollower, copied_words
 from openhcs.tui.effects.text_dialog import show_text
@@ -31,7 +32,7 @@ from openhcs.tui.utils.dialog_helpers import prompt_for_text_input
 from openhcs.tui.utils.line_view import LineView
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
-from openhcs.tui.widgets.bindings import Binding, footer_fragments, key_bindings
+from openhcs.tui.widgets.bindings import Binding, key_bindings
 from openhcs.tui.widgets.drawn_text import cut, drawn_window, tab_fragments
 from openhcs.tui.widgets.pane_frame import PaneFrame
 from openhcs.tui.workbench import PlateRow
@@ -243,7 +244,9 @@ class RunLogView:
             body,
             self._title,
             lambda: True,
-            lambda width: footer_fragments(self._keys, width, tasks=self._tasks, refuse=self._tell),
+            lambda width: open_footer(
+                self._keys, width, "Log", app_state=self._state, tasks=self._tasks, refuse=self._tell
+            ),
             width=_WHOLE_SCREEN,
             height=_WHOLE_SCREEN,
             style="class:dialog",

@@ -24,6 +24,7 @@ from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
 from openhcs.core.model import Step
 from openhcs.errors import OpenHCSError
 from openhcs.tui import actions
+from openhcs.tui.editors.command_palette import open_footer
 from openhcs.tui.effects.pipeline import PipelineEffects
 from openhcs.tui.effects.plates import PlateEffects
 from openhcs.tui.effects.text_dialog import show_text
@@ -34,7 +35,7 @@ from openhcs.tui.state import AppState
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
 from openhcs.tui.well_scene import Frame, Scene, Stock
-from openhcs.tui.widgets.bindings import Binding, footer_fragments, key_bindings
+from openhcs.tui.widgets.bindings import Binding, key_bindings
 from openhcs.tui.widgets.colour_scale import Palette, palette_of_screen
 from openhcs.tui.widgets.drawn_text import cut, drawn_window, fit
 from openhcs.tui.widgets.pane_frame import PaneFrame
@@ -329,7 +330,7 @@ class StepPreviewView:
             body,
             self._title,
             lambda: True,
-            lambda width: footer_fragments(rows, width, tasks=self._tasks, refuse=refuse),
+            lambda width: open_footer(rows, width, "Preview", app_state=self._state, tasks=self._tasks, refuse=refuse),
             width=_WHOLE_SCREEN,
             height=_WHOLE_SCREEN,
             style="class:dialog",

@@ -17,6 +17,7 @@ from prompt_toolkit.layout.containers import AnyContainer, HSplit
 from prompt_toolkit.layout.dimension import Dimension
 
 from openhcs.core import paths
+from openhcs.tui.editors.command_palette import open_footer
 from openhcs.tui.panes.task_text import (
     LOOP_ROW,
     TreeRow,
@@ -33,7 +34,7 @@ from openhcs.tui.utils.line_view import LineView
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
 from openhcs.tui.utils.watchdog import Watchdog
-from openhcs.tui.widgets.bindings import Binding, footer_fragments, key_bindings
+from openhcs.tui.widgets.bindings import Binding, key_bindings
 from openhcs.tui.widgets.drawn_text import cut, drawn_window, text_column
 from openhcs.tui.widgets.pane_frame import PaneFrame
 from openhcs.tui.widgets.selectable_list import SelectableList
@@ -133,7 +134,9 @@ class TaskInspector:
             body,
             lambda: f"Tasks: {self._tasks.active_task_count} alive, {self._tasks.completed_task_count} ended",
             lambda: True,
-            lambda width: footer_fragments(rows, width, tasks=self._tasks, refuse=self._refuse),
+            lambda width: open_footer(
+                rows, width, "Tasks", app_state=self._app_state, tasks=self._tasks, refuse=self._refuse
+            ),
             width=_WHOLE_SCREEN,
             height=_WHOLE_SCREEN,
             style="class:dialog",

@@ -28,6 +28,7 @@ from prompt_toolkit.layout.dimension import Dimension
 from openhcs.core.progress import WellProgress, WellState
 from openhcs.errors import OpenHCSError
 from openhcs.tui import actions
+from openhcs.tui.editors.command_palette import open_footer
 from openhcs.tui.effects.text_dialog import show_text
 from openhcs.tui.effects.wells import WellReader, WellRecord
 from openhcs.tui.panes.help import key_lines
@@ -39,7 +40,7 @@ from openhcs.tui.utils.dialog_helpers import show_scrollable_error_dialog
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
 from openhcs.tui.well_scene import Scene
-from openhcs.tui.widgets.bindings import Binding, footer_fragments, key_bindings
+from openhcs.tui.widgets.bindings import Binding, key_bindings
 from openhcs.tui.widgets.drawn_text import drawn_window, tab_fragments
 from openhcs.tui.widgets.pane_frame import PaneFrame
 from openhcs.tui.workbench import PlateRow
@@ -251,7 +252,9 @@ class WellView:
             body,
             self._title,
             lambda: True,
-            lambda width: footer_fragments(self._rows_here(), width, tasks=self._tasks, refuse=self._refuse),
+            lambda width: open_footer(
+                self._rows_here(), width, "Well", app_state=self._state, tasks=self._tasks, refuse=self._refuse
+            ),
             width=_WHOLE_SCREEN,
             height=_WHOLE_SCREEN,
             style="class:dialog",

@@ -95,11 +95,17 @@ def key_bindings(
 
 
 def footer_fragments(
-    rows: Sequence[Binding], width: int, *, tasks: TaskSpawner, refuse: Callable[[str], None]
+    rows: Sequence[Binding],
+    width: int,
+    *,
+    tasks: TaskSpawner,
+    refuse: Callable[[str], None],
+    more: Effect | None = None,
 ) -> StyleAndTextTuples:
     """The keys of `rows` in at most `width` cells: whole entries, each clickable, "…" where some did not fit.
 
-    An entry that is refused now stays in its place, drawn as disabled, so that the footer does not jump.
+    An entry that is refused now stays in its place, drawn as disabled, so that the footer does not jump. A click on
+    "…" does `more`, which is to bring what did not fit within reach of the mouse.
     """
 
     def click(row: Binding) -> Callable[[MouseEvent], NotImplementedOrNone]:
@@ -112,10 +118,11 @@ def footer_fragments(
         key, label = key_name(row.keys[0]), row.label
         gap = "  " if fragments else ""
         cells = get_cwidth(f"{gap}{key} {label}")
-        more = 2 if i + 1 < len(shown) else 0
-        if used + cells + more > width:
+        dots_cells = 2 if i + 1 < len(shown) else 0
+        if used + cells + dots_cells > width:
             if used + 2 <= width:
-                fragments.append(("class:muted", " …" if fragments else "…"))
+                dots = " …" if fragments else "…"
+                fragments.append(("class:muted", dots) if more is None else ("class:key", dots, _opens(more, tasks)))
             break
         enabled = row.why_disabled() is None
         handler = click(row)
@@ -126,6 +133,10 @@ def footer_fragments(
         ]
         used += cells
     return fragments
+
+
+def _opens(more: Effect, tasks: TaskSpawner) -> Callable[[MouseEvent], NotImplementedOrNone]:
+    return on_click(lambda: start_effect(more, "more keys", tasks))
 
 
 def key_of(rows: Sequence[Binding], label: str) -> str:

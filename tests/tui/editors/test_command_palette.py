@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from openhcs.tui.editors.command_palette import Command, search_commands
+from functools import partial
+
+from prompt_toolkit.layout import HSplit, Window
+
+from openhcs.tui.editors.command_palette import Command, open_footer, search_commands
 from openhcs.tui.widgets.bindings import Binding
+from openhcs.tui.widgets.drawn_text import drawn_window
+from tests.tui.screen import Screen, Tasks, in_loop, shown
 
 
 def command(label: str, description: str = "", place: str = "Plates") -> Command:
@@ -45,3 +51,26 @@ def test_every_word_must_be_somewhere() -> None:
     assert found("wells try") == ["Try"]
     assert found("pipeline change") == ["Undo"]
     assert found("nothing like this") == []
+
+
+@in_loop
+async def test_keys_without_room_in_a_footer_are_reached_by_mouse() -> None:
+    """The "…" of a footer opens all its actions; one that is clicked twice there is run, as by its key."""
+    done: list[str] = []
+    tasks = Tasks()
+    rows = [Binding((key,), partial(done.append, key), f"Action {key}", "Does it.") for key in "abc"]
+    screens: list[Screen] = []
+    footer = drawn_window(
+        lambda width: (
+            open_footer(rows, 14, "Here", app_state=screens[0], tasks=tasks, refuse=done.append) if screens else []
+        )
+    )
+    async with shown(HSplit([Window(), footer]), tasks=tasks) as screen:
+        screens.append(screen)
+        screen.app.invalidate()
+        await screen.wait_for("…")
+        assert "Action c" not in screen.text
+        await screen.click("…", tasks=False)
+        await screen.wait_for("Does it.")
+        await screen.click("Action c", times=2, tasks=False)
+        await screen.wait(lambda: done == ["c"], "the action")

@@ -108,3 +108,19 @@ async def test_a_click_on_the_footer_runs_the_row() -> None:
         await screen.click("Delete")
     assert rows.done == ["delete"]
     assert rows.refused == ["not now"]
+
+
+@in_loop
+async def test_a_click_on_the_dots_brings_what_did_not_fit() -> None:
+    """The "…" of a footer that is cut is a button too, where its owner has something behind it."""
+    rows, tasks = Rows(), Tasks()
+    opened: list[str] = []
+    footer = drawn_window(
+        lambda width: footer_fragments(
+            rows.rows, 8, tasks=tasks, refuse=rows.refused.append, more=lambda: opened.append("more")
+        )
+    )
+    async with shown(HSplit([Window(), footer]), tasks=tasks) as screen:
+        await screen.click("…")
+    assert opened == ["more"]
+    assert rows.done == []
