@@ -89,7 +89,7 @@ def plan_exc_info(context: Context, finding: Finding) -> Fix | None:
     parameter = finding.data.get("parameter")
     if call is None or not parameter:
         return None
-    if not _is_exception(context, parameter, site.function(call)):
+    if not _is_exception(parameter, site.function(call)):
         return None
     for keyword in call.keywords:
         if keyword.arg == "exc_info":
@@ -100,7 +100,7 @@ def plan_exc_info(context: Context, finding: Finding) -> Fix | None:
 _TEXTS = frozenset({"str", "bytes", "int", "bool", "dict", "list", "tuple"})
 
 
-def _is_exception(context: Context, name: str, function: Function) -> bool:
+def _is_exception(name: str, function: Function) -> bool:
     """Whether a parameter holds what it was given, and is not declared to be anything but an exception."""
     for binding in function.bindings.get(name, ()):
         if binding.how is How.ANNOTATED and isinstance(binding.node, ast.arg):

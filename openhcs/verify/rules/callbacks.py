@@ -170,7 +170,7 @@ def check_set_result(program: Program, settings: Settings) -> Iterator[Finding]:
         future = call.func.value
         if function in called_back and _may_be_done(program, call, future, function):
             yield _unguarded(program, call, call.func, called_back[function], function)
-        elif _is_limited(program, future, function, limited) and _may_be_done(
+        elif _is_limited(future, function, limited) and _may_be_done(
             program, call, future, function, is_future=not program.values(future, function)
         ):
             yield _unguarded(program, call, call.func, "somebody after the time limit", function)
@@ -317,7 +317,7 @@ def _limited_attributes(program: Program) -> dict[str, list[Function]]:
     return found
 
 
-def _is_limited(program: Program, future: ast.expr, function: Function, limited: dict[str, list[Function]]) -> bool:
+def _is_limited(future: ast.expr, function: Function, limited: dict[str, list[Function]]) -> bool:
     """Whether a future is one that a time limit elsewhere may have cancelled."""
     path = path_of(future)
     if not isinstance(future, ast.Attribute) or path is None:

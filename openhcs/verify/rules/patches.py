@@ -113,7 +113,7 @@ def _patch(
         if isinstance(base, Ref) and not is_imported:
             continue
         target = _target(program, base, name)
-        if target is None or _is_polyfill(name, at, function):
+        if target is None or _is_polyfill(at, function):
             continue
         if (
             _is_callable(program, value, function)
@@ -181,7 +181,7 @@ def _wraps_original(owner: ast.expr, name: str, value: ast.expr) -> bool:
     return isinstance(value, ast.Call) and f"{path_of(owner)}.{name}" in paths_in(value)
 
 
-def _is_polyfill(name: str, at: ast.AST, function: Function) -> bool:
+def _is_polyfill(at: ast.AST, function: Function) -> bool:
     """Whether the attribute is only added where the library lacks it."""
     for outer, child in function.module.around(at):
         if isinstance(outer, ast.If):

@@ -13,7 +13,7 @@ from openhcs.verify.model import Function
 from openhcs.verify.program import Program
 from openhcs.verify.rules.base import Settings
 from openhcs.verify.rules.terminal import full_screen_modules
-from openhcs.verify.values import Func, Ref
+from openhcs.verify.values import Func, Ref, Value
 
 __all__ = ["check_background", "check_dropped", "check_owner"]
 
@@ -151,14 +151,14 @@ def drops_result(program: Program, call: ast.Call, node: ast.expr, keyword: str 
                     return True
             if keyword is not None and keyword in library.SYNC_KEYWORDS.get(value.name, ()):
                 return True
-        elif (parameter := parameter_for(program, value, call, node)) is not None:
+        elif (parameter := _parameter_for(value, call, node)) is not None:
             return parameter in dropped_parameters(program)
     return bool(keyword and keyword.startswith(_DROPPING_KEYWORDS) and not any(isinstance(v, Func) for v in values))
 
 
-def parameter_for(program: Program, value: object, call: ast.Call, node: ast.expr) -> tuple[Function, int] | None:
+def _parameter_for(value: Value, call: ast.Call, node: ast.expr) -> tuple[Function, int] | None:
     """The parameter of a function of the project that the argument `node` becomes."""
-    for function, index, argument in bound_arguments(value, call):  # type: ignore[arg-type]
+    for function, index, argument in bound_arguments(value, call):
         if argument is node:
             return function, index
     return None
@@ -444,7 +444,7 @@ def contains_its_failure(program: Program, function: Function, depth: int = 0) -
         ):
             continue
         calls = [node for node in walk(statement) if isinstance(node, ast.Call | ast.Await | ast.Raise)]
-        if not calls or _only_logs(calls, program, function):
+        if not calls or _only_logs(calls):
             continue
         if depth < 3 and _delegates(statement, program, function, depth):
             continue
@@ -461,7 +461,7 @@ _CALM = frozenset(
 )
 
 
-def _only_logs(calls: Sequence[ast.AST], program: Program, function: Function) -> bool:
+def _only_logs(calls: Sequence[ast.AST]) -> bool:
     return all(
         isinstance(node, ast.Await)
         or (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _CALM)

@@ -218,7 +218,7 @@ _PRINTS = frozenset(
 def check_print(program: Program, settings: Settings) -> Iterator[Finding]:
     """Text is printed onto the screen that a full-screen application draws."""
     modules = full_screen_modules(program)
-    if not modules or _patches_stdout(program, modules):
+    if not modules or _patches_stdout(modules):
         return
     reached = _run_while_shown(program, modules, with_tasks=True)
     for function, edge in reached.items():
@@ -243,7 +243,7 @@ def check_print(program: Program, settings: Settings) -> Iterator[Finding]:
                     )
 
 
-def _patches_stdout(program: Program, modules: set[Module]) -> bool:
+def _patches_stdout(modules: set[Module]) -> bool:
     return any(
         any(
             name.endswith("patch_stdout.patch_stdout") or name == "prompt_toolkit.patch_stdout"
