@@ -10,8 +10,9 @@ In the order in which it reads; no part needs one that comes after it.
   `error_boundary`, `lost_terminal`, `application`.
 - Dialogs have the keyboard: `focus_manager`, `mouse_shield`, `dialog_host`.
 - Errors are entered: `error_journal`, and its parts `error_entry`, `error_runs`, `journal_file`.
-- Errors are shown: `error_pages`, `exception_tree`, `traceback_colours`, `line_view`, `terminal_clipboard`,
-  `error_dialog`; `circuit_breaker`, `error_stderr`, `error_showing`, `safe_error_handler`; `exception_hooks`.
+- Errors are shown: `error_pages`, `exception_tree`, `traceback_colours`, `scrolled_window`, `line_view`,
+  `terminal_clipboard`, `error_dialog`; `circuit_breaker`, `error_stderr`, `error_showing`, `safe_error_handler`;
+  `exception_hooks`.
 - Questions are asked: `dialog_helpers`. Who looks elsewhere is called: `terminal_notice`.
 - The terminal is given back: `guardian`, `terminal_guard`, `blocked_notice`.
 - Keys are not held up: `idle_garbage`.
