@@ -66,6 +66,21 @@ async def test_a_terminal_that_is_too_small_says_so_and_recovers(demo: Path) -> 
         assert all(len(line) == 80 for line in wb.screen()[1:-2])
 
 
+async def test_no_dialog_covers_that_a_terminal_is_too_small(demo: Path) -> None:
+    """What is said of the size stands above dialogs too, in as many words as there is room for."""
+    async with workbench([demo]) as wb:
+        await wb.press("?")
+        await wb.resize(50, 12)
+        assert "It has 50 x 12 characters" in wb.text
+        assert "Help" not in wb.text
+        await wb.resize(20, 5)
+        assert wb.text.splitlines()[:3] == ["Too small; needs 60", "x 16.", "q quits."]
+        await wb.resize(10, 2)
+        assert wb.screen() == ["Too small", ""]
+        await wb.resize(80, 24)
+        await wb.wait_for("Plates: the keys here")
+
+
 async def test_tab_goes_round_the_panes_and_the_footer_follows(demo: Path) -> None:
     """Tab, Shift-Tab and F6 move the focus; its frame is doubled and the keys shown are its own."""
     async with workbench([demo], pipeline=NUCLEI) as wb:
@@ -374,7 +389,7 @@ async def test_a_menu_opens_by_its_letter_and_closes_by_escape() -> None:
 
 
 async def test_the_mouse_does_what_the_keys_do(demo: Path) -> None:
-    """Clicks reach the footer, the rows and the menus."""
+    """Clicks reach the footer, the rows, their boxes and the menus."""
     async with workbench([demo], pipeline=NUCLEI) as wb:
         await wb.click_text("i Init")
         await wb.wait_for("> - demo")
@@ -383,6 +398,11 @@ async def test_the_mouse_does_what_the_keys_do(demo: Path) -> None:
         await wb.wait_idle()
         assert "Step 3: Find nuclei" in wb.text
         assert "╔═ Pipeline" in wb.text
+        x, y = wb.find("[x] Measure nuclei")
+        await wb.click(x + 1, y)
+        await wb.wait_for(">  5 [ ] Measure nuclei")
+        await wb.click(x + 1, y)
+        await wb.wait_for("[x] Measure nuclei")
         await wb.click_text("Plate ")
         await wb.wait_for("Put back")
         await wb.click_text("Compile")
