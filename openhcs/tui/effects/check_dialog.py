@@ -17,7 +17,7 @@ from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.widgets.bindings import Binding, footer_fragments
 from openhcs.tui.widgets.drawn_text import cut_middle, fit
 from openhcs.tui.widgets.pane_frame import PaneFrame
-from openhcs.tui.widgets.selectable_list import SelectableList
+from openhcs.tui.widgets.selectable_list import SelectableList, on_box
 
 __all__ = ["check"]
 
@@ -66,8 +66,9 @@ def _dialog(
             ("class:muted", f"  {fit(visible(choice.detail), detail_width)}"),
         ]
 
-    def toggle() -> None:
-        checked[options.index] = not checked[options.index]
+    def toggle(number: int) -> None:
+        options.select(number)
+        checked[number] = not checked[number]
 
     def toggle_all() -> None:
         checked[:] = [not all(checked)] * len(checked)
@@ -79,14 +80,15 @@ def _dialog(
         Binding(
             ("enter",), take, verb, f"{verb} what is checked.", lambda: None if any(checked) else "None is checked"
         ),
-        Binding(("space",), toggle, "Check", "Check the selected one, or not."),
+        Binding(("space",), lambda: toggle(options.index), "Check", "Check the selected one, or not."),
         Binding(("*", "a"), toggle_all, "All/none", "Check all, or none where all are."),
         Binding(("escape", "c-c"), lambda: settle([]), "Cancel", "Close without choosing."),
     )
     options: SelectableList[int] = SelectableList(
         lambda: numbers,
         row,
-        on_activate=lambda number: toggle(),
+        on_activate=toggle,
+        on_click=on_box(toggle),
         empty=list,
         bindings=rows,
         tasks=tasks,

@@ -11,6 +11,7 @@ from typing import Final
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.layout.containers import Container, HSplit, Window
 from prompt_toolkit.layout.dimension import Dimension
+from prompt_toolkit.mouse_events import MouseEvent
 from prompt_toolkit.utils import get_cwidth
 
 from openhcs.core.model import Step
@@ -28,7 +29,7 @@ from openhcs.tui.widgets.bindings import Binding, key_of
 from openhcs.tui.widgets.drawn_text import drawn_window
 from openhcs.tui.widgets.keymap import Keymap
 from openhcs.tui.widgets.pane_frame import PaneFrame
-from openhcs.tui.widgets.selectable_list import SelectableList
+from openhcs.tui.widgets.selectable_list import SelectableList, on_box
 from openhcs.tui.workbench import EditedPipeline, Severity
 
 __all__ = ["PipelineEditor"]
@@ -62,6 +63,7 @@ class PipelineEditor:
             index=lambda: self._editing.step,
             on_select=lambda index: state.dispatch(actions.StepSelected(index)),
             on_activate=lambda _: effects.edit_selected(),
+            on_click=self._click,
             empty=lambda: _no_steps(key_of(self.step_rows, "Add"), key_of(self.file_rows, "Load")),
             bindings=(*self.step_rows, *self.file_rows),
             tasks=tasks,
@@ -113,6 +115,14 @@ class PipelineEditor:
             return [("class:muted", "No step is selected")]
         source = self._editing.pipeline.planes if self._editing.step == 0 else None
         return pipeline_text.step_detail(selected, width, source)
+
+    def _click(self, index: int, mouse_event: MouseEvent) -> bool:
+        """A click on the box of a step switches it on or off; read out there is no box."""
+        return not is_plain() and on_box(self._switch, behind=pipeline_text.NUMBER)(index, mouse_event)
+
+    def _switch(self, index: int) -> None:
+        self._state.dispatch(actions.StepSelected(index))
+        self._dispatch(actions.StepToggled(index))
 
     # -- keys ----------------------------------------------------------------------------------------------------
 

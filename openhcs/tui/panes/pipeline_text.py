@@ -12,7 +12,10 @@ from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.widgets.drawn_text import cut, fit
 from openhcs.tui.workbench import EditedPipeline
 
-__all__ = ["function_summary", "pipeline_title", "source_text", "step_detail", "step_fragments"]
+__all__ = ["NUMBER", "function_summary", "pipeline_title", "source_text", "step_detail", "step_fragments"]
+
+NUMBER: Final = 3
+"""Cells of a step's number, before its mark."""
 
 MIN_SUMMARY: Final = 14
 """Cells below which the functions of a step are left out of its line rather than cut to a stump."""
@@ -58,7 +61,7 @@ def step_fragments(number: int, step: Step, width: int, name_width: int, *, plai
     if plain:
         off = "" if step.enabled else ", off"
         return [(style, cut(f"{number} {visible(step.name)}{off}: {function_summary(step.pattern)}", width))]
-    head = f"{number:2} "
+    head = f"{number:{NUMBER - 1}} "
     mark = "[x] " if step.enabled else "[ ] "
     start: StyleAndTextTuples = [
         ("class:muted", head),

@@ -15,7 +15,7 @@ from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.widgets.bindings import Binding, footer_fragments
 from openhcs.tui.widgets.drawn_text import cut
 from openhcs.tui.widgets.pane_frame import PaneFrame
-from openhcs.tui.widgets.selectable_list import SelectableList
+from openhcs.tui.widgets.selectable_list import SelectableList, on_box
 
 __all__ = ["choose_columns"]
 
@@ -31,10 +31,9 @@ async def choose_columns(
         if not result.done():
             result.set_result(names)
 
-    def turn() -> None:
-        column = names.selected
-        if column is not None:
-            off.symmetric_difference_update({column.name})
+    def turn(number: int) -> None:
+        names.select(number)
+        off.symmetric_difference_update({columns[number].name})
 
     def why_none_left() -> str | None:
         return None if len(off) < len(columns) else "A table without columns shows nothing"
@@ -43,7 +42,7 @@ async def choose_columns(
         return [("", "[ ] " if column.name in off else "[x] "), ("", cut(visible(column.name), width - 4))]
 
     rows = (
-        Binding(("space",), turn, "Show/hide", "Show the column, or hide it."),
+        Binding(("space",), lambda: turn(names.index), "Show/hide", "Show the column, or hide it."),
         Binding(("enter",), lambda: settle(frozenset(off)), "Done", "Take this choice.", why_none_left),
         Binding(("a",), off.clear, "All", "Show all columns."),
         Binding(
@@ -57,6 +56,7 @@ async def choose_columns(
     names: SelectableList[Column] = SelectableList(
         lambda: columns,
         draw,
+        on_click=on_box(turn),
         empty=list,
         bindings=rows,
         tasks=tasks,

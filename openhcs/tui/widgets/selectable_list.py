@@ -29,12 +29,31 @@ from openhcs.tui.widgets.drawn_text import is_reachable
 if TYPE_CHECKING:
     from prompt_toolkit.key_binding.key_bindings import NotImplementedOrNone
 
-__all__ = ["SelectableList"]
+__all__ = ["SelectableList", "on_box"]
 
 T = TypeVar("T")
 
 DOUBLE_CLICK_S: Final = 0.5
 _MARK: Final = "> "
+_BOX: Final = "[x] "
+
+
+def on_box(turn: Callable[[int], None], *, behind: int = 0) -> Callable[[int, MouseEvent], bool]:
+    """What a list asks about a click, `on_click`: on the box `[x]` of a row it turns that.
+
+    Args:
+        turn: gets the index of the row.
+        behind: cells of the row before its box.
+    """
+    box = range(len(_MARK) + behind, len(_MARK) + behind + len(_BOX))
+
+    def click(index: int, mouse_event: MouseEvent) -> bool:
+        is_box = mouse_event.position.x in box
+        if is_box:
+            turn(index)
+        return is_box
+
+    return click
 
 
 class SelectableList(Generic[T]):

@@ -55,6 +55,11 @@ async def test_a_folder_that_holds_plates_lets_choose_among_them(screen: Path) -
         assert "[x] old/plate 10" in wb.text
         await wb.press("down", "space")
         assert "2 checked" in wb.text
+        x, y = wb.find("[x] plate 1")
+        await wb.click(x + 1, y)
+        assert "1 checked" in wb.text
+        await wb.click(x + 1, y)
+        assert "2 checked" in wb.text
         await wb.press("enter")
         await wb.wait_for("2 plates added")
         assert shown(wb) == ["plate 1", "plate 10"]

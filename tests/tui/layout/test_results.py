@@ -32,7 +32,7 @@ def copied(wb: WorkbenchDriver) -> str:
 
 
 def columns_of(line: str) -> list[str]:
-    return line.strip("║ ›>").split()
+    return line.strip("║ ‹›>").split()
 
 
 async def run(wb: WorkbenchDriver, end: str) -> None:
@@ -121,7 +121,12 @@ async def test_results_are_looked_at_by_mouse(demo: Path, home: Path) -> None:
         await wb.wait_for("by area_px, falling")
         await wb.click_text("Columns")
         await wb.wait_for("[x] area_px")
-        await wb.press("n", "enter")
+        await wb.press("n")
+        x, y = wb.find("[ ] label")
+        await wb.click(x + 1, y)
+        await wb.wait_for("[x] label")
+        await wb.click(x + 1, y)
+        await wb.press("enter")
         await wb.wait_for("columns hidden")
         assert "area_px" not in wb.screen()[5]
         await wb.press("c")
