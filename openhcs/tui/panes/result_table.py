@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from prompt_toolkit.application import get_app
-from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.formatted_text import OneStyleAndTextTuple, StyleAndTextTuples
 from prompt_toolkit.layout.containers import Container, HSplit
 from prompt_toolkit.mouse_events import MouseEvent
 from prompt_toolkit.utils import get_cwidth
@@ -240,7 +240,9 @@ class WideTable:
             return []
         # The list has a mark before its rows, and a bar behind them.
         self._shown = self._fitting(width - 3)
-        header: StyleAndTextTuples = [("", "  ")]
+        # The marks of columns that are out of sight go there by a click.
+        back: OneStyleAndTextTuple = ("class:key", "‹ ", on_click(self._to_the_left)) if self._first else ("", "  ")
+        header: StyleAndTextTuples = [back]
         sort = self.table.query.sort
         for column, cells in self._shown:
             mark = "" if sort is None or sort[0] != column.name else "v" if sort[1] else "^"
@@ -249,8 +251,19 @@ class WideTable:
             header += [(style, fit(name, cells, right=column.is_number), self._click(column)), ("", " ")]
         last = self._shown[-1][0] if self._shown else None
         if last is not None and last != self.columns[-1]:
-            header[-1] = ("class:muted", "›")
+            header[-1] = ("class:key", "›", on_click(self._to_the_right))
         return header
+
+    def _to_the_right(self) -> None:
+        """Go to the first column that is out of sight on the right."""
+        columns = self.columns
+        if self._shown:
+            self._column = min(columns.index(self._shown[-1][0]) + 1, len(columns) - 1)
+
+    def _to_the_left(self) -> None:
+        """Go to the first column that is out of sight on the left."""
+        stay = sum(column.name in _STAY for column in self.columns)
+        self._column = stay + max(0, self._first - 1)
 
     def _row(self, row: int, width: int) -> StyleAndTextTuples:
         line: StyleAndTextTuples = []

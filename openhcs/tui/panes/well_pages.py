@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.formatted_text import OneStyleAndTextTuple, StyleAndTextTuples
 from prompt_toolkit.layout.containers import AnyContainer, Container, HSplit
 from prompt_toolkit.mouse_events import MouseEvent
 
@@ -114,13 +114,18 @@ class TablePage:
     def _header_line(self, width: int) -> StyleAndTextTuples:
         if self.table is None:
             return []
-        header: StyleAndTextTuples = [("", "  ")]
-        for number, cells in self._cells(width - 3):
+        shown = self._cells(width - 3)
+        # The marks of columns that are out of sight go there by a click.
+        back: OneStyleAndTextTuple = ("class:key", "‹ ", self._goes_to(self._first - 1)) if self._first else ("", "  ")
+        header: StyleAndTextTuples = [back]
+        for number, cells in shown:
             name = self.table.columns[number]
             mark = "" if self._sorted is None or self._sorted[0] != name else "v" if self._sorted[1] else "^"
             style = "class:title underline" if number == self._column else "class:muted"
             text = fit(f"{visible(name)}{mark}", cells, right=True)
             header += [(style, text, self._click(number)), ("", " ")]
+        if shown[-1][0] + 1 < len(self.table.columns):
+            header[-1] = ("class:key", "›", self._goes_to(shown[-1][0] + 1))
         return header
 
     def _row(self, number: int, width: int) -> StyleAndTextTuples:
@@ -128,6 +133,9 @@ class TablePage:
             return []
         values = self.table.row(number)
         return [("", f"{fit(visible(values[column]), cells, right=True)} ") for column, cells in self._cells(width - 1)]
+
+    def _goes_to(self, number: int) -> Callable[[MouseEvent], NotImplementedOrNone]:
+        return on_click(lambda: self.move(number - self._column))
 
     def _click(self, number: int) -> Callable[[MouseEvent], NotImplementedOrNone]:
         def act() -> None:

@@ -119,6 +119,11 @@ async def test_results_are_looked_at_by_mouse(demo: Path, home: Path) -> None:
         await wb.wait_for("by area_px, rising")
         await wb.click_text("area_px^")
         await wb.wait_for("by area_px, falling")
+        assert "solidity" not in wb.text
+        await wb.click_text("›")
+        await wb.wait_for("solidity")
+        await wb.click_text("‹")
+        await wb.wait_gone("solidity")
         await wb.click_text("Columns")
         await wb.wait_for("[x] area_px")
         await wb.press("n")
