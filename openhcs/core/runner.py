@@ -22,6 +22,7 @@ from typing import Any, Protocol
 
 from openhcs.core.control import Request, serve_control
 from openhcs.core.journal import Event, EventKind, JournalWriter, Json
+from openhcs.core.niceness import give_way
 from openhcs.core.private_folder import private_folder, remove_abandoned_folders
 from openhcs.core.processes import RUN_VARIABLE, end_run
 from openhcs.core.reaper import start_reaper
@@ -96,7 +97,9 @@ def _read_request(file: Path) -> Mapping[str, Any]:
 
 def _start_helpers(request: Mapping[str, Any]) -> None:
     start_reaper(os.environ[RUN_VARIABLE])  # before anything it may have to end
-    if (request.get("execution") or {}).get("scheduler") is None:
+    execution = request.get("execution") or {}
+    give_way(execution.get("niceness", 0))  # before anything that is to do so too
+    if execution.get("scheduler") is None:
         # Importing takes the server 2 s; meanwhile this process imports Dask. The first well starts after 2 s, not 4.
         forkserver.set_forkserver_preload(_PRELOADED)
         forkserver.ensure_running()

@@ -191,6 +191,16 @@ def test_a_run_can_be_cancelled_before_it_has_begun(plate: Path, tmp_path: Path,
     assert processes_of(run.pid) == []
 
 
+def test_all_processes_of_a_run_give_way(plate: Path, tmp_path: Path, runs: list[Run]) -> None:
+    """Runner, workers and what they started let others go first, as far as the request says."""
+    fill(plate, "B02", HOLD)
+    run = compiled(plate).run(tmp_path / "out", workers=1, execution=Execution(niceness=7))
+    runs.append(run)
+    wait_until(run, lambda now: states(now).get("B02") is WellState.RUNNING)
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    assert {process.nice() for process in processes_of(run.pid)} == {max(7, own)}
+
+
 def test_a_runner_that_is_killed_takes_its_workers_with_it(plate: Path, tmp_path: Path, runs: list[Run]) -> None:
     """After kill -9 of the runner no process of it is left, the run has failed, and the next one may begin."""
     fill(plate, "B02", HOLD)
