@@ -28,7 +28,7 @@ from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
 from openhcs.tui.widgets.bindings import Binding, key_of
 from openhcs.tui.widgets.keymap import Keymap
-from openhcs.tui.workbench import PlateRow
+from openhcs.tui.workbench import Activity, PlateRow
 
 __all__ = ["PlateManager"]
 
@@ -281,7 +281,7 @@ class PlateManager:
         if (row := self._row) is None:
             return []
         if row.busy:
-            return [("class:muted", f"{self._what_goes_on(row)}.")]
+            return [("class:muted", f"{plate_text.busy_text(row)}.")]
         return [
             ("class:muted", "No wells known yet.\n"),
             ("class:key", key_of(self.plate_rows, "Init")),
@@ -293,11 +293,14 @@ class PlateManager:
 
     def _why_not_start(self, row: PlateRow) -> str | None:
         if row.busy:
-            return f"{self._what_goes_on(row)}: {key_of(self.plate_rows, 'Cancel')} cancels that"
+            return self._busy_until(row, "cancels that")
         return None
 
-    def _what_goes_on(self, row: PlateRow) -> str:
-        return f"{visible(row.name)} is {row.activity.value if row.activity else 'running'}"
+    def _busy_until(self, row: PlateRow, way_out: str) -> str:
+        """What is being done to a busy plate, and which key ends it unless that has been pressed."""
+        if row.activity is Activity.CANCELLING:
+            return f"{plate_text.busy_text(row)}: wait until that is done"
+        return f"{plate_text.busy_text(row)}: {key_of(self.plate_rows, 'Cancel')} {way_out}"
 
     def _why_not_compile(self, row: PlateRow) -> str | None:
         if not self._state.workbench.editing.pipeline.steps:
@@ -337,7 +340,7 @@ class PlateManager:
 
     def _why_not_remove(self, row: PlateRow) -> str | None:
         if row.busy:
-            return f"{self._what_goes_on(row)}: {key_of(self.plate_rows, 'Cancel')} cancels that first"
+            return self._busy_until(row, "cancels that first")
         return None
 
     # -- what the keys do ----------------------------------------------------------------------------------------

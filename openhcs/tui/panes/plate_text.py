@@ -20,10 +20,11 @@ from openhcs.tui.run_text import count_of, end_words
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.widgets.drawn_text import cut, cut_middle, fit
 from openhcs.tui.widgets.progress import duration_text
-from openhcs.tui.workbench import PlateFacts, PlateRow
+from openhcs.tui.workbench import Activity, PlateFacts, PlateRow
 
 __all__ = [
     "WELL_LOOK",
+    "busy_text",
     "detail_text",
     "shape_text",
     "summary_fragments",
@@ -41,6 +42,18 @@ WELL_LOOK: Final = {
     WellState.CANCELLED: ("-", "class:warning"),
 }
 _RESULTS: Final = "Results "
+_DOING: Final = {
+    Activity.INITIALISING: "is being initialised",
+    Activity.COMPILING: "is being compiled",
+    Activity.QUEUED: "waits for its turn",
+    Activity.STARTING: "is being started",
+    Activity.CANCELLING: "is being cancelled",
+}
+
+
+def busy_text(row: PlateRow) -> str:
+    """What is being done to a busy plate, as a clause: `demo is being initialised`."""
+    return f"{visible(row.name)} {_DOING[row.activity] if row.activity is not None else 'is running'}"
 
 
 def shape_text(facts: PlateFacts) -> str:

@@ -18,13 +18,11 @@ from prompt_toolkit.application import get_app
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import StyleAndTextTuples, fragment_list_width
 from prompt_toolkit.layout.containers import AnyContainer, ConditionalContainer, Container, HSplit, Window
-from prompt_toolkit.layout.dimension import Dimension
 
 from openhcs.core.progress import RunProgress
 from openhcs.core.result_query import Grouping, RowKind, TableQuery
 from openhcs.core.selection import WELL_SYNTAX, choose_wells, parse_wells
 from openhcs.errors import InputError, OpenHCSError
-from openhcs.tui.editors.command_palette import open_footer
 from openhcs.tui.effects.plates import Goal, PlateEffects
 from openhcs.tui.effects.results import ResultReader, copy_text
 from openhcs.tui.effects.text_dialog import show_text
@@ -32,10 +30,12 @@ from openhcs.tui.effects.well_choices import WellChoice, WellKind
 from openhcs.tui.panes import result_text
 from openhcs.tui.panes.failures import FailuresPage
 from openhcs.tui.panes.help import key_lines
+from openhcs.tui.panes.plate_text import busy_text
 from openhcs.tui.panes.result_columns import choose_columns
 from openhcs.tui.panes.result_plots import Plot, Plotted, drawn_plot, read_plot
 from openhcs.tui.panes.result_table import WideTable
 from openhcs.tui.panes.run_log import RunLogView
+from openhcs.tui.panes.whole_screen import LatestTasks, Opening, whole_screen
 from openhcs.tui.run_text import count_of
 from openhcs.tui.state import AppState
 from openhcs.tui.utils import dialog_helpers
@@ -47,7 +47,6 @@ from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
 from openhcs.tui.widgets.bindings import Binding, key_bindings
 from openhcs.tui.widgets.colour_scale import palette_of_screen
 from openhcs.tui.widgets.drawn_text import cut, drawn_window, tab_fragments, text_column
-from openhcs.tui.widgets.pane_frame import PaneFrame
 from openhcs.tui.workbench import PlateRow
 
 if TYPE_CHECKING:
@@ -56,7 +55,6 @@ if TYPE_CHECKING:
 __all__ = ["ResultPage", "ResultsView"]
 
 REFRESH_S: Final = 1.0
-_WHOLE_SCREEN: Final = Dimension(preferred=10_000)
 
 OpenWell = Callable[[Path, str], Coroutine[Any, Any, None]]
 
@@ -104,15 +102,14 @@ class ResultsView:
         self._tasks = tasks
         self._open_well = open_well
         self._log = RunLogView(state, effects, tasks)
-        self._closed: asyncio.Future[None] | None = None
-        self._loading: dict[str, asyncio.Task[None]] = {}
+        self._opening = Opening()
+        self._loading = LatestTasks("results", tasks)
 
     async def show(self, row: PlateRow, page: ResultPage = ResultPage.SUMMARY) -> None:
         """Show the results of the last run of `row`, be it of an earlier session, until the user closes them."""
-        if self._closed is not None:
+        if self._opening:
             return
-        self._closed = asyncio.get_running_loop().create_future()
-        try:
+        with self._opening.begin() as closed:
             self._folder = row.folder
             self._page = page
             self._note = ""
@@ -133,15 +130,11 @@ class ResultsView:
             try:
                 async with self._tasks.scope("results") as scope:
                     scope.create_task(self._keep_summary(), "sum up the results")
-                    await self._state.show_dialog(self._dialog(), self._closed)
+                    await self._state.show_dialog(self._dialog(), closed)
             finally:
                 unsubscribe()
-                for task in self._loading.values():
-                    self._tasks.cancel(task, "the results were closed")
-                self._loading.clear()
+                self._loading.cancel_all()
                 self._table.show(None)  # the columns of a large table take some 100 MiB
-        finally:
-            self._closed = None
 
     # -- what is known -------------------------------------------------------------------------------------------
 
@@ -306,7 +299,7 @@ class ResultsView:
     def _why_not_run(self) -> str | None:
         row = self._row
         if row is not None and row.busy:
-            return f"{visible(row.name)} is {row.activity.value if row.activity else 'running'}"
+            return f"{busy_text(row)}: it can be run again when that is over"
         if not self._state.workbench.editing.pipeline.steps:
             return "The pipeline has no steps: load the one that was run"
         return self._failures.why_none()
@@ -376,16 +369,14 @@ class ResultsView:
             ],
             key_bindings=key_bindings(self._common_rows, tasks=self._tasks, refuse=self._tell),
         )
-        return PaneFrame(
+        return whole_screen(
             body,
             self._title,
-            lambda: True,
-            lambda width: open_footer(
-                self._rows_here(), width, "Results", app_state=self._state, tasks=self._tasks, refuse=self._tell
-            ),
-            width=_WHOLE_SCREEN,
-            height=_WHOLE_SCREEN,
-            style="class:dialog",
+            self._rows_here,
+            "Results",
+            app_state=self._state,
+            tasks=self._tasks,
+            refuse=self._tell,
         )
 
     def _is_page(self, page: ResultPage) -> bool:
@@ -472,15 +463,14 @@ class ResultsView:
     # -- keys ----------------------------------------------------------------------------------------------------
 
     def _start(self, what: str, work: Coroutine[Any, Any, None]) -> None:
-        self._loading[what] = self._tasks.exclusive(f"results: {what}", work, f"read the {what} of the results")
+        self._loading.start(what, work, f"read the {what} of the results")
 
     def _tell(self, text: str) -> None:
         self._note = visible(text)
         get_app().invalidate()
 
     def _close(self) -> None:
-        if self._closed is not None and not self._closed.done():
-            self._closed.set_result(None)
+        self._opening.end()
 
     def _rows_here(self) -> Sequence[Binding]:
         close, *rest = self._common_rows
