@@ -25,7 +25,7 @@ demo: $(INSTALLED) ## open the workbench on a made plate; without a terminal, ru
 
 # Two at a time: more would be in the way of the tests that measure.
 test: $(INSTALLED) ## run the tests
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --durations 20
 
 check: lint test ## everything a change must pass: format, lint, types, import contracts, tests
 
