@@ -17,9 +17,9 @@ from prompt_toolkit.layout.containers import AnyContainer, HSplit
 from prompt_toolkit.layout.dimension import Dimension
 
 from openhcs.tui import actions
-from openhcs.tui.editors.command_palette import open_footer
 from openhcs.tui.effects.errors import ErrorHistory
 from openhcs.tui.effects.results import copy_text
+from openhcs.tui.panes.whole_screen import Opening, whole_screen
 from openhcs.tui.run_text import count_of
 from openhcs.tui.state import AppState
 from openhcs.tui.utils.error_journal import ErrorEntry
@@ -29,13 +29,11 @@ from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
 from openhcs.tui.widgets.bindings import Binding, key_bindings
 from openhcs.tui.widgets.drawn_text import cut, drawn_window
-from openhcs.tui.widgets.pane_frame import PaneFrame
 from openhcs.tui.widgets.selectable_list import SelectableList
 
 __all__ = ["ErrorHistoryView"]
 
 REFRESH_S: Final = 1.0
-_WHOLE_SCREEN: Final = Dimension(preferred=10_000)
 
 
 class ErrorHistoryView:
@@ -52,7 +50,7 @@ class ErrorHistoryView:
         self._state = state
         self._tasks = tasks
         self._open_well = open_well
-        self._closed: asyncio.Future[None] | None = None
+        self._opening = Opening()
         self._entries: Sequence[ErrorEntry] = ()
         self._new: frozenset[int] = frozenset()
         self._index = 0
@@ -64,17 +62,14 @@ class ErrorHistoryView:
 
     async def show(self) -> None:
         """Show it until the user closes it; from then on all errors in it count as seen."""
-        if self._closed is not None:
+        if self._opening:
             return
-        self._closed = asyncio.get_running_loop().create_future()
-        self._index, self._note, self._new = 0, "", frozenset()
-        self._look()
-        try:
+        with self._opening.begin() as closed:
+            self._index, self._note, self._new = 0, "", frozenset()
+            self._look()
             async with self._tasks.scope("error history") as scope:
                 scope.create_task(self._keep_looking(), "look for new errors")
-                await self._state.show_dialog(self._dialog(), self._closed)
-        finally:
-            self._closed = None
+                await self._state.show_dialog(self._dialog(), closed)
 
     # -- what is shown -------------------------------------------------------------------------------------------
 
@@ -139,19 +134,17 @@ class ErrorHistoryView:
         listed.window.height = Dimension(min=3, weight=3)
         details = LineView(self._detail_lines, _draw_detail)
         details.window.height = Dimension(min=3, weight=2)
-        return PaneFrame(
+        return whole_screen(
             HSplit(
                 [listed, drawn_window(self._divider), details],
                 key_bindings=key_bindings(rows, tasks=self._tasks, refuse=self._refuse),
             ),
             lambda: f"Errors: {count_of(len(self._entries), 'error')}" if self._entries else "Errors",
-            lambda: True,
-            lambda width: open_footer(
-                rows, width, "Errors", app_state=self._state, tasks=self._tasks, refuse=self._refuse
-            ),
-            width=_WHOLE_SCREEN,
-            height=_WHOLE_SCREEN,
-            style="class:dialog",
+            lambda: rows,
+            "Errors",
+            app_state=self._state,
+            tasks=self._tasks,
+            refuse=self._refuse,
         )
 
     def _divider(self, width: int) -> StyleAndTextTuples:
@@ -185,8 +178,7 @@ class ErrorHistoryView:
         self._note = visible(reason)
 
     def _close(self) -> None:
-        if self._closed is not None and not self._closed.done():
-            self._closed.set_result(None)
+        self._opening.end()
 
     async def _open(self) -> None:
         """Show the errors from the selected one on, one page each."""

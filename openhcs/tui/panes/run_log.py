@@ -18,15 +18,14 @@ from typing import Final
 from prompt_toolkit.application import get_app
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.layout.containers import AnyContainer, HSplit, Window
-from prompt_toolkit.layout.dimension import Dimension
 
 from openhcs.core.run_log_query import LogKind, LogLevel, LogPage, LogQuery
 from openhcs.errors import StoreError
-from openhcs.tui.editors.command_palette import open_footer
 from openhcs.tui.effects.plates import PlateEffects
 from openhcs.tui.effects.results import LogFollower, copied_words
 from openhcs.tui.effects.text_dialog import show_text
 from openhcs.tui.panes.help import key_lines
+from openhcs.tui.panes.whole_screen import Opening, whole_screen
 from openhcs.tui.state import AppState
 from openhcs.tui.utils.dialog_helpers import prompt_for_text_input
 from openhcs.tui.utils.line_view import LineView
@@ -34,7 +33,6 @@ from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
 from openhcs.tui.widgets.bindings import Binding, key_bindings
 from openhcs.tui.widgets.drawn_text import cut, drawn_window, tab_fragments
-from openhcs.tui.widgets.pane_frame import PaneFrame
 from openhcs.tui.workbench import PlateRow
 
 __all__ = ["RunLogView", "wait_set"]
@@ -42,7 +40,6 @@ __all__ = ["RunLogView", "wait_set"]
 POLL_S: Final = 0.25
 _SIDEWAYS: Final = 8
 _KEPT_BLOCKS: Final = 64
-_WHOLE_SCREEN: Final = Dimension(preferred=10_000)
 
 
 class _LogLines:
@@ -103,15 +100,14 @@ class RunLogView:
         self._state = state
         self._effects = effects
         self._tasks = tasks
-        self._closed: asyncio.Future[None] | None = None
+        self._opening = Opening()
         self._wraps = True
 
     async def show(self, row: PlateRow, well: str = "") -> None:
         """Show the log of the last run of `row`, from its end, until the user closes it."""
-        if self._closed is not None:
+        if self._opening:
             return
-        self._closed = asyncio.get_running_loop().create_future()
-        try:
+        with self._opening.begin() as closed:
             self._name = row.name
             self._wells = frozenset(item.well for item in row.wells)
             self._follower = LogFollower(await self._effects.results_folder(row))
@@ -125,9 +121,7 @@ class RunLogView:
             self._keys = self._rows()
             async with self._tasks.scope("log") as scope:
                 scope.create_task(self._follow(), f"follow the log of {row.name}")
-                await self._state.show_dialog(self._dialog(), self._closed)
-        finally:
-            self._closed = None
+                await self._state.show_dialog(self._dialog(), closed)
 
     # -- reading -------------------------------------------------------------------------------------------------
 
@@ -240,16 +234,14 @@ class RunLogView:
             [drawn_window(self._head), Window(height=1, char="─", style="class:pane.border"), self._view],
             key_bindings=key_bindings(self._keys, tasks=self._tasks, refuse=self._tell),
         )
-        return PaneFrame(
+        return whole_screen(
             body,
             self._title,
-            lambda: True,
-            lambda width: open_footer(
-                self._keys, width, "Log", app_state=self._state, tasks=self._tasks, refuse=self._tell
-            ),
-            width=_WHOLE_SCREEN,
-            height=_WHOLE_SCREEN,
-            style="class:dialog",
+            lambda: self._keys,
+            "Log",
+            app_state=self._state,
+            tasks=self._tasks,
+            refuse=self._tell,
         )
 
     def _title(self) -> str:
@@ -282,8 +274,7 @@ class RunLogView:
         get_app().invalidate()
 
     def _close(self) -> None:
-        if self._closed is not None and not self._closed.done():
-            self._closed.set_result(None)
+        self._opening.end()
 
     def _rows(self) -> tuple[Binding, ...]:
         def why_no_search() -> str | None:

@@ -18,18 +18,17 @@ from prompt_toolkit.formatted_text import StyleAndTextTuples, fragment_list_widt
 from prompt_toolkit.key_binding import KeyBindings, KeyBindingsBase
 from prompt_toolkit.layout.containers import AnyContainer, HSplit, Window
 from prompt_toolkit.layout.controls import UIContent, UIControl
-from prompt_toolkit.layout.dimension import Dimension
 from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
 
 from openhcs.core.model import Step
 from openhcs.errors import OpenHCSError
 from openhcs.tui import actions
-from openhcs.tui.editors.command_palette import open_footer
 from openhcs.tui.effects.pipeline import PipelineEffects
 from openhcs.tui.effects.plates import PlateEffects
 from openhcs.tui.effects.text_dialog import show_text
 from openhcs.tui.effects.wells import Tile, WellReader, stock_of
 from openhcs.tui.panes.help import key_lines
+from openhcs.tui.panes.whole_screen import LatestTasks, Opening, whole_screen
 from openhcs.tui.run_text import count_of
 from openhcs.tui.state import AppState
 from openhcs.tui.utils.safe_text import visible
@@ -38,7 +37,6 @@ from openhcs.tui.well_scene import Frame, Scene, Stock
 from openhcs.tui.widgets.bindings import Binding, key_bindings
 from openhcs.tui.widgets.colour_scale import Palette, palette_of_screen
 from openhcs.tui.widgets.drawn_text import cut, drawn_window, fit
-from openhcs.tui.widgets.pane_frame import PaneFrame
 from openhcs.tui.widgets.thumbnail import FreshStyles
 
 if TYPE_CHECKING:
@@ -49,7 +47,6 @@ if TYPE_CHECKING:
 
 __all__ = ["StepPreviewView"]
 
-_WHOLE_SCREEN: Final = Dimension(preferred=10_000)
 _FACT_ROWS: Final = 3
 _GAP: Final = 2
 _PAUSE_S: Final = 0.15
@@ -84,8 +81,8 @@ class StepPreviewView:
         self._pipeline = pipeline
         self._reader = reader
         self._tasks = tasks
-        self._closed: asyncio.Future[None] | None = None
-        self._running: dict[str, asyncio.Task[None]] = {}
+        self._opening = Opening()
+        self._running = LatestTasks("step preview", tasks)
         self._site = 0
         self._forget()
 
@@ -112,21 +109,20 @@ class StepPreviewView:
 
     async def show(self) -> None:
         """Try the selected step on the selected well, and show it until the user closes it."""
-        if self._closed is not None or self.why_not() is not None:
+        if self._opening or self.why_not() is not None:
             return
-        self._closed = asyncio.get_running_loop().create_future()
         self._forget()
         self._previews = self._pipeline.make_previews()
-        unsubscribe = self._state.subscribe(self._look)
         try:
-            self._look()
-            await self._state.show_dialog(self._dialog(), self._closed)
+            with self._opening.begin() as closed:
+                unsubscribe = self._state.subscribe(self._look)
+                try:
+                    self._look()
+                    await self._state.show_dialog(self._dialog(), closed)
+                finally:
+                    unsubscribe()
         finally:
-            unsubscribe()
-            self._closed = None
-            for task in self._running.values():
-                self._tasks.cancel(task, "the preview was closed")
-            self._running.clear()
+            self._running.cancel_all()
             await self._previews.close()
 
     # -- what is tried -------------------------------------------------------------------------------------------
@@ -150,7 +146,7 @@ class StepPreviewView:
         """Try again where what is to be tried has changed."""
         editing = self._state.workbench.editing
         wanted = (editing.pipeline.steps[: editing.step + 1], editing.pipeline.planes, editing.step, self._well)
-        if self._closed is not None and wanted != self._tried:
+        if self._opening and wanted != self._tried:
             if self._tried and wanted[3] != self._tried[3]:
                 self._site = 0
             self._tried = wanted
@@ -161,7 +157,7 @@ class StepPreviewView:
         self._start("trial", self._make())
 
     def _start(self, what: str, work: Coroutine[Any, Any, None]) -> None:
-        self._running[what] = self._tasks.exclusive(f"step preview: {what}", work, f"{what} of a step")
+        self._running.start(what, work, f"{what} of a step")
 
     async def _make(self) -> None:
         app = get_app()
@@ -326,14 +322,14 @@ class StepPreviewView:
                 drawn_window(self._facts, height=_FACT_ROWS),
             ]
         )
-        return PaneFrame(
+        return whole_screen(
             body,
             self._title,
-            lambda: True,
-            lambda width: open_footer(rows, width, "Preview", app_state=self._state, tasks=self._tasks, refuse=refuse),
-            width=_WHOLE_SCREEN,
-            height=_WHOLE_SCREEN,
-            style="class:dialog",
+            lambda: rows,
+            "Preview",
+            app_state=self._state,
+            tasks=self._tasks,
+            refuse=refuse,
         )
 
     def _rows(self) -> tuple[Binding, ...]:
@@ -379,8 +375,7 @@ class StepPreviewView:
             self._change(self._scene.farther())
 
     def _close(self) -> None:
-        if self._closed is not None and not self._closed.done():
-            self._closed.set_result(None)
+        self._opening.end()
 
     def _step_by(self, by: int) -> Callable[[], None]:
         return lambda: self._state.dispatch(actions.StepSelected(self._state.workbench.editing.step + by))
@@ -404,9 +399,7 @@ class StepPreviewView:
             self._state.dispatch(actions.WellSelected((self._state.workbench.well + 1) % len(row.wells)))
 
     def _stop(self) -> None:
-        task = self._running.get("trial")
-        if task is not None:
-            self._tasks.cancel(task, "stopped by the user")
+        self._running.cancel("trial", "stopped by the user")
         self._say("")
         self._error = "Stopped. e edits the step, s and w try another site or well."
 

@@ -17,7 +17,6 @@ from prompt_toolkit.layout.containers import AnyContainer, HSplit
 from prompt_toolkit.layout.dimension import Dimension
 
 from openhcs.core import paths
-from openhcs.tui.editors.command_palette import open_footer
 from openhcs.tui.panes.task_text import (
     LOOP_ROW,
     TreeRow,
@@ -27,6 +26,7 @@ from openhcs.tui.panes.task_text import (
     row_fragments,
     task_tree,
 )
+from openhcs.tui.panes.whole_screen import Opening, whole_screen
 from openhcs.tui.ports import DialogHost
 from openhcs.tui.utils.daemon_thread import in_daemon_thread
 from openhcs.tui.utils.dialog_helpers import confirm
@@ -36,13 +36,11 @@ from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
 from openhcs.tui.utils.watchdog import Watchdog
 from openhcs.tui.widgets.bindings import Binding, key_bindings
 from openhcs.tui.widgets.drawn_text import cut, drawn_window, text_column
-from openhcs.tui.widgets.pane_frame import PaneFrame
 from openhcs.tui.widgets.selectable_list import SelectableList
 
 __all__ = ["TaskInspector"]
 
 REFRESH_S: Final = 0.25
-_WHOLE_SCREEN: Final = Dimension(preferred=10_000)
 
 
 class TaskInspector:
@@ -52,29 +50,26 @@ class TaskInspector:
         self._tasks = tasks
         self._watchdog = watchdog
         self._app_state = app_state
-        self._closed: asyncio.Future[None] | None = None
+        self._opening = Opening()
         self._tree: tuple[TreeRow, ...] = (LOOP_ROW,)
         self._selected = 0
         self._note = ""
 
     def why_not(self) -> str | None:
         """Why it cannot be opened now, or None."""
-        return None if self._closed is None else "The task inspector is open already"
+        return "The task inspector is open already" if self._opening else None
 
     async def show(self) -> None:
         """Show it until the user closes it."""
-        if self._closed is not None:
+        if self._opening:
             return
-        self._closed = asyncio.get_running_loop().create_future()
-        self._selected, self._note = 0, ""
-        self._tree = (LOOP_ROW,)
-        self._look()
-        try:
+        with self._opening.begin() as closed:
+            self._selected, self._note = 0, ""
+            self._tree = (LOOP_ROW,)
+            self._look()
             async with self._tasks.scope("task inspector") as scope:
                 scope.create_task(self._keep_looking(), "look at the tasks")
-                await self._app_state.show_dialog(self._dialog(), self._closed)
-        finally:
-            self._closed = None
+                await self._app_state.show_dialog(self._dialog(), closed)
 
     # -- what is seen --------------------------------------------------------------------------------------------
 
@@ -130,16 +125,14 @@ class TaskInspector:
             ],
             key_bindings=key_bindings(rows, tasks=self._tasks, refuse=self._refuse),
         )
-        return PaneFrame(
+        return whole_screen(
             body,
             lambda: f"Tasks: {self._tasks.active_task_count} alive, {self._tasks.completed_task_count} ended",
-            lambda: True,
-            lambda width: open_footer(
-                rows, width, "Tasks", app_state=self._app_state, tasks=self._tasks, refuse=self._refuse
-            ),
-            width=_WHOLE_SCREEN,
-            height=_WHOLE_SCREEN,
-            style="class:dialog",
+            lambda: rows,
+            "Tasks",
+            app_state=self._app_state,
+            tasks=self._tasks,
+            refuse=self._refuse,
         )
 
     def _divider(self, width: int) -> StyleAndTextTuples:
@@ -160,8 +153,7 @@ class TaskInspector:
         self._note = reason
 
     def _close(self) -> None:
-        if self._closed is not None and not self._closed.done():
-            self._closed.set_result(None)
+        self._opening.end()
 
     def _change_focus(self) -> None:
         get_app().layout.focus_next()

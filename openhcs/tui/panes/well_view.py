@@ -28,13 +28,13 @@ from prompt_toolkit.layout.dimension import Dimension
 from openhcs.core.progress import WellProgress, WellState
 from openhcs.errors import OpenHCSError
 from openhcs.tui import actions
-from openhcs.tui.editors.command_palette import open_footer
 from openhcs.tui.effects.text_dialog import show_text
 from openhcs.tui.effects.wells import WellReader, WellRecord
 from openhcs.tui.panes.help import key_lines
 from openhcs.tui.panes.plate_text import well_detail_text
 from openhcs.tui.panes.well_pages import TablePage, TextPage
 from openhcs.tui.panes.well_pictures import Subject, WellPictures
+from openhcs.tui.panes.whole_screen import LatestTasks, Opening, whole_screen
 from openhcs.tui.state import AppState
 from openhcs.tui.utils.dialog_helpers import show_scrollable_error_dialog
 from openhcs.tui.utils.safe_text import visible
@@ -42,12 +42,10 @@ from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
 from openhcs.tui.well_scene import Scene
 from openhcs.tui.widgets.bindings import Binding, key_bindings
 from openhcs.tui.widgets.drawn_text import drawn_window, tab_fragments
-from openhcs.tui.widgets.pane_frame import PaneFrame
 from openhcs.tui.workbench import PlateRow
 
 __all__ = ["WellView"]
 
-_WHOLE_SCREEN: Final = Dimension(preferred=10_000)
 _PAUSE_S: Final = 0.06
 """How long a well is selected before it is read, so that a held key reads nothing on its way."""
 
@@ -76,32 +74,29 @@ class WellView:
         self._shown: tuple[object, ...] = ()
         self._record = WellRecord((), (), None, ())
         self._table = ""
-        self._closed: asyncio.Future[None] | None = None
-        self._loading: dict[str, asyncio.Task[None]] = {}
+        self._opening = Opening()
+        self._loading = LatestTasks("well view", tasks)
         self._note = ""
 
     async def show(self) -> None:
         """Show the selected well until the user closes it."""
-        if self._closed is not None or self._subject is None:
+        if self._opening or self._subject is None:
             return
-        self._closed = asyncio.get_running_loop().create_future()
         self._shown, self._note = (), ""
         # Who opens a well that failed wants to know why.
         failed = self._well is not None and self._well.state is WellState.FAILED
         self._page = Page.LOG if failed else self._chosen
         self._build()
-        unsubscribe = self._state.subscribe(self._look)
-        try:
-            self._look()
-            await self._state.show_dialog(self._dialog(), self._closed)
-        finally:
-            unsubscribe()
-            self._closed = None
-            self._scene = self._pictures.scene.to_overview()
-            self._pictures.forget()
-            for task in self._loading.values():
-                self._tasks.cancel(task, "the well view was closed")
-            self._loading.clear()
+        with self._opening.begin() as closed:
+            unsubscribe = self._state.subscribe(self._look)
+            try:
+                self._look()
+                await self._state.show_dialog(self._dialog(), closed)
+            finally:
+                unsubscribe()
+                self._scene = self._pictures.scene.to_overview()
+                self._pictures.forget()
+                self._loading.cancel_all()
 
     # -- which well ----------------------------------------------------------------------------------------------
 
@@ -125,7 +120,7 @@ class WellView:
     def _look(self) -> None:
         """Read what another well, or another state of the same one, asks for; a comparison at every change of state."""
         subject, well = self._subject, self._well
-        if subject is None or well is None or self._closed is None:
+        if subject is None or well is None or not self._opening:
             return
         shown = (subject, well.state)
         if shown == self._shown:
@@ -143,11 +138,11 @@ class WellView:
     # -- reading -------------------------------------------------------------------------------------------------
 
     def _start(self, what: str, work: Coroutine[Any, Any, None]) -> None:
-        self._loading[what] = self._tasks.exclusive(f"well view: {what}", work, f"read the {what} of a well")
+        self._loading.start(what, work, f"read the {what} of a well")
 
     def _load_pictures(self) -> None:
         subject = self._subject
-        if subject is not None and self._closed is not None:
+        if subject is not None and self._opening:
             self._start("pictures", self._read_pictures(subject))
 
     async def _read_pictures(self, subject: Subject) -> None:
@@ -248,16 +243,14 @@ class WellView:
             ),
         )
         self._focus_page()
-        return PaneFrame(
+        return whole_screen(
             body,
             self._title,
-            lambda: True,
-            lambda width: open_footer(
-                self._rows_here(), width, "Well", app_state=self._state, tasks=self._tasks, refuse=self._refuse
-            ),
-            width=_WHOLE_SCREEN,
-            height=_WHOLE_SCREEN,
-            style="class:dialog",
+            self._rows_here,
+            "Well",
+            app_state=self._state,
+            tasks=self._tasks,
+            refuse=self._refuse,
         )
 
     @property
@@ -429,8 +422,8 @@ class WellView:
         pictures = self._pictures
         if self._page is Page.PICTURES and not pictures.scene.is_overview:
             pictures.change(pictures.scene.to_overview())
-        elif self._closed is not None and not self._closed.done():
-            self._closed.set_result(None)
+        else:
+            self._opening.end()
 
     def _failure(self) -> tuple[str, str] | None:
         """What is told of why the well failed, and the traceback."""

@@ -1,0 +1,94 @@
+"""What the views over the whole screen have in common: a frame, a life, and work that ends with it.
+
+A view is an object that lives as long as the workbench and remembers what was chosen in it; `show` opens it in a
+dialog. What it shows, and what its keys do, is its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+from prompt_toolkit.layout.containers import AnyContainer
+from prompt_toolkit.layout.dimension import Dimension
+
+from openhcs.tui.editors.command_palette import open_footer
+from openhcs.tui.ports import DialogHost, TaskSpawner
+from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
+from openhcs.tui.widgets.bindings import Binding
+from openhcs.tui.widgets.pane_frame import PaneFrame
+
+__all__ = ["LatestTasks", "Opening", "whole_screen"]
+
+_ALL_THERE_IS: Final = Dimension(preferred=10_000)
+
+
+class Opening:
+    """Whether a view is open; it is once at a time."""
+
+    def __init__(self) -> None:
+        self._closed: asyncio.Future[None] | None = None
+
+    def __bool__(self) -> bool:
+        return self._closed is not None
+
+    @contextmanager
+    def begin(self) -> Iterator[asyncio.Future[None]]:
+        """Be open for the `with` block, which is given what is done when the view is to be closed."""
+        self._closed = asyncio.get_running_loop().create_future()
+        try:
+            yield self._closed
+        finally:
+            self._closed = None
+
+    def end(self) -> None:
+        """Have the view closed, if it is open."""
+        if self._closed is not None and not self._closed.done():
+            self._closed.set_result(None)
+
+
+class LatestTasks:
+    """Tasks of the view `owner`: of each kind only the latest is wanted, and cancels the one before."""
+
+    def __init__(self, owner: str, tasks: UnifiedTaskManager) -> None:
+        self._owner = owner
+        self._tasks = tasks
+        self._latest: dict[str, asyncio.Task[None]] = {}
+
+    def start(self, kind: str, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Start `work` in the place of what was started last of its kind."""
+        self._latest[kind] = self._tasks.exclusive(f"{self._owner}: {kind}", work, name)
+
+    def cancel(self, kind: str, reason: str) -> None:
+        """Cancel what was started last of a kind, if anything was."""
+        if (task := self._latest.pop(kind, None)) is not None:
+            self._tasks.cancel(task, reason)
+
+    def cancel_all(self) -> None:
+        """Cancel whatever goes on, because the view is closed."""
+        for kind in tuple(self._latest):
+            self.cancel(kind, f"the {self._owner} was closed")
+
+
+def whole_screen(
+    body: AnyContainer,
+    title: Callable[[], str],
+    rows: Callable[[], Sequence[Binding]],
+    place: str,
+    *,
+    app_state: DialogHost,
+    tasks: TaskSpawner,
+    refuse: Callable[[str], None],
+) -> PaneFrame:
+    """A dialog of the size of the screen, called `place`, with the keys that there are now in its footer."""
+    return PaneFrame(
+        body,
+        title,
+        lambda: True,
+        lambda width: open_footer(rows(), width, place, app_state=app_state, tasks=tasks, refuse=refuse),
+        width=_ALL_THERE_IS,
+        height=_ALL_THERE_IS,
+        style="class:dialog",
+    )
