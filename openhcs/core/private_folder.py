@@ -1,4 +1,4 @@
-"""A folder of a runner's own under the system's temporary one: its control socket and Dask's files.
+"""A folder of a runner's own under the system's temporary one: its sockets and Dask's files.
 
 A runner that is killed leaves its folder. The next one removes it, by a lock that every living runner holds on a file
 in its folder: only folders of this user that have such a file which nobody holds are removed.
@@ -22,13 +22,14 @@ __all__ = ["private_folder", "remove_abandoned_folders"]
 _PREFIX = "openhcs-"
 _LOCK = "alive"
 _LONGEST_SOCKET_PATH = 100
+_LONGEST_SOCKET_NAME = len("/pymp-12345678/listener-12345678")
 
 
 @contextmanager
 def private_folder() -> Iterator[Path]:
     """A new folder that only this user can enter, with a path short enough for sockets; removed after the block."""
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-    if len(str(folder)) > _LONGEST_SOCKET_PATH - len("/control"):
+    if len(str(folder)) > _LONGEST_SOCKET_PATH - _LONGEST_SOCKET_NAME:
         folder.rmdir()
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir="/tmp"))
     # The file has its name once it is locked: nobody can find it in between and take the folder for abandoned.

@@ -13,6 +13,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Mapping
@@ -73,7 +74,7 @@ async def _stages(files: RunFiles, journal: JournalWriter, private: Path) -> Non
     async with serve_control(files.path, private, lambda asked: stage.answer(asked)):
         if request.get("waits") and not await waiting.wait_turn():
             return
-        _start_helpers(request)
+        _start_helpers(request, private)
         # pydantic and the catalogue, 0.2 s: after the fork server has been started.
         from openhcs.core.run_folder import RunFolder
         from openhcs.core.run_loop import RunLoop
@@ -95,14 +96,17 @@ def _read_request(file: Path) -> Mapping[str, Any]:
     return request if isinstance(request, dict) else {}
 
 
-def _start_helpers(request: Mapping[str, Any]) -> None:
+def _start_helpers(request: Mapping[str, Any], private: Path) -> None:
     start_reaper(os.environ[RUN_VARIABLE])  # before anything it may have to end
     execution = request.get("execution") or {}
     give_way(execution.get("niceness", 0))  # before anything that is to do so too
     if execution.get("scheduler") is None:
         # Importing takes the server 2 s; meanwhile this process imports Dask. The first well starts after 2 s, not 4.
         forkserver.set_forkserver_preload(_PRELOADED)
+        # multiprocessing makes its folder now, and would remove it at an end that this process does not come to.
+        tempfile.tempdir = str(private)
         forkserver.ensure_running()
+        tempfile.tempdir = None
 
 
 def _message(error: BaseException) -> str:

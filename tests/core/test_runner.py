@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import socket
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -130,8 +131,16 @@ def assert_results(out: Path, progress: RunProgress, wells: tuple[str, ...]) -> 
     assert ResultsFolder(out).done_wells() == wells
 
 
-def test_cancel_ends_running_wells_and_leaves_no_process(plate: Path, tmp_path: Path, runs: list[Run]) -> None:
-    """A cancelled well gives its worker to the next; a cancelled run ends within seconds, its processes with it."""
+def test_cancel_ends_running_wells_and_leaves_nothing(
+    plate: Path, tmp_path: Path, runs: list[Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cancelled well gives its worker to the next; a cancelled run ends within seconds, its processes with it.
+
+    Nothing of it is left in the system's temporary folder.
+    """
+    # Short enough for sockets, which a test's own folder is not.
+    temporary = Path(tempfile.mkdtemp(dir="/tmp"))
+    monkeypatch.setenv("TMPDIR", str(temporary))
     for well in WELLS[:4]:
         fill(plate, well, HOLD)
     orchestrator = compiled(plate)
@@ -157,6 +166,8 @@ def test_cancel_ends_running_wells_and_leaves_no_process(plate: Path, tmp_path: 
     assert progress.ended_s - asked < 5
     psutil.wait_procs(processes_of(run.pid), timeout=2)
     assert processes_of(run.pid) == []
+    assert list(temporary.iterdir()) == []
+    temporary.rmdir()
     assert orchestrator.status is Status.COMPILED
     assert not list((tmp_path / "out" / "provenance").glob("*"))
     assert CliRunner().invoke(app, ["cancel", str(tmp_path / "out")]).exit_code == 2
