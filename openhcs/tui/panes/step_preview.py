@@ -187,8 +187,9 @@ class StepPreviewView:
         name = visible(editing.pipeline.steps[editing.step].name)
         self._preview, self._took = preview, f"{name} took {preview.seconds:.2g} s on {where} of {well}."
         self._take(preview)
-        await self._draw()
-        self._say("")
+        self._note = ""
+        # In the group of all pictures: one that is looked at in another way meanwhile is given up.
+        self._start("pictures", self._draw())
 
     def _take(self, preview: StepPreview) -> None:
         """Show what has been made: the channel that the step works on, and the objects it has found."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -12,6 +14,8 @@ import pytest
 from openhcs.core.demo_plate import make_demo_plate
 from openhcs.core.pipeline_file import shipped_pipelines
 from openhcs.testing.driver import WorkbenchDriver, workbench
+from openhcs.tui.effects.wells import Tile, WellReader
+from openhcs.tui.well_scene import Frame, Scene
 
 NUCLEI = shipped_pipelines()["nuclei"]
 
@@ -117,6 +121,36 @@ async def test_what_does_not_fit_is_told_in_place(sites_plate: Path, home: Path)
         await wb.wait_for("no function gaussian_blurr")
         await wb.press("escape")
         await wb.wait_idle()
+
+
+async def test_a_picture_that_comes_late_does_not_replace_a_newer_one(
+    sites_plate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looking nearer while the first picture of a trial is drawn gives that one up."""
+    draw, go_on = WellReader.read_tile, asyncio.Event()
+    begun: list[float] = []
+    drawn: list[float] = []
+
+    async def held(
+        self: WellReader, images: Any, scene: Scene, site: int, frame: Frame, limits: Any, palette: Any
+    ) -> Tile:
+        begun.append(scene.zoom)
+        if len(begun) == 1:
+            await go_on.wait()
+        tile = await draw(self, images, scene, site, frame, limits, palette)
+        drawn.append(scene.zoom)
+        return tile
+
+    monkeypatch.setattr(WellReader, "read_tile", held)
+    async with at_step(sites_plate, 0) as wb:
+        await wb.press("p")
+        await wb.wait_until(lambda: len(begun) == 1, "the first picture")
+        await wb.press("+", "+")
+        await wb.wait_until(lambda: drawn[-2:] == [2.25, 2.25], "both pictures, nearer")
+        go_on.set()
+        await wb.wait_idle()
+        assert 1.0 not in drawn
+        await wb.press("escape")
 
 
 async def test_a_trial_can_be_left_while_it_goes_on(sites_plate: Path) -> None:
