@@ -116,6 +116,12 @@ class Scene:
         """All sites again."""
         return replace(self, zoom=0.0)
 
+    def dragged(self, frame: Frame, cells: int, lines: int) -> Scene:
+        """What `frame` shows, drawn along with the mouse by so many cells and lines of text."""
+        top, left, bottom, right = frame.section
+        down, across = (bottom - top) * 2 * lines / frame.rows, (right - left) * cells / frame.columns
+        return replace(self, centre=(_inside((top + bottom) / 2 - down), _inside((left + right) / 2 - across)))
+
     def moved(self, stock: Stock, rows: int, columns: int) -> Scene:
         """To the next site that way where all are seen, else along the picture."""
         if not self.is_overview:

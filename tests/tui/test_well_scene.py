@@ -71,6 +71,16 @@ def test_near_and_far_are_each_others_way_back() -> None:
     assert corner.centre == (1.0, 1.0)
 
 
+def test_a_picture_follows_the_mouse() -> None:
+    """Dragged by half of what is on the screen the picture moves by that, and not beyond its edges."""
+    near = Scene(zoom=2.0)
+    frame = Frame.of(near, (500, 1000), 80, 20)
+    assert (frame.rows, frame.columns) == (40, 80)
+    assert near.dragged(frame, 0, 0).centre == (0.5, 0.5)
+    assert near.dragged(frame, 40, -10).centre == pytest.approx((0.75, 0.25))
+    assert near.dragged(frame, -400, 400).centre == (0.0, 1.0)
+
+
 def test_a_frame_fills_the_screen_and_stays_inside_the_picture() -> None:
     """Whole at zoom 1 with its shape kept; nearer it is a part of that size, pushed inside at the edges."""
     whole = Frame.of(Scene(zoom=1.0), (500, 1000), 80, 30)

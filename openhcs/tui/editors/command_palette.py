@@ -60,7 +60,9 @@ def open_footer(
     """The footer of a dialog called `place`; a click on the "…" at its end lists all of `rows`, to run one of them."""
 
     async def more() -> None:
-        commands = [Command(row.label, place, row) for row in rows]
+        # What is looked for is most likely something that the footer would have shown.
+        in_order = sorted(rows, key=lambda row: not row.on_footer)
+        commands = [Command(row.label, place, row) for row in in_order]
         chosen = await choose_command(commands, app_state=app_state, tasks=tasks)
         if chosen is not None:
             run_binding(chosen.row, tasks=tasks, refuse=refuse)

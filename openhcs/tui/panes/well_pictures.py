@@ -10,15 +10,17 @@ import textwrap
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prompt_toolkit.application import get_app
+from prompt_toolkit.data_structures import Point
 from prompt_toolkit.formatted_text import StyleAndTextTuples, fragment_list_width
 from prompt_toolkit.key_binding import KeyBindingsBase
 from prompt_toolkit.layout.containers import Container, Window
 from prompt_toolkit.layout.controls import UIContent, UIControl
-from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
+from prompt_toolkit.mouse_events import MouseButton, MouseEvent, MouseEventType
 from prompt_toolkit.utils import get_cwidth
 
 from openhcs.errors import OpenHCSError
@@ -28,7 +30,7 @@ from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.well_scene import Frame, Scene, Stage, Stock
 from openhcs.tui.widgets.bindings import Binding, key_bindings
 from openhcs.tui.widgets.colour_scale import Palette, palette_of_screen
-from openhcs.tui.widgets.drawn_text import cut, is_reachable
+from openhcs.tui.widgets.drawn_text import click_fragment, cut, is_reachable, on_click
 from openhcs.tui.widgets.selectable_list import DOUBLE_CLICK_S
 from openhcs.tui.widgets.thumbnail import FreshStyles, Tiling, tile_sites
 
@@ -72,6 +74,7 @@ class WellPictures:
         self._size_px = (1, 1)
         self._area = (0, 0)
         self._styles = FreshStyles()
+        self.head: StyleAndTextTuples = []
         self.rows = self._rows()
         self._control = _PicturesControl(self, key_bindings(self.rows, tasks=tasks, refuse=lambda reason: None))
         self.window = Window(self._control, always_hide_cursor=True, style="class:list")
@@ -231,7 +234,8 @@ class WellPictures:
             self._on_change()
         self._styles.begin()
         body = self._message() if self.error else self._overview() if self.scene.is_overview else self._one()
-        drawn = [self._head(width), *(self._styles.admit(line) for line in body[: area[1]])]
+        self.head = self._head(width)
+        drawn = [self.head, *(self._styles.admit(line) for line in body[: area[1]])]
         if self._styles.is_waiting:
             get_app().invalidate()
         return drawn
@@ -240,16 +244,19 @@ class WellPictures:
         scene, stock = self.scene, self.stock
         head: StyleAndTextTuples = [("class:title", f"{scene.stage.value} ")]
         for place, (number, name, colour) in enumerate(self._channels, start=1):
+            alone = on_click(partial(self._toggle_channel, place))
             if scene.channel is None:
-                head.append((f"fg:{colour} bold", f" {place} {name} "))
+                head.append((f"fg:{colour} bold", f" {place} {name} ", alone))
             elif scene.channel == number:
-                head.append(("bold", f"[{place} {name}]"))
+                head.append(("bold", f"[{place} {name}]", alone))
             else:
-                head.append(("class:disabled", f" {place} {name} "))
+                head.append(("class:disabled", f" {place} {name} ", alone))
         if len(stock.z_planes) > 1:
-            head.append(("", f" z {scene.z or 'projection'} of {max(stock.z_planes)}  "))
+            next_z = on_click(lambda: self.change(self.scene.stepped_z(self.stock, 1)))
+            head.append(("", f" z {scene.z or 'projection'} of {max(stock.z_planes)}  ", next_z))
         if len(stock.time_points) > 1:
-            head.append(("", f" t {scene.t} of {max(stock.time_points)}  "))
+            next_t = on_click(lambda: self.change(self.scene.stepped_t(self.stock, 1)))
+            head.append(("", f" t {scene.t} of {max(stock.time_points)}  ", next_t))
         if scene.label in stock.labels:
             head.append(("class:warning", f" outlines: {visible(scene.label or '')}  "))
         if not scene.is_overview:
@@ -260,6 +267,9 @@ class WellPictures:
             head = _clipped(head, room)
             head += [("", " " * max(1, room - fragment_list_width(head) + 1)), ("class:busy", note)]
         return _clipped(head, width)
+
+    def _toggle_channel(self, place: int) -> None:
+        self.change(self.scene.with_channel(self.stock, place))
 
     def _message(self) -> list[StyleAndTextTuples]:
         return _in_lines("class:warning", self.error, self._area[0])
@@ -319,13 +329,26 @@ class WellPictures:
         place = (tiling.first + (y - 1) // (tiling.height + 1), x // (tiling.width + 1))
         return next((site for site, at in self.stock.places.items() if at == place), None)
 
+    def enlarge_at(self, x: int, y: int) -> None:
+        """Look nearer: of all sites at the one under the mouse."""
+        site = self.site_at(x, y)
+        if site is not None:
+            self.choose_site(site, near=True)
+        else:
+            self.change(self.scene.closer())
+
+    def frame_of_site(self) -> Frame | None:
+        """Which part of the one site that is looked at is drawn; None where all are."""
+        frames = {} if self.scene.is_overview else self._frames()
+        return next(iter(frames.values()), None)
+
 
 def _clipped(fragments: StyleAndTextTuples, width: int) -> StyleAndTextTuples:
     """At most `width` cells of a line."""
     clipped: StyleAndTextTuples = []
     for fragment in fragments:
         text = cut(fragment[1], width)
-        clipped.append((fragment[0], text))
+        clipped.append((fragment[0], text, *fragment[2:]))
         width -= get_cwidth(text)
         if width <= 0 or text != fragment[1]:
             break
@@ -346,6 +369,7 @@ class _PicturesControl(UIControl):
         self._owner = owner
         self._bindings = bindings
         self._last_click: tuple[float, int] = (-1.0, -1)
+        self._grabbed: tuple[Point, Frame] | None = None
 
     def is_focusable(self) -> bool:
         return True
@@ -361,14 +385,26 @@ class _PicturesControl(UIControl):
         owner = self._owner
         if not is_reachable(owner.window):
             return None
+        at = mouse_event.position
         match mouse_event.event_type:
             case MouseEventType.SCROLL_UP:
-                owner.change(owner.scene.closer())
+                owner.enlarge_at(at.x, at.y)
             case MouseEventType.SCROLL_DOWN:
                 owner.change(owner.scene.farther())
+            case MouseEventType.MOUSE_DOWN:
+                frame = owner.frame_of_site()
+                self._grabbed = (at, frame) if frame is not None else None
+            case MouseEventType.MOUSE_MOVE if self._grabbed is not None and mouse_event.button is MouseButton.NONE:
+                self._grabbed = None  # let go outside
+            case MouseEventType.MOUSE_MOVE if self._grabbed is not None:
+                start, frame = self._grabbed
+                owner.change(owner.scene.dragged(frame, at.x - start.x, at.y - start.y))
             case MouseEventType.MOUSE_UP:
+                self._grabbed = None
                 get_app().layout.focus(self)
-                self._click(owner.site_at(mouse_event.position.x, mouse_event.position.y))
+                if at.y == 0:
+                    return click_fragment([owner.head], at, mouse_event)
+                self._click(owner.site_at(at.x, at.y))
         return None
 
     def _click(self, site: int | None) -> None:

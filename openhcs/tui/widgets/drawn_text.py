@@ -3,7 +3,7 @@
 `FormattedTextControl` does not know its width when its text is made; this control does. Clicks on a fragment that
 carries a mouse handler go to that handler, unless a modal dialog above owns the input.
 
-Imports prompt_toolkit only; anybody under openhcs.tui may import this.
+Anybody under openhcs.tui may import this.
 """
 
 from __future__ import annotations
@@ -22,11 +22,14 @@ from prompt_toolkit.layout.dimension import AnyDimension
 from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
 from prompt_toolkit.utils import get_cwidth
 
+from openhcs.tui.utils.screen_output import is_plain
+
 if TYPE_CHECKING:
     from prompt_toolkit.key_binding.key_bindings import NotImplementedOrNone
 
 __all__ = [
     "DrawnText",
+    "click_fragment",
     "cut",
     "cut_middle",
     "drawn_window",
@@ -123,8 +126,19 @@ def on_click(act: Callable[[], object]) -> Callable[[MouseEvent], NotImplemented
 def tab_fragments(
     pages: Iterable[T], current: T, title: Callable[[T], str], turn_to: Callable[[T], object]
 ) -> StyleAndTextTuples:
-    """The titles of pages beside each other, the current one in brackets; a click turns to a page."""
+    """The titles of pages beside each other, the current one in brackets; a click turns to a page.
+
+    On a plain screen the current one comes first, with its number.
+    """
+    pages = tuple(pages)
     tabs: StyleAndTextTuples = [("", " ")]
+    if is_plain():
+        number = next(number for number, page in enumerate(pages, start=1) if page is current)
+        others = ", ".join(title(page) for page in pages if page is not current)
+        return [
+            ("class:title", f" {title(current)}, page {number} of {len(pages)}."),
+            ("class:muted", f" Others: {others}"),
+        ]
     for page in pages:
         here = page is current
         text = f"[{title(page)}]" if here else f" {title(page)} "

@@ -35,6 +35,11 @@ def marked(wb: WorkbenchDriver) -> frozenset[str]:
     return wb.state.selected.marked
 
 
+def picture(wb: WorkbenchDriver) -> list[str]:
+    """The colours of a part of the screen."""
+    return [wb.background_at(x, y) for y in (10, 12, 14, 16) for x in range(5, 95)]
+
+
 async def open_well(wb: WorkbenchDriver) -> None:
     """Initialise the plate, go to its wells and open the first."""
     await wb.press("i")
@@ -124,6 +129,22 @@ async def test_a_well_is_looked_at_by_mouse(sites_plate: Path) -> None:
         await wb.wait_for(">site 2")
         await wb.click_text(">site 2", times=2)
         await wb.wait_for("site 2, 1x")
+        await wb.click_text("1 DAPI")
+        await wb.wait_for("[1 DAPI]")
+        await wb.click_text("z 2 of 3")
+        await wb.wait_for("z 3 of 3")
+        await wb.wheel(40, 15, by=-2)
+        await wb.wait_until(lambda: "1x" not in wb.text and "reading" not in wb.text, "a nearer picture")
+        before = picture(wb)
+        await wb.drag((40, 15), (20, 12))
+        await wb.wait_until(lambda: "reading" not in wb.text and picture(wb) != before, "the picture moved")
+        await wb.wheel(40, 15, by=3)
+        x, y = wb.find(" site 1")
+        await wb.wheel(x + 2, y + 3, by=-1)
+        await wb.wait_for("site 1, 1x")
+        await wb.click_text(" …")
+        await wb.click_text("Look from farther away", times=2)
+        await wb.wait_for(" site 2")
         await wb.click_text("Log")
         await wb.wait_for("State    pending")
         await wb.click_text("n Next")
