@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -28,6 +29,7 @@ from openhcs.errors import PipelineError, RunError
 from openhcs.headless import report, tell_discrepancies
 from openhcs.run_follow import Interrupts, exit_code, follow
 from openhcs.run_view import tell
+from openhcs.tui.run_text import count_of, worker_lines
 
 __all__ = ["Choice", "Telling", "attach_run", "run_plate"]
 
@@ -147,6 +149,8 @@ def attach_run(out: Path | None, settings: Settings, telling: Telling = Telling(
     with Interrupts() as interrupts:
         if not run.poll().state.has_ended:
             tell(f"Following the run in {run.out}; Ctrl-C lets it go on.")
+            if not telling.quiet:
+                _tell_workers(run)
         elif out is None:
             tell(f"No run is going on; this is the last one, in {run.out}.")
         progress = follow(run, interrupts, is_ours=False, quiet=telling.quiet)
@@ -156,6 +160,15 @@ def attach_run(out: Path | None, settings: Settings, telling: Telling = Telling(
     elif not interrupts.hung_up:
         tell(f"The run goes on. {_how_to_follow(run)}")
     return exit_code(progress, interrupts)
+
+
+def _tell_workers(run: Run) -> None:
+    """What the workers of a run that goes on do now, if its runner says so."""
+    if run.progress.state is RunState.RUNNING:
+        with suppress(RunError):  # one that does not answer is told of while it is followed
+            workers = run.workers()
+            if workers:
+                tell("\n  ".join((f"{count_of(len(workers), 'worker')}:", *worker_lines(workers))))
 
 
 def _tell_notes(notes: Sequence[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -81,6 +82,13 @@ def test_runs_are_queued_listed_moved_and_cancelled(plates: list[Path]) -> None:
     assert watcher.stderr.readline() == "waiting for its turn (2nd): 1 well\n"
     watcher.terminate()
     assert "The run goes on." in watcher.communicate(timeout=PATIENCE_S)[1]
+    watcher = subprocess.Popen(attached, stderr=subprocess.PIPE, text=True)
+    assert watcher.stderr is not None
+    assert watcher.stderr.readline().startswith("Following the run in")
+    assert re.fullmatch(r"\d workers?:\n", watcher.stderr.readline())
+    assert re.match(r"  B02 for .* s, \d+ MiB; process \d+ on ", watcher.stderr.readline())
+    watcher.terminate()
+    watcher.communicate(timeout=PATIENCE_S)
 
     assert says("cancel", "third out").stderr == "The run is cancelled.\n"
     assert [run["plate"] for run in json.loads(says("runs", "--json").stdout)["runs"]] == ["first", "second"]

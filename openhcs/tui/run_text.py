@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING, Final
 
 from openhcs.core.progress import RunProgress, RunState
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.widgets.progress import duration_text
 from openhcs.tui.workbench import Severity
 
-__all__ = ["count_of", "end_words", "ordinal", "some"]
+if TYPE_CHECKING:
+    from openhcs.core.worker_status import WorkerStatus
+
+__all__ = ["count_of", "end_words", "ordinal", "some", "worker_lines"]
+
+_WORKERS_TOLD: Final = 8
 
 
 def count_of(number: int, thing: str) -> str:
@@ -49,3 +55,18 @@ def end_words(progress: RunProgress) -> tuple[str, Severity]:
             return f"running: {progress.finished} of {progress.total} wells finished", Severity.INFO
         case RunState.FAILED:
             return f"the run ended before its time: {visible(progress.message)}", Severity.ERROR
+
+
+def worker_lines(workers: Collection[WorkerStatus]) -> list[str]:
+    """What each worker of a run does now, the one that is longest at its well first; of many the first eight."""
+    told = sorted(workers, key=lambda worker: -(worker.seconds or 0.0))[:_WORKERS_TOLD]
+    lines = [f"{_work_of(worker)}; process {worker.pid} on {visible(worker.host)}" for worker in told]
+    return [*lines, f"{len(workers) - len(told)} more"] if len(told) < len(workers) else lines
+
+
+def _work_of(worker: WorkerStatus) -> str:
+    memory = f"{worker.memory_bytes / 2**20:.0f} MiB"
+    if worker.well is None:
+        return f"idle, {memory}"
+    since = f" for {duration_text(worker.seconds)}" if worker.seconds is not None else ""
+    return f"{visible(worker.well)}{since}, {memory}"

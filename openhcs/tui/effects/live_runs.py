@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Final
 
 from openhcs.core import paths
 from openhcs.core.remembered_runs import known_runs
+from openhcs.errors import RunError, StoreError
 
 if TYPE_CHECKING:
     from openhcs.core.orchestrator import Run
+    from openhcs.core.worker_status import WorkerStatus
 
-__all__ = ["find_last_runs", "remember_run"]
+__all__ = ["find_last_runs", "find_workers", "remember_run"]
 
 _DEFAULT_RESULTS: Final = Path("openhcs-results")
 
@@ -40,6 +42,16 @@ def find_last_runs() -> tuple[tuple[Path, Run], ...]:
             seen.add(folder)
             last.append((folder, run))
     return tuple(last)
+
+
+def find_workers(out: Path) -> tuple[WorkerStatus, ...]:
+    """What the workers of the run in `out` do now; none where its runner does not say. Blocks, for seconds at most."""
+    from openhcs.core.orchestrator import Run
+
+    try:
+        return Run.attach(out).workers()
+    except (RunError, StoreError):
+        return ()
 
 
 def remember_run(out: Path) -> None:

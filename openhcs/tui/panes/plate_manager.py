@@ -5,7 +5,10 @@ The list is in `plate_list`, drawing in `plate_rows` and `plate_text`; what the 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Final
 
 from prompt_toolkit.application import get_app
@@ -14,6 +17,8 @@ from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.layout.containers import ConditionalContainer, Container, HSplit
 from prompt_toolkit.layout.dimension import Dimension
 
+from openhcs.core.model import Status
+from openhcs.tui.effects.live_runs import find_workers
 from openhcs.tui.effects.plates import Goal, PlateEffects
 from openhcs.tui.effects.text_dialog import show_text
 from openhcs.tui.effects.well_choices import TRIED, WellChoice, WellKind
@@ -24,6 +29,7 @@ from openhcs.tui.panes.results import ResultPage, ResultsView
 from openhcs.tui.panes.run_log import RunLogView
 from openhcs.tui.panes.wells import WellsPane
 from openhcs.tui.state import AppState
+from openhcs.tui.utils.daemon_thread import in_daemon_thread
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
 from openhcs.tui.widgets.bindings import Binding, key_of
@@ -34,6 +40,8 @@ __all__ = ["PlateManager"]
 
 _FEW_LINES: Final = 10
 """Lines that the list of plates has on a large screen, however few there are."""
+
+_WORKERS_EVERY_S: Final = 1.0
 
 _JOBS: Final = frozenset({"Init", "Compile", "Run", "Run wells", "Results"})
 
@@ -346,4 +354,20 @@ class PlateManager:
     # -- what the keys do ----------------------------------------------------------------------------------------
 
     async def _show_details(self, row: PlateRow) -> None:
-        await show_text(row.name, plate_text.detail_text(row), app_state=self._state, tasks=self._tasks)
+        lines = list(plate_text.detail_text(row))
+        async with self._tasks.scope("details") as scope:
+            if row.status is Status.RUNNING and row.out is not None:
+                scope.create_task(
+                    self._follow_workers(row.folder, row.out, lines), f"look at the workers of {row.name}"
+                )
+            await show_text(row.name, lines, app_state=self._state, tasks=self._tasks)
+
+    async def _follow_workers(self, folder: Path, out: Path, lines: list[str]) -> None:
+        """Keep `lines`, the details of the plate, as they are now, with what the workers of its run do."""
+        row = self._state.workbench.find(folder)
+        while row is not None and row.status is Status.RUNNING:
+            workers = await in_daemon_thread(partial(find_workers, out), f"look at the workers of {folder.name}")
+            row = self._state.workbench.find(folder) or row
+            lines[:] = plate_text.detail_text(row, workers)
+            get_app().invalidate()
+            await asyncio.sleep(_WORKERS_EVERY_S)

@@ -7,8 +7,8 @@ as well as a colour. Text from metadata and file names goes through `visible`.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Final
 
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.utils import get_cwidth
@@ -16,11 +16,14 @@ from prompt_toolkit.utils import get_cwidth
 from openhcs.core.model import Status
 from openhcs.core.progress import WellProgress, WellState
 from openhcs.core.wording import told_once
-from openhcs.tui.run_text import count_of, end_words
+from openhcs.tui.run_text import count_of, end_words, worker_lines
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.widgets.drawn_text import cut, cut_middle, fit
 from openhcs.tui.widgets.progress import duration_text
 from openhcs.tui.workbench import Activity, PlateFacts, PlateRow
+
+if TYPE_CHECKING:
+    from openhcs.core.worker_status import WorkerStatus
 
 __all__ = [
     "WELL_LOOK",
@@ -165,8 +168,8 @@ def _objects_text(well: WellProgress) -> str:
     return ", ".join(f"{count} {visible(name)}" for name, count in well.objects.items())
 
 
-def detail_text(row: PlateRow) -> Sequence[str]:
-    """Everything known about a plate, a line each, for its details dialog."""
+def detail_text(row: PlateRow, workers: Collection[WorkerStatus] = ()) -> Sequence[str]:
+    """Everything known about a plate, and what the workers of its run do now, a line each, for its details dialog."""
     lines = [f"Folder       {row.folder}"]
     facts = row.facts
     if facts is not None:
@@ -186,6 +189,8 @@ def detail_text(row: PlateRow) -> Sequence[str]:
         lines.append(f"Takes        {row.takes}")
     if row.progress is not None:
         lines += [f"Results      {row.out}", f"Last run     {row.progress.pipeline}: {end_words(row.progress)[0]}"]
+    for number, worker in enumerate(worker_lines(workers)):
+        lines.append(f"{'' if number else 'Workers':<12} {worker}")
     if row.problems:
         lines += ["", "Problems", *(f"- {problem}" for problem in row.problems)]
     if facts is not None and facts.discrepancies:

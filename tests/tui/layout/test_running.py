@@ -5,6 +5,7 @@ A pipeline that holds at a gate (a function of the user's own, waiting for a fil
 
 from __future__ import annotations
 
+import re
 import shutil
 import threading
 from collections.abc import Iterator
@@ -153,6 +154,20 @@ async def test_a_plate_that_runs_refuses_what_would_disturb_it(demo: Path, gate:
         await wb.press("r")
         await wb.wait_for("demo is running: x cancels that")
         gate.open()
+        await wb.wait_for("2 wells done", RUN_S)
+
+
+async def test_the_details_tell_what_the_workers_do(demo: Path, gate: Gate) -> None:
+    """While a plate runs they say which worker is at which well, for how long, and with how much memory."""
+    async with workbench([demo], pipeline=gate.pipeline) as wb:
+        await wb.press("r")
+        await wait_running(wb, "B02")
+        await wb.press("enter")
+        await wb.wait_for("Workers      B02 for ", RUN_S)
+        assert re.search(r"B02 for .* s, \d+ MiB; process \d+", wb.line("Workers "))
+        gate.open()
+        await wb.wait_gone("Workers ", RUN_S)
+        await wb.press("escape")
         await wb.wait_for("2 wells done", RUN_S)
 
 
