@@ -178,8 +178,10 @@ class WellView:
             table = self._measurements.table
             if table is not None:
                 in_order = await self._reader.sort_table(table, column, descending=descending)
-                self._measurements.show(in_order, keep_order=True)
-                get_app().invalidate()
+                # Another table, or another well's, may have come meanwhile.
+                if self._measurements.table is table:
+                    self._measurements.show(in_order, keep_order=True)
+                    get_app().invalidate()
 
         self._start("order", sort())
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from openhcs.core.demo_plate import make_demo_plate
 from openhcs.core.pipeline_file import shipped_pipelines
 from openhcs.testing.driver import WorkbenchDriver, workbench
+from openhcs.tui.effects.wells import WellReader
 from tests.tui.layout.gate import RUN_S, Gate, closed_gate
 
 NUCLEI = shipped_pipelines()["nuclei"]
@@ -151,8 +154,19 @@ async def test_a_well_is_looked_at_by_mouse(sites_plate: Path) -> None:
         await wb.wait_for("Well B03 of")
 
 
-async def test_results_are_seen_beside_what_they_were_made_from(sites_plate: Path, home: Path) -> None:
-    """After a run `b` and `l` show results and outlines; the table sorts; the map is coloured by a number."""
+async def test_results_are_seen_beside_what_they_were_made_from(
+    sites_plate: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a run `b` and `l` show results and outlines; the table sorts; the map is coloured by a number.
+
+    Rows that come in another order when another table is looked at by then are not shown.
+    """
+    sort, go_on = WellReader.sort_table, asyncio.Event()
+
+    async def held(self: WellReader, table: Any, column: str, *, descending: bool) -> Any:
+        await go_on.wait()
+        return await sort(self, table, column, descending=descending)
+
     async with workbench([sites_plate], pipeline=NUCLEI, size=(120, 36)) as wb:
         await wb.press("r")
         await wb.wait_for("2 wells done", RUN_S)
@@ -167,6 +181,12 @@ async def test_results_are_seen_beside_what_they_were_made_from(sites_plate: Pat
         await wb.wait_for("measurements: ")
         await wb.press("right", "right", "right", "right", "right", "s")
         await wb.wait_for("area_px^")
+        monkeypatch.setattr(WellReader, "sort_table", held)
+        await wb.press("s", "m")
+        await wb.wait_for("counts: ")
+        go_on.set()
+        await wb.wait_idle()
+        assert "counts: " in wb.text
         await wb.press("tab")
         await wb.wait_for("Subtract background")
         await wb.press("tab")
