@@ -461,7 +461,8 @@ class FileManagerBrowser:
         return _named("  Select takes  ", visible(str(chosen[0])), self.glances.of(chosen[0]) or "", width)
 
     def _footer(self, width: int) -> StyleAndTextTuples:
-        keys = footer_fragments(self._footer_rows(), max(0, width - 2), tasks=self._tasks, refuse=self._tell)
+        rows, more = self._footer_rows(), self._show_keys if self._page is None else None
+        keys = footer_fragments(rows, max(0, width - 2), tasks=self._tasks, refuse=self._tell, more=more)
         return [("", "  "), *keys]
 
     def _footer_rows(self) -> Sequence[Binding]:

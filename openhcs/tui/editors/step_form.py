@@ -7,7 +7,7 @@ function's signature is its editor.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Final
 
 from openhcs.core.functions import REQUIRED, Parameter, ParameterKind
 from openhcs.core.model import Component
@@ -18,6 +18,8 @@ from openhcs.tui.widgets.bindings import Binding
 from openhcs.tui.widgets.form import ChoiceField, Field, Form, HeadingField, LineField, SwitchesField
 
 __all__ = ["StepForm"]
+
+_PLURALS: Final = {"z": "z planes", "t": "time points"}
 
 COMPONENTS = tuple(Component)
 GROUPS: tuple[Component | None, ...] = (None, *COMPONENTS)
@@ -163,7 +165,7 @@ class StepForm:
             ),
         ]
         return HeadingField(
-            lambda: f"  {what}s",
+            lambda: f"  {_PLURALS.get(what, f'{what}s')}",
             rows,
             tasks=self._tasks,
             refuse=self._tell,

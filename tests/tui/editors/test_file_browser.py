@@ -421,6 +421,9 @@ async def test_every_key_is_shown_and_can_be_clicked(plates: Path) -> None:
         await at.screen.click("F1 Keys")
         await at.press("escape")
         assert ".cache/" in at.screen.text
+        await at.screen.click(" …")
+        assert "Show or hide names" in at.screen.text
+        await at.press("escape")
     assert at.answers == []
 
 
