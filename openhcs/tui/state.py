@@ -284,10 +284,12 @@ def _travel(
 
 
 def free_name(name: str, steps: tuple[Step, ...]) -> str:
-    """`name`, with the first free number behind it where a step is called that already."""
+    """`name`, where a step is called that already with the first free number behind it, in place of the one it has."""
     taken = {step.name for step in steps}
     if name not in taken:
         return name
+    head, _, end = name.rpartition(" ")
+    name = head if head and end.isdecimal() else name
     return next(free for number in range(2, len(steps) + 3) if (free := f"{name} {number}") not in taken)
 
 

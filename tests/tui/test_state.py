@@ -267,9 +267,10 @@ class TestPipeline:
         assert reduce(workbench, actions.PipelineUndone()) == workbench
 
     def test_free_names_do_not_repeat(self) -> None:
-        """A taken name gets the first free number."""
-        steps = (step("blur"), step("blur 2"))
+        """A taken name gets the first free number; one that ends with a number gets another in its place."""
+        steps = (step("blur"), step("blur 2"), step("7"))
         assert (free_name("find", steps), free_name("blur", steps)) == ("find", "blur 3")
+        assert (free_name("blur 2", steps), free_name("7", steps)) == ("blur 3", "7 2")
 
 
 FOLDERS = st.sampled_from([A, B, C])

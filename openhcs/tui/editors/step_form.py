@@ -131,7 +131,7 @@ class StepForm:
             ),
             ChoiceField(
                 "Functions",
-                ["the same for all", f"own for each {draft.group_by or 'group'}"],
+                ["the same for all", f"by {draft.group_by or 'group'}"],
                 lambda: int(draft.by_group),
                 split,
                 help="Whether every group gets the same functions, or each its own; a group without functions passes "
@@ -176,7 +176,7 @@ class StepForm:
     def _overview(self) -> str:
         """Which groups have functions."""
         told = [visible(key) for key in self._draft.entries if self._draft.function_count(key)]
-        return f"has any: {', '.join(told) or 'none yet'}"
+        return f"functions for {', '.join(told)}" if told else "no functions yet"
 
     def _entry(self) -> Field:
         draft = self._draft

@@ -228,7 +228,7 @@ async def test_each_channel_gets_its_own_functions() -> None:
 async def test_channels_are_added_and_removed() -> None:
     """Without a plate a channel is added by its name; removing one takes its functions away."""
     async with editing(Step("mixed", {"DAPI": BLUR.pattern, "2": BLUR.pattern}), channels=()) as at:  # type: ignore[dict-item]
-        assert "has any: DAPI, 2" in at.screen.text
+        assert "functions for DAPI, 2" in at.screen.text
         await at.go_to("channels")
         await at.press("a")
         await at.screen.wait_for("Add a channel")
