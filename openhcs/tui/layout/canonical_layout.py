@@ -109,7 +109,9 @@ class CanonicalTUILayout:
         )
         history = ErrorHistoryView(errors, state, tasks, self.plate_manager.open_well)
         self.rows = self.keymap.rows("Everywhere", self._rows(on_quit, history, appearance, settings, inspector))
-        self.tour = Tour(self._tour_steps, is_free=lambda: self.here is not None, on_end=on_tour_end, tasks=tasks)
+        self.tour = Tour(
+            self._tour_steps, is_free=lambda: self.here is not None, on_end=on_tour_end, app_state=state, tasks=tasks
+        )
         above_all = [row for row in self.rows if row.label == _INSPECTOR]
         self.keys_above_all = merge_key_bindings(
             [key_bindings(above_all, tasks=tasks, refuse=self._refuse), self.tour.keys]
@@ -275,7 +277,10 @@ class CanonicalTUILayout:
 
     def _menu_hint(self) -> str:
         selected = self.menu_bar.selected
-        return selected.description if selected is not None else self.plate_manager.hint
+        if selected is None:
+            return self.plate_manager.hint
+        reason = selected.why_disabled()
+        return selected.description if reason is None else f"Not now: {reason}"
 
     def _rows(
         self,

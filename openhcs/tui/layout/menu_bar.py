@@ -1,8 +1,8 @@
 """The menu bar: titles in the top line, and under each a list of binding rows with their keys.
 
 A menu is open exactly while its list has the focus: a dialog closes it by taking the focus. A click elsewhere closes it
-and does what it would have done without it, also where there is nothing that could take the focus.
-The rows are those of the panes; the menu adds no commands of its own.
+and does what it would have done without it, also where there is nothing that could take the focus. On a plain screen an
+open menu has the screen to itself. The rows are those of the panes; the menu adds no commands of its own.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from prompt_toolkit.utils import get_cwidth
 
 from openhcs.tui.ports import TaskSpawner
 from openhcs.tui.utils.mouse_shield import MouseShield
+from openhcs.tui.utils.screen_output import is_plain
 from openhcs.tui.widgets.bindings import Binding, key_name, run_binding
 from openhcs.tui.widgets.drawn_text import drawn_window, fit
 
@@ -35,6 +36,8 @@ __all__ = ["Menu", "MenuBar"]
 
 _Z_INDEX = 5
 """Where open menus lie: above the panes, beneath the dialogs."""
+_STATUS_ROWS = 2
+"""What stays below a menu that has the screen: the selected row's description, and what was last told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +74,20 @@ class MenuBar:
             Float(shield, top=1, right=0, bottom=0, left=0, transparent=True, z_index=_Z_INDEX - 1),
             *(
                 Float(
-                    ConditionalContainer(menu.window, Condition(menu.is_open)),
+                    ConditionalContainer(menu.window, Condition(menu.is_open) & ~Condition(is_plain)),
                     top=1,
                     left=max(0, menu.left - 1),
+                    z_index=_Z_INDEX,
+                )
+                for menu in self._lists
+            ),
+            *(
+                Float(
+                    ConditionalContainer(menu.window, Condition(menu.is_open) & Condition(is_plain)),
+                    top=0,
+                    right=0,
+                    bottom=_STATUS_ROWS,
+                    left=0,
                     z_index=_Z_INDEX,
                 )
                 for menu in self._lists
@@ -82,6 +96,11 @@ class MenuBar:
 
     def __pt_container__(self) -> Container:
         return self.window
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """What the menus are called, from left to right."""
+        return tuple(menu.menu.title for menu in self._lists)
 
     @property
     def selected(self) -> Binding | None:
@@ -161,7 +180,7 @@ class _MenuList:
         self.menu = menu
         self.left = left
         self.index = 0
-        self._label_width = max(get_cwidth(row.label) for row in menu.rows if row)
+        self._label_width = max(get_cwidth(row.label) for row in menu.rows if row) + get_cwidth("()")
         self._key_width = max(get_cwidth(key_name(row.keys[0])) for row in menu.rows if row)
         self.width = self._label_width + self._key_width + 7
         control = FormattedTextControl(
@@ -187,6 +206,26 @@ class _MenuList:
         return get_app().layout.has_focus(self.window)
 
     def _fragments(self) -> StyleAndTextTuples:
+        return self._plain_fragments() if is_plain() else self._framed_fragments()
+
+    def _plain_fragments(self) -> StyleAndTextTuples:
+        """A line for each row, to be read out, below one that tells which menu this is."""
+        count = len(self.bar.titles)
+        fragments: StyleAndTextTuples = [
+            ("class:title", f"Menu {self.menu.title}, {self.position + 1} of {count}: Left and Right for the others")
+        ]
+        for position, row in enumerate(self.rows):
+            here = position == self.index
+            reason = row.why_disabled()
+            fragments.append(("", "\n"))
+            if here:
+                fragments.append(("[SetCursorPosition]", ""))
+            refusal = "" if reason is None else f" (not now: {reason})"
+            style = "class:menu.selected" if here else ""
+            fragments.append((style, f"{row.label}, {key_name(row.keys[0])}{refusal}", self._click(position)))
+        return fragments
+
+    def _framed_fragments(self) -> StyleAndTextTuples:
         inside = self.width - 2
         border = "class:menu.border"
         fragments: StyleAndTextTuples = [(border, f"┌{'─' * inside}┐\n")]
@@ -197,10 +236,12 @@ class _MenuList:
                 continue
             here = position == self.index
             style = "class:menu.selected" if here else ""
+            label = row.label
             if row.why_disabled() is not None:
                 style += " class:disabled"
+                label = f"({label})"
             handler = self._click(position)
-            text = f"{fit(row.label, self._label_width)}  {fit(key_name(row.keys[0]), self._key_width, right=True)}"
+            text = f"{fit(label, self._label_width)}  {fit(key_name(row.keys[0]), self._key_width, right=True)}"
             if here:
                 fragments.append(("[SetCursorPosition]", ""))
             fragments += [

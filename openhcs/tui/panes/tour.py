@@ -2,6 +2,7 @@
 
 The screen behind it works all the while: the arrow keys Right and Left and Escape belong to the tour, every other key
 does what it always does. Each step puts the focus where it speaks of, so that the frame and the last line show it.
+On a plain screen, which is read from top to bottom, the steps are one text instead.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.key_binding import ConditionalKeyBindings, KeyBindingsBase
 from prompt_toolkit.layout.containers import ConditionalContainer, Float
 
+from openhcs.tui.effects.text_dialog import show_text
 from openhcs.tui.panes.place import Place
-from openhcs.tui.ports import TaskSpawner
+from openhcs.tui.ports import DialogHost, TaskSpawner
+from openhcs.tui.utils.screen_output import is_plain
 from openhcs.tui.widgets.bindings import Binding, footer_fragments, key_bindings
 from openhcs.tui.widgets.drawn_text import drawn_window
 from openhcs.tui.widgets.pane_frame import PaneFrame
@@ -52,9 +55,11 @@ class Tour:
         *,
         is_free: Callable[[], bool],
         on_end: Callable[[], None],
+        app_state: DialogHost,
         tasks: TaskSpawner,
     ) -> None:
         self._make_steps = steps
+        self._app_state = app_state
         self._on_end = on_end
         self._tasks = tasks
         self._steps: Sequence[TourStep] = ()
@@ -79,9 +84,19 @@ class Tour:
 
     def start(self) -> None:
         """Begin, or begin again."""
+        if is_plain():
+            self._tasks.fire_and_forget(self._tell(), "tour")
+            return
         self._steps, self._at = tuple(self._make_steps()), 0
         self._step.place().take_focus()
         get_app().invalidate()
+
+    async def _tell(self) -> None:
+        """Show all steps as one text."""
+        steps = self._make_steps()
+        lines = [line for step in steps for line in (step.title, step.text, "")]
+        await show_text("Tour", lines[:-1], app_state=self._app_state, tasks=self._tasks)
+        self._on_end()
 
     def go_on(self) -> None:
         """Show the next step; behind the last one there is nothing more."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from prompt_toolkit.data_structures import Point
 from prompt_toolkit.formatted_text import OneStyleAndTextTuple, StyleAndTextTuples
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.layout.containers import Window, WindowRenderInfo
@@ -21,6 +22,7 @@ from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
 from prompt_toolkit.utils import get_cwidth
 
 from openhcs.tui.utils.safe_text import visible_lines
+from openhcs.tui.utils.screen_output import is_plain
 from openhcs.tui.utils.scrolled_window import ScrolledWindow
 
 __all__ = ["LINE_LIMIT", "LineView", "Lines"]
@@ -61,6 +63,8 @@ class LineView(UIControl):
         self._row = 0
         self._width = 80
         self._height = 20
+        self._rows_drawn = 1
+        self._cursor_row = 0
         self._keys = self._scroll_keys()
         self.window = ScrolledWindow(
             self, _Scrollbar(self._scrollbar), overflows=lambda: self.overflows, scroll_to=self.scroll_to
@@ -87,7 +91,24 @@ class LineView(UIControl):
     # -- scrolling -----------------------------------------------------------------------------------------------
 
     def scroll(self, rows: int) -> None:
-        """Move the view by `rows` screen rows, downwards where positive, as far as there is text."""
+        """Move the view by `rows` screen rows, downwards where positive, as far as there is text.
+
+        On a plain screen the cursor moves through the rows, since its reader follows that, and the view goes with it.
+        """
+        if not is_plain():
+            self._scroll(rows)
+            return
+        before = self._line, self._row
+        last = self._rows_drawn - 1
+        if abs(rows) > 1:
+            self._scroll(rows)
+            self._cursor_row = 0 if rows < 0 or (self._line, self._row) != before else last
+        elif not 0 <= self._cursor_row + rows <= last:
+            self._scroll(rows)
+        else:
+            self._cursor_row += rows
+
+    def _scroll(self, rows: int) -> None:
         if rows < 0:
             self._move_up(-rows)
         else:
@@ -96,11 +117,12 @@ class LineView(UIControl):
 
     def scroll_home(self) -> None:
         """Show the first line."""
-        self._line = self._row = 0
+        self._line = self._row = self._cursor_row = 0
 
     def scroll_end(self) -> None:
         """Show the last line at the bottom."""
         self._line, self._row = self._end()
+        self._cursor_row = self._height - 1
 
     def scroll_to(self, share: float) -> None:
         """Show what stands at `share` of the whole, from 0 at its beginning to 1 at its end."""
@@ -109,11 +131,12 @@ class LineView(UIControl):
 
     def show_line(self, number: int) -> None:
         """Scroll as little as brings line `number` on the screen, a third from the top where that is far."""
-        if self._line <= number < self._line + self._height // 2:
-            return
-        self._line, self._row = min(number, max(0, len(self._lines()) - 1)), 0
-        self._move_up(self._height // 3)
-        self._line, self._row = min((self._line, self._row), self._end())
+        number = min(number, max(0, len(self._lines()) - 1))
+        if not self._line <= number < self._line + self._height // 2:
+            self._line, self._row = number, 0
+            self._move_up(self._height // 3)
+            self._line, self._row = min((self._line, self._row), self._end())
+        self._cursor_row = max(0, sum(map(self._rows_of, range(self._line, number))) - self._row)
 
     def _move_up(self, rows: int) -> None:
         self._row -= rows
@@ -188,7 +211,10 @@ class LineView(UIControl):
                 rows.append([("", " " * indent), *row] if indent and start else row)
             skip = 0
             number += 1
-        return UIContent(get_line=rows.__getitem__, line_count=len(rows), show_cursor=False)
+        self._rows_drawn = max(1, len(rows))
+        self._cursor_row = min(self._cursor_row, self._rows_drawn - 1)
+        cursor = Point(0, self._cursor_row if is_plain() else 0)
+        return UIContent(get_line=rows.__getitem__, line_count=len(rows), cursor_position=cursor, show_cursor=False)
 
     def _scrollbar(self) -> StyleAndTextTuples:
         last, row = self._end()

@@ -49,10 +49,10 @@ _SHOWN_AT_ONCE: Final = 4096
 
 _FLAGS: Final = range(0x1F1E6, 0x1F200)
 _OF_SEQUENCES: Final = re.compile(
-    "(?<=[\u2190-\u2bff\ufe0f\U0001f000-\U0001faff])\u200d|[\ufe0f\u00ad\U0001f1e6-\U0001f1ff\U0001f3fb-\U0001f3ff]"
+    "(?<=[\u2190-\u2bff\ufe0f\U0001f000-\U0001faff])\u200d|[\ufe0f\u00ad\u200b\u2060-\u2064\U0001f1e6-\U0001f1ff\U0001f3fb-\U0001f3ff]"
 )
 """What terminals do not agree on: joiners between emoji (others belong to letters of Indic and Arabic scripts), their
-wide shape, flags, tones of skin; and the soft hyphen, which has a cell or has none."""
+wide shape, flags, tones of skin; the soft hyphen, which has a cell or has none; and characters that are nothing."""
 
 
 class ScreenOutput(Vt100_Output):

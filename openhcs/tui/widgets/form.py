@@ -22,6 +22,7 @@ from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
 from prompt_toolkit.utils import get_cwidth
 
 from openhcs.tui.ports import TaskSpawner
+from openhcs.tui.utils.screen_output import is_plain
 from openhcs.tui.widgets.bindings import Binding, footer_fragments, key_bindings
 from openhcs.tui.widgets.drawn_text import DrawnText, cut, drawn_window, fit, on_click
 from openhcs.tui.widgets.text_field import TextField
@@ -86,12 +87,14 @@ class Field:
 
     def _label(self, width: int) -> StyleAndTextTuples:
         mark, style = ("> ", "class:title") if self.is_focused else ("  ", "class:label")
+        if is_plain():  # the cursor marks the field; behind the label it is read on
+            return [(style, cut(f"{self.label}: ", width))]
         return [("class:mark", mark), (style, fit(self.label, max(0, width - 3)))]
 
     def _message(self, width: int) -> StyleAndTextTuples:
         problem = self.problem()
         if problem is not None:
-            return [("class:error", cut(f" ! {problem}", width))]
+            return [("class:error", cut(f" {'Error:' if is_plain() else '!'} {problem}", width))]
         return [("class:muted", cut(f"   {self.hint() or ''}", width))]
 
 
@@ -198,6 +201,8 @@ class ChoiceField(Field):
     def _draw(self, width: int) -> StyleAndTextTuples:
         style = "class:field class:field.focused" if self.is_focused else "class:field"
         word = cut(self._choices[self._index()], max(0, width - 4))
+        if is_plain():
+            return [(style, word, self._click(1))]
         return [
             (style, "◂ ", self._click(-1)),
             (style, fit(word, max(0, width - 4)), self._click(1)),
@@ -265,8 +270,7 @@ class SwitchesField(Field):
             here = self.is_focused and i == self._at
             if here:
                 fragments.append(("[SetCursorPosition]", ""))
-            box = "[x]" if self._value(i) else "[ ]"
-            text = f"{box} {name}" if name else box
+            text = _switch_text(name, self._value(i), plain=is_plain())
             fragments.append(("class:field.focused" if here else "class:field", text, self._click(i)))
             fragments.append(("", "  "))
         return fragments
@@ -278,6 +282,12 @@ class SwitchesField(Field):
             self._switch(at)
 
         return on_click(act)
+
+
+def _switch_text(name: str, is_on: bool, *, plain: bool) -> str:
+    box = "[x]" if is_on else "[ ]"
+    words = (name, "yes" if is_on else "no") if plain else (box, name)
+    return " ".join(filter(None, words))
 
 
 class FixedField(Field):
@@ -322,6 +332,8 @@ class HeadingField(Field):
 
     def _draw(self, width: int) -> StyleAndTextTuples:
         mark, style = ("> ", "class:title class:selected") if self.is_focused else ("  ", "class:title")
+        if is_plain():
+            mark = ""
         problem = self.problem()
         text = self._text() if problem is None else f"{self._text()}  ! {problem}"
         actions: StyleAndTextTuples = []

@@ -17,7 +17,9 @@ from prompt_toolkit.formatted_text import StyleAndTextTuples, fragment_list_widt
 from prompt_toolkit.key_binding import KeyBindingsBase, merge_key_bindings
 from prompt_toolkit.layout.containers import Container
 from prompt_toolkit.layout.controls import UIContent, UIControl
-from prompt_toolkit.layout.margins import ConditionalMargin, ScrollbarMargin
+from prompt_toolkit.layout.margins import ConditionalMargin, Margin, ScrollbarMargin
+from prompt_toolkit.layout.mouse_handlers import MouseHandlers
+from prompt_toolkit.layout.screen import Screen, WritePosition
 from prompt_toolkit.mouse_events import MouseButton, MouseEvent, MouseEventType
 
 from openhcs.tui.ports import TaskSpawner
@@ -67,7 +69,8 @@ class SelectableList(Generic[T]):
     `on_click` is asked first about a click on the row of an index; True means that it has been dealt with.
 
     With `focusable=False` the keys come from elsewhere, such as a search field above: the list takes the mouse only,
-    and is drawn as if it had the focus.
+    and is drawn as if it had the focus. On a plain screen the cursor, which its reader follows, leaves that field
+    for the selected row when a key moves through the list; the first Down goes to the row that is selected already.
     """
 
     def __init__(
@@ -95,6 +98,7 @@ class SelectableList(Generic[T]):
         self._on_activate = on_activate
         self._pull_index = index
         self._own_index = 0
+        self._has_cursor = focusable
         self._empty = empty
         self._tasks = tasks
         self.name = name
@@ -104,7 +108,8 @@ class SelectableList(Generic[T]):
         self.rows: tuple[Binding, ...] = (*moves, *bindings)
         bound = key_bindings(self.rows, tasks=tasks, refuse=refuse)
         self.control = _ListControl(self, merge_key_bindings([bound, keys]) if keys is not None else bound)
-        self.window = ScrolledWindow(
+        self.window = _ListWindow(
+            self,
             self.control,
             ConditionalMargin(ScrollbarMargin(), Condition(self._overflows)),
             overflows=self._overflows,
@@ -131,6 +136,7 @@ class SelectableList(Generic[T]):
     def select(self, index: int) -> None:
         """Select the row at `index`, or the nearest one there is."""
         index = max(0, min(index, len(self._items()) - 1))
+        self._has_cursor = self.focusable
         self._own_index = index
         if self._on_select is not None:
             self._on_select(index)
@@ -152,7 +158,12 @@ class SelectableList(Generic[T]):
 
     def _moves(self, letter_keys: bool) -> tuple[Binding, ...]:
         def move(keys: tuple[str, ...], to: Callable[[], int], label: str, description: str) -> Binding:
-            return Binding(keys, lambda: self.select(to()), label, description, on_footer=False)
+            def go() -> None:
+                stays = is_plain() and not self._has_cursor and "down" in keys
+                self.select(self.index if stays else to())
+                self._has_cursor = True
+
+            return Binding(keys, go, label, description, on_footer=False)
 
         up, down = (("up", "k"), ("down", "j")) if letter_keys else (("up",), ("down",))
         rows = (
@@ -177,6 +188,37 @@ class SelectableList(Generic[T]):
             return fragments
         extra = " class:selected" if focused else " class:selected.unfocused"
         return [(fragment[0] + extra, *fragment[1:]) for fragment in fragments]
+
+
+class _ListWindow(ScrolledWindow):
+    """Lends the cursor of the field that has the keys to the selected row, while they move through the list."""
+
+    def __init__(self, owner: SelectableList[Any], content: UIControl, bar: Margin, **options: Any) -> None:
+        super().__init__(content, bar, **options)
+        self._owner = owner
+
+    def write_to_screen(
+        self,
+        screen: Screen,
+        mouse_handlers: MouseHandlers,
+        write_position: WritePosition,
+        parent_style: str,
+        erase_bg: bool,
+        z_index: int | None,
+    ) -> None:
+        super().write_to_screen(screen, mouse_handlers, write_position, parent_style, erase_bg, z_index)
+        owner = self._owner
+        if owner.focusable or not owner._has_cursor or not is_plain():
+            return
+
+        def take_cursor() -> None:
+            info = self.render_info
+            if info is not None:
+                row = write_position.ypos + owner.index - info.vertical_scroll
+                screen.set_cursor_position(get_app().layout.current_window, Point(write_position.xpos, row))
+
+        # Once the field has been drawn, which puts the cursor where its text ends.
+        screen.draw_with_z_index(z_index or 1, take_cursor)
 
 
 class _ListControl(UIControl):

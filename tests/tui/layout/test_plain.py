@@ -59,9 +59,77 @@ async def test_dialogs_have_the_screen_and_the_cursor(plate: Path) -> None:
         await wb.wait_for("Choose a function")
         await wb.press("escape")
         await wb.press("f10", "down")
-        assert line_at_cursor(wb).strip("> ").startswith("Load")
+        assert line_at_cursor(wb) == "Load, l"
         await wb.press("escape")
         assert not set(wb.written) & set(map(chr, range(0x2500, 0x2600)))
+
+
+async def test_menus_have_the_screen_and_tell_why_not(plate: Path) -> None:
+    """An open menu is a list below its name, nothing of the panes beside it, and what is refused says why."""
+    async with workbench([plate], screen=PLAIN) as wb:
+        await wb.press("f10", "right")
+        assert wb.screen()[0] == "Menu Plate, 2 of 6: Left and Right for the others"
+        assert line_at_cursor(wb) == "Add, a"
+        assert "Plates (1)" not in wb.text
+        await wb.press("down", "down")
+        assert line_at_cursor(wb) == "Put back, u (not now: No plate was removed)"
+        await wb.press("escape")
+        assert wb.screen()[1] == "Plates (1)"
+
+
+async def test_the_cursor_goes_from_a_search_to_what_was_found(plate: Path) -> None:
+    """The first Down reads the row that Enter would take, further ones go on, and typing is back in the search."""
+    async with workbench([plate], screen=PLAIN) as wb:
+        await wb.press("c-p")
+        await wb.type("theme")
+        assert line_at_cursor(wb) == "Action: theme"
+        await wb.press("down")
+        assert line_at_cursor(wb).startswith("Theme ")
+        await wb.type("x")
+        assert line_at_cursor(wb) == "Action: themex"
+        await wb.press("backspace", "down", "enter")
+        assert wb.screen()[0] == "Theme"
+
+
+async def test_texts_are_read_line_by_line(plate: Path) -> None:
+    """In a text that fits, and in one that does not, Down goes on by a line and End goes to the last."""
+    async with workbench([plate], screen=PLAIN) as wb:
+        await wb.press("i")
+        await wb.wait_for("two: 2 wells")
+        await wb.press("enter")
+        await wb.wait_for("Esc Close")
+        first = line_at_cursor(wb)
+        assert first == wb.screen()[1].strip()
+        await wb.press("down")
+        assert line_at_cursor(wb) == wb.screen()[2].strip() != first
+        await wb.press("escape", "?", "down", "down")
+        assert line_at_cursor(wb).startswith("Down, j")
+        await wb.press("pagedown")
+        assert wb.cursor == (0, 1)
+        await wb.press("end")
+        assert line_at_cursor(wb).endswith("failed, or some of its wells did")
+        await wb.press("up", "home")
+        assert line_at_cursor(wb) == "Plates: the keys here"
+
+
+async def test_fields_are_read_with_their_labels(plate: Path) -> None:
+    """A field is its label and its value in words: a switch is yes or no, and the cursor alone points at a field."""
+    async with workbench([plate], pipeline=shipped_pipelines()["nuclei"], screen=PLAIN) as wb:
+        await wb.press("tab", "tab", "enter", "down", "down")
+        assert line_at_cursor(wb).startswith("Stack of:")
+        assert line_at_cursor(wb).endswith("site no  channel no  z yes  t no")
+        await wb.press("space")
+        assert "site yes" in line_at_cursor(wb)
+
+
+async def test_the_tour_is_one_text(plate: Path) -> None:
+    """Who is new is told everything from top to bottom; nothing floats over the panes."""
+    async with workbench([plate], tour=True, screen=PLAIN) as wb:
+        await wb.wait_for("Finding your way")
+        assert wb.screen()[:2] == ["Tour", "Plates"]
+        assert "Plates (1)" not in wb.text
+        await wb.press("escape")
+        assert wb.screen()[1] == "Plates (1)"
 
 
 async def test_what_cannot_be_shown_is_told_in_words(plate: Path) -> None:

@@ -365,11 +365,12 @@ async def test_a_pipeline_that_cannot_be_read_leaves_the_one_there_was(home: Pat
 
 
 async def test_the_menu_does_what_the_keys_do(demo: Path) -> None:
-    """F10 opens the menu bar; a row shows its key and its description, and Enter does it where the focus was."""
+    """F10 opens the menu bar; a row shows its key and what it does, or why not now, and Enter does it."""
     async with workbench([demo]) as wb:
         await wb.press("f10", "right", "down", "down")
         await wb.wait_idle()
-        assert "Put back" in wb.line("> Put back")
+        assert "(Put back)" in wb.line("> (Put back)")
+        assert "Not now: No plate was removed" in wb.text
         await wb.press("down")
         await wb.wait_for("Initialise: read what the plate's folder holds.")
         await wb.press("enter")

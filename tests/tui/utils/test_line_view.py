@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from functools import partial
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from prompt_toolkit.data_structures import Point
 from prompt_toolkit.layout.containers import HSplit
@@ -88,6 +88,7 @@ def test_lines_may_become_fewer_while_they_are_looked_at() -> None:
     assert rows_of(view, 40, 10) == []
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.text(st.sampled_from("ab 大😀e\u0301\u200d|"), max_size=60), max_size=12),
     st.integers(1, 30),

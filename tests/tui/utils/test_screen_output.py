@@ -52,6 +52,7 @@ def test_bars_of_braille_dots_have_stand_ins_too() -> None:
         ("👍🏽!", "👍  !"),
         ("🇩🇪", "D E "),
         ("soft\u00adhyphen", "soft-hyphen"),
+        ("zero\u200bwidth", "zerowidth"),
         ("क्\u200dष e\u0301 عربی\u200cها", "क्\u200dष e\u0301 عربی\u200cها"),
     ],
 )
