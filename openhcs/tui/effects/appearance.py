@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from prompt_toolkit.application import get_app
+from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.styles import BaseStyle, DynamicStyle
 
 from openhcs.core import paths
@@ -35,8 +37,8 @@ class Appearance:
 
     @property
     def style(self) -> BaseStyle:
-        """The style to draw with, which follows the theme."""
-        return DynamicStyle(lambda: style_of(self._theme))
+        """The style to draw with, which follows the theme and what the terminal can show."""
+        return DynamicStyle(lambda: style_of(self._theme, sixteen=get_app().color_depth is ColorDepth.DEPTH_4_BIT))
 
     def follow_settings(self) -> None:
         """Take the theme that the settings name now."""

@@ -88,7 +88,8 @@ def palette_of_screen() -> Palette:
     ground = _ground_of(app.style, app.style.invalidation_hash()) if app.style is not None else ""
     if ground == "default":
         return Palette.SHAPES
-    on_light = len(ground) == 6 and sum(bytes.fromhex(ground)) > 3 * 128
+    is_hex = len(ground) == 6 and not ground.startswith("ansi")
+    on_light = sum(bytes.fromhex(ground)) > 3 * 128 if is_hex else ground in ("ansiwhite", "ansigray")
     depth = app.color_depth
     few = ColorDepth.DEPTH_4_BIT if is_ascii() and depth is not ColorDepth.DEPTH_1_BIT else depth
     return palette_for(few, on_light=on_light)

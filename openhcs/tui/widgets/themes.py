@@ -11,14 +11,14 @@ Anybody under openhcs.tui may import this.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from typing import Final
 
 from prompt_toolkit.styles import BaseStyle, Style
 
-__all__ = ["PALETTES", "Palette", "Theme", "rules", "style_of"]
+__all__ = ["PALETTES", "SIXTEEN", "Palette", "Theme", "rules", "style_of"]
 
 
 class Theme(StrEnum):
@@ -32,7 +32,7 @@ class Theme(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """Colours `#rrggbb`: grounds, and the text that stands on them."""
+    """Colours `#rrggbb`, or names where there are few: grounds, and the text that stands on them."""
 
     ground: str
     dialog: str
@@ -114,6 +114,59 @@ PALETTES: Final[Mapping[Theme, Palette]] = {
 }
 
 
+# The nearest of sixteen colours to a soft green or red is a grey, and a terminal's own grey may not be read at all.
+_DARK_IN_SIXTEEN: Final = Palette(
+    ground="ansiblack",
+    dialog="ansiblack",
+    bar="ansiblack",
+    field="ansiblack",
+    field_focused="ansiblue",
+    alarm="ansired",
+    text="ansigray",
+    strong="ansiwhite",
+    soft="ansigray",
+    muted="ansigray",
+    disabled="ansibrightblack",
+    border="ansibrightblack",
+    accent="ansibrightcyan",
+    folder="ansibrightcyan",
+    ok="ansibrightgreen",
+    warning="ansibrightyellow",
+    error="ansibrightred",
+)
+SIXTEEN: Final[Mapping[Theme, Palette]] = {
+    Theme.DARK: _DARK_IN_SIXTEEN,
+    Theme.LIGHT: Palette(
+        ground="ansiwhite",
+        dialog="ansigray",
+        bar="ansigray",
+        field="ansiwhite",
+        field_focused="ansiwhite",
+        alarm="ansigray",
+        text="ansiblack",
+        strong="ansiblack",
+        soft="ansiblack",
+        muted="ansibrightblack",
+        disabled="ansibrightblack",
+        border="ansibrightblack",
+        accent="ansiblue",
+        folder="ansiblue",
+        ok="ansigreen",
+        warning="ansimagenta",
+        error="ansired",
+    ),
+    Theme.CONTRAST: replace(
+        _DARK_IN_SIXTEEN,
+        text="ansiwhite",
+        soft="ansiwhite",
+        muted="ansiwhite",
+        disabled="ansigray",
+        border="ansiwhite",
+    ),
+}
+"""The same looks for terminals with sixteen colours, by prompt_toolkit's names."""
+
+
 def rules(palette: Palette) -> dict[str, str]:
     """The style rules of a palette, for `Style.from_dict`."""
     p = palette
@@ -166,9 +219,9 @@ def rules(palette: Palette) -> dict[str, str]:
 
 
 @cache
-def style_of(theme: Theme) -> BaseStyle:
+def style_of(theme: Theme, *, sixteen: bool = False) -> BaseStyle:
     """The style of a theme; built once, since prompt_toolkit caches what it draws by style."""
-    palette = PALETTES.get(theme)
+    palette = (SIXTEEN if sixteen else PALETTES).get(theme)
     if palette is not None:
         return Style.from_dict(rules(palette))
     # prompt_toolkit rules some of these classes itself, a dialog's ground blue: what is not said here shines through.

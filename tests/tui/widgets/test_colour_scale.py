@@ -59,6 +59,8 @@ async def test_the_palette_of_a_screen_follows_its_theme() -> None:
             screen.app.style = style_of(theme)
             with set_app(screen.app):
                 found[theme] = palette_of_screen()
+                screen.app.style = style_of(theme, sixteen=True)
+                assert palette_of_screen().is_on_light is (theme is Theme.LIGHT)
     assert found == {
         Theme.DARK: Palette.MANY,
         Theme.LIGHT: Palette.MANY_ON_LIGHT,

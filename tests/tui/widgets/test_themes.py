@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 import re
+from dataclasses import asdict
 
 import pytest
-from prompt_toolkit.styles import default_ui_style, merge_styles
+from prompt_toolkit.styles import ANSI_COLOR_NAMES, default_ui_style, merge_styles
 
 from openhcs.core.config import Settings
-from openhcs.tui.widgets.themes import PALETTES, Palette, Theme, rules, style_of
+from openhcs.tui.widgets.themes import PALETTES, SIXTEEN, Palette, Theme, rules, style_of
 
 GROUNDS = ("ground", "dialog", "bar")
 TEXTS = ("text", "strong", "soft", "muted", "accent", "folder", "ok", "warning", "error")
@@ -47,6 +48,18 @@ def test_text_stands_out_from_its_ground(theme: Theme) -> None:
     assert not weak
     for ground in GROUNDS:
         assert contrast(palette.disabled, getattr(palette, ground)) >= (7.0 if theme is Theme.CONTRAST else 3.0)
+
+
+@pytest.mark.parametrize("theme", SIXTEEN, ids=lambda theme: theme.value)
+def test_sixteen_colours_are_named_and_told_apart(theme: Theme) -> None:
+    """With sixteen colours none is left to the nearest: states keep hues of their own, and stand out from the ground."""
+    palette = SIXTEEN[theme]
+    assert all(colour in ANSI_COLOR_NAMES for colour in asdict(palette).values())
+    states = [palette.ok, palette.warning, palette.error, palette.accent, palette.text]
+    assert len(set(states)) == len(states)
+    for ground in GROUNDS:
+        assert getattr(palette, ground) not in {getattr(palette, text) for text in (*TEXTS, "disabled", "border")}
+    assert style_of(theme, sixteen=True).get_attrs_for_style_str("class:ok").color == palette.ok
 
 
 @pytest.mark.parametrize("theme", Theme, ids=lambda theme: theme.value)
