@@ -7,10 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import yaml
 
 __all__ = ["YamlFault", "YamlText"]
+
+
+_WORDS: Final = {
+    "expected <block end>": "this does not go on with what is above; expected another indentation, or - before an item",
+    "mapping values are not allowed": "a colon where none can be; expected one key a line, or quotes around a text",
+    "could not find expected ':'": "a key without a colon; expected a colon and a value",
+    "'\\t'": "a tab in the indentation; expected spaces",
+}
+"""By parts of what PyYAML says."""
+
+_LEFT_OPEN: Final = {
+    "unexpected end of stream": "quotes that are not closed; expected them to end before the text does",
+    "expected ',' or ']'": "a list that is not closed; expected , or ]",
+    "expected ',' or '}'": "braces that are not closed; expected , or }",
+}
 
 
 class YamlFault(ValueError):
@@ -45,8 +61,7 @@ class YamlText:
                 _refuse_repeated_keys(node)
             return cls(loader.construct_document(root), root)
         except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            raise YamlFault(error.problem or "not YAML", mark.line + 1 if mark else None) from error
+            raise _explained(error) from error
         except (yaml.YAMLError, ValueError, RecursionError) as error:
             if isinstance(error, YamlFault):
                 raise
@@ -66,6 +81,17 @@ class YamlText:
                 break
             line = node.start_mark.line + 1
         return line
+
+
+def _explained(error: yaml.MarkedYAMLError) -> YamlFault:
+    """What PyYAML says of its own signs, said of the text; what is left open is told where it begins."""
+    problem = error.problem or "not YAML"
+    words = next((words for part, words in (_WORDS | _LEFT_OPEN).items() if part in problem), problem)
+    marks = [error.problem_mark, error.context_mark]
+    if words in _LEFT_OPEN.values():
+        marks.reverse()
+    mark = next((mark for mark in marks if mark is not None), None)
+    return YamlFault(words, mark.line + 1 if mark else None)
 
 
 def _child(node: yaml.Node | None, part: str | int) -> yaml.Node | None:

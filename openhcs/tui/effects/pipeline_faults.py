@@ -16,7 +16,7 @@ from openhcs.errors import Problem
 from openhcs.tui.ports import DialogHost, TaskSpawner
 from openhcs.tui.utils.line_view import LineView
 from openhcs.tui.widgets.bindings import Binding, footer_fragments, key_bindings
-from openhcs.tui.widgets.drawn_text import cut, drawn_window
+from openhcs.tui.widgets.drawn_text import cut, drawn_window, text_column
 from openhcs.tui.widgets.pane_frame import PaneFrame
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ async def show_faults(checked: CheckedText, *, app_state: DialogHost, tasks: Tas
         lambda: [line for _, line in shown],
         lambda number, line: [(shown[number][0], line)],
         prefer_rows=get_app().output.get_size().rows,
+        indent=text_column,
     )
     view.scroll(max(0, first - _ABOVE))
 
