@@ -52,7 +52,7 @@ def test_text_stands_out_from_its_ground(theme: Theme) -> None:
 
 @pytest.mark.parametrize("theme", SIXTEEN, ids=lambda theme: theme.value)
 def test_sixteen_colours_are_named_and_told_apart(theme: Theme) -> None:
-    """With sixteen colours none is left to the nearest: states keep hues of their own, and stand out from the ground."""
+    """With sixteen colours none is left to the nearest: states keep hues of their own, not the ground's."""
     palette = SIXTEEN[theme]
     assert all(colour in ANSI_COLOR_NAMES for colour in asdict(palette).values())
     states = [palette.ok, palette.warning, palette.error, palette.accent, palette.text]
