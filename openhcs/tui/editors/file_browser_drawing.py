@@ -13,6 +13,7 @@ from openhcs.tui.editors.folder_listing import size_text, time_text
 from openhcs.tui.editors.folder_table import Entry, SortOrder
 from openhcs.tui.editors.folder_view import HERE, PARENT, FolderView, SelectionMode
 from openhcs.tui.utils.safe_text import visible
+from openhcs.tui.utils.screen_output import is_plain
 from openhcs.tui.widgets.drawn_text import cut, cut_middle, fit
 
 __all__ = ["BOX", "KINDS", "SLOW_S", "count_text", "empty", "header", "row", "status_line"]
@@ -45,6 +46,8 @@ def row(view: FolderView, entry: Entry, width: int, marks: bool, remark: str | N
     if marks:
         marked = view.is_marked(entry)
         box = "    " if not view.can_choose(entry) else "[x] " if marked else "[ ] "
+        if is_plain():
+            box = "marked " if marked else ""
         fragments.append(("class:ok" if marked else "class:muted", box))
         width -= len(box)
     if entry is PARENT:
@@ -74,6 +77,9 @@ def row(view: FolderView, entry: Entry, width: int, marks: bool, remark: str | N
 
 def header(view: FolderView, width: int, marks: bool, set_order: Callable[[SortOrder], None]) -> StyleAndTextTuples:
     """The heads of the columns; the one sorted by has an arrow, a click sorts by another."""
+    if is_plain():
+        order = f"{view.order.value}{', backwards' if view.backwards else ''}"
+        return [("class:muted", cut(f"Name, size, date; order: {order}", width))]
     left = "      " if marks else "  "
     name_cells, with_size, with_time = _columns(width - 1 - len(left))
 
@@ -116,7 +122,10 @@ def status_line(view: FolderView, width: int) -> StyleAndTextTuples:
         return [("class:error", cut(f"  {view.problem}", width))]
     folders, files = view.counts
     if view.text:
-        line: StyleAndTextTuples = [("class:label", "  Filter: "), ("class:field", visible(view.text) + "_")]
+        line: StyleAndTextTuples = [
+            ("class:label", "  Filter: "),
+            ("class:field", visible(view.text) + ("" if is_plain() else "_")),
+        ]
         more = ", reading on" if view.reading else ""
         return [*line, ("class:muted", f"  {len(view.shown.rows):,} of {folders + files:,}{more}")]
     if view.reading:
@@ -133,6 +142,8 @@ def status_line(view: FolderView, width: int) -> StyleAndTextTuples:
 def _progress(view: FolderView) -> str:
     """How far the reading is; of a disk that has said nothing for long, what can be done."""
     found = len(view.table)
+    if is_plain():  # a number that changes would be read out each time
+        return "reading" if view.waited_s < SLOW_S else "reading still: a slow or a dead disk. Esc stops."
     if view.waited_s < SLOW_S:
         return f"reading ... {found:,}" if found else "reading ..."
     waited = f"{view.waited_s:.0f} s"

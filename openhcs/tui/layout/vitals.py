@@ -55,7 +55,8 @@ class Vitals:
         return (
             StatusEntry(_BREAKER_WORDS[self._handler.breaker.state], "class:warning", self._errors),
             StatusEntry(self._unseen_text(), "class:error", self._errors),
-            StatusEntry(jobs_text(self._state.workbench), "class:busy", self._plates),
+            # On a plain screen a change is told once: in the plate's own line, and at its end by the message.
+            StatusEntry("" if is_plain() else jobs_text(self._state.workbench), "class:busy", self._plates),
             StatusEntry(self._memory_text(), "class:muted", self._tasks),
         )
 

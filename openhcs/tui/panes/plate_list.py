@@ -189,7 +189,7 @@ class PlateList:
     def _footer(self, width: int) -> StyleAndTextTuples:
         workbench = self._state.workbench
         batch = batch_progress(workbench, workbench.now_s)
-        text = batch_text(batch, width)
+        text = batch_text(batch, width, plain=is_plain())
         return [("class:busy" if batch is not None and not batch.is_over else "class:muted", text)] if text else []
 
     def _empty(self) -> StyleAndTextTuples:

@@ -197,11 +197,20 @@ def _over(progress: RunProgress) -> int:
     return progress.finished + progress.failed
 
 
+_TENTHS: Final = 10
+
+
 def _count_words(row: PlateRow) -> str:
+    """How far a run is, in at most ten steps however many wells there are, since each is read out; failures at once."""
     progress = row.progress
     if row.status is not Status.RUNNING or progress is None or not progress.total:
         return ""
-    return f"{_over(progress)} of {count_of(progress.total, 'well')} done"
+    over, wells = _over(progress), count_of(progress.total, "well")
+    tenths = over * _TENTHS // progress.total
+    done = (
+        f"{over} of {wells} done" if progress.total <= _TENTHS else f"{tenths * 100 // _TENTHS} percent of {wells} done"
+    )
+    return f"{done}, {progress.failed} failed" if progress.failed else done
 
 
 def _words(row: PlateRow, place: int | None) -> tuple[str, str]:
@@ -255,11 +264,16 @@ def short_duration(seconds: float) -> str:
     return f"{hours:.1f} h" if hours < 99.95 else f"{min(hours / 24, 999):.0f} d"
 
 
-def batch_text(batch: BatchProgress | None, width: int) -> str:
-    """`12 of 30 plates, 3,100 of 11,520 wells, 2 failed, 2 h 10 min left`, as much of it as there is room for."""
+def batch_text(batch: BatchProgress | None, width: int, *, plain: bool = False) -> str:
+    """`12 of 30 plates, 3,100 of 11,520 wells, 2 failed, 2 h 10 min left`, as much of it as there is room for.
+
+    `plain` is without what changes with every well.
+    """
     if batch is None or batch.plates < 2:
         return ""
     failed = f"{batch.failed:,} failed" if batch.failed else ""
+    if plain:
+        return cut(", ".join(filter(None, (f"{batch.plates_done} of {batch.plates} plates", failed))), width)
     if batch.is_over:
         parts = [f"{batch.plates} plates", f"{batch.wells_done:,} of {batch.wells:,} wells", failed]
     else:

@@ -8,7 +8,7 @@ In the order in which it reads; no part needs one that comes after it.
   `task_snapshot`, `task_creators`; `supervision` and `watchdog` stand on it.
 - Faults are contained: `faults`, `guarded_keys` with `paste_watch` and `mouse_reports`, `layout_walk`,
   `error_boundary`, `lost_terminal`, `application`.
-- Dialogs have the keyboard: `focus_manager`, `mouse_shield`, `dialog_host`.
+- Dialogs have the keyboard: `focus_manager`, `mouse_shield`, `dialog_frame`, `dialog_host`.
 - Errors are entered: `error_journal`, and its parts `error_entry`, `error_runs`, `journal_file`.
 - Errors are shown: `error_pages`, `exception_tree`, `traceback_colours`, `scrolled_window`, `line_view`,
   `terminal_clipboard`, `error_dialog`; `circuit_breaker`, `error_stderr`, `error_showing`, `safe_error_handler`;

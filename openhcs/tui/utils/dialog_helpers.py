@@ -20,13 +20,14 @@ from prompt_toolkit.application import get_app
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
-from prompt_toolkit.layout.containers import DynamicContainer, HSplit, VSplit, Window
+from prompt_toolkit.layout.containers import Container, DynamicContainer, HSplit, VSplit, Window
 from prompt_toolkit.layout.controls import FormattedTextControl
 from prompt_toolkit.layout.dimension import Dimension
 from prompt_toolkit.utils import get_cwidth
-from prompt_toolkit.widgets import Button, Frame, Label, TextArea
+from prompt_toolkit.widgets import Button, Label, TextArea
 
 from openhcs.tui.ports import DialogHost
+from openhcs.tui.utils.dialog_frame import framed
 from openhcs.tui.utils.error_dialog import show_scrollable_error_dialog
 from openhcs.tui.utils.exception_hooks import ExceptionHooks
 from openhcs.tui.utils.focus_manager import focus_after_delay, get_focus_manager
@@ -210,7 +211,7 @@ async def _browse(
     )
     prompt = [_words(message)] if message else []
     body = HSplit([*prompt, browser], width=Dimension(preferred=100), height=Dimension(preferred=30))
-    dialog = Frame(body, title=visible(title), style="class:dialog")
+    dialog = framed(body, visible(title), "class:dialog")
     result: list[Path] | None = await _show(dialog, answer, browser.focus_target, app_state)
     return result
 
@@ -242,7 +243,7 @@ def _words(text: str) -> Label:
 _SHOWN = 4_000
 
 
-def _framed(title: str, parts: Sequence[Any], keys: KeyBindings) -> Frame:
+def _framed(title: str, parts: Sequence[Any], keys: KeyBindings) -> Container:
     inside: list[Any] = []
     # The empty lines are the first to go on a small screen.
     for part in parts:
@@ -253,7 +254,7 @@ def _framed(title: str, parts: Sequence[Any], keys: KeyBindings) -> Frame:
         [Window(width=margin), HSplit(inside, key_bindings=keys), Window(width=margin)],
         width=Dimension(preferred=74, max=100),
     )
-    return Frame(body, title=visible(title), style="class:dialog")
+    return framed(body, visible(title), "class:dialog")
 
 
 def _button_row(buttons: Sequence[Button]) -> HSplit:

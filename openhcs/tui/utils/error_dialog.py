@@ -30,9 +30,9 @@ from prompt_toolkit.layout.containers import ConditionalContainer, HSplit, Windo
 from prompt_toolkit.layout.controls import FormattedTextControl
 from prompt_toolkit.layout.dimension import Dimension
 from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
-from prompt_toolkit.widgets import Frame
 
 from openhcs.tui.ports import DialogHost
+from openhcs.tui.utils.dialog_frame import framed
 from openhcs.tui.utils.error_boundary import ErrorBoundary
 from openhcs.tui.utils.error_pages import ErrorPage, ErrorPages
 from openhcs.tui.utils.exception_tree import cause_tree, frame_locals
@@ -105,7 +105,7 @@ class ErrorDialog:
             width=Dimension(preferred=100, max=140),
             key_bindings=self._keys(),
         )
-        return HSplit([Frame(body, title=self._title, style="class:dialog.error")], style="class:dialog")
+        return HSplit([framed(body, self._title, "class:dialog.error")], style="class:dialog")
 
     def _title(self) -> StyleAndTextTuples:
         self._mark_seen()

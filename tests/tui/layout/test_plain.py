@@ -132,6 +132,29 @@ async def test_the_tour_is_one_text(plate: Path) -> None:
         assert wb.screen()[1] == "Plates (1)"
 
 
+async def test_questions_are_a_title_and_words(plate: Path) -> None:
+    """A question has its title on a line of its own, its words below, and the cursor on the answer."""
+    async with workbench([plate], pipeline=shipped_pipelines()["nuclei"], screen=PLAIN) as wb:
+        await wb.press("tab", "tab", "d", "q")
+        await wb.wait_for("Go back")
+        assert wb.screen()[0] == "Quit?"
+        assert "|" not in wb.text
+        assert wb.cursor is not None
+        assert wb.screen()[wb.cursor[1]][wb.cursor[0] :].startswith(" Save it first >")
+
+
+async def test_the_file_browser_is_read_in_words(plate: Path) -> None:
+    """What is marked says so in its own line, and the order of the rows is told, not drawn."""
+    async with workbench([plate], screen=PLAIN) as wb:
+        await wb.press("a")
+        await wb.wait_for("two/")
+        assert wb.screen()[0] == "Add plates"
+        assert "order: name" in wb.text
+        await wb.press("down", "space", "up")
+        await wb.wait_for("marked two/")
+        assert "[ ]" not in wb.text
+
+
 async def test_what_cannot_be_shown_is_told_in_words(plate: Path) -> None:
     """The map of wells is refused on a plain screen, and the last line says so in words."""
     async with workbench([plate], screen=PLAIN) as wb:

@@ -114,6 +114,14 @@ def test_for_a_screen_reader_there_are_words_alone() -> None:
     assert line(QUEUED, place=1, marked=True, plain=True) == "plate 7: waiting its turn (1st), marked"
 
 
+def test_a_screen_reader_is_told_of_a_large_run_ten_times() -> None:
+    """The line of a run changes with every tenth of its wells, and with every well that fails."""
+    told = {line(running(done, 384), plain=True) for done in range(384)}
+    assert len(told) == 10
+    assert "plate 7: running, 30 percent of 384 wells done" in told
+    assert line(running(100, 384, failed=2), plain=True) == "plate 7: running, 20 percent of 384 wells done, 2 failed"
+
+
 def test_names_from_metadata_are_shown_and_not_executed() -> None:
     """Escape sequences reach the screen as visible characters."""
     evil = replace(FACTS, name="\x1b[2J\x07", format="\x1b[2J")
