@@ -69,7 +69,7 @@ class Settings(BaseModel):
         default_factory=available_cores, ge=1, description="wells processed at the same time; default: all cores"
     )
     worker_memory_gib: float | None = Field(
-        default=None, gt=0, description="memory one worker may use, in GiB; null shares what the machine has"
+        default=None, gt=0, description="memory one worker may use, in GiB; without it workers share what there is"
     )
     pipelines_folder: FolderPath = Field(
         default_factory=paths.pipelines_folder, description="folder that pipelines are saved in and looked for"
@@ -94,7 +94,7 @@ class Settings(BaseModel):
         default=60.0,
         ge=0,
         description="a run that took as many seconds rings the bell when it ends, and tells it on the desktop where "
-        "the terminal can; null never does",
+        "the terminal can; without a number never",
     )
     runs_at_once: int = Field(
         default=1,
@@ -108,7 +108,7 @@ class Settings(BaseModel):
     scheduler: SchedulerName | None = Field(
         default=None,
         description="Dask scheduler whose workers process the wells: tcp://host:port, tls://host:port, or its "
-        "scheduler file (.json); null starts workers on this machine",
+        "scheduler file (.json); without it workers start on this machine",
     )
     retries: int = Field(
         default=1,
@@ -116,7 +116,7 @@ class Settings(BaseModel):
         description="times a well is tried again whose worker died, that took too long or could not be read",
     )
     well_timeout_s: float | None = Field(
-        default=None, gt=0, description="seconds one try of a well may take; null sets no limit"
+        default=None, gt=0, description="seconds one try of a well may take; without it there is no limit"
     )
     wait_for_workers_s: float = Field(
         default=300.0, gt=0, description="seconds a run waits for a worker when there is none, before it fails"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -28,6 +29,7 @@ __all__ = ["Command", "CommandPalette", "choose_command", "open_footer", "search
 _LABEL_CELLS = 16
 _PLACE_CELLS = 12
 _KEY_CELLS = 10
+_HINT_ROWS = 2
 _NARROW = 64
 """Below this width the place is left out."""
 
@@ -129,7 +131,7 @@ class CommandPalette:
         self.field = TextField(on_change=self._search, keys=keys)
         label = drawn_window(lambda width: [("class:label", "  Action: ")])
         label.width = 10
-        hint = drawn_window(self._hint)
+        hint = drawn_window(self._hint, height=_HINT_ROWS)
         body = HSplit([VSplit([label, self.field], height=1), self.list, hint])
         self.list.window.height = Dimension(min=3, preferred=len(commands))
         frame = PaneFrame(body, lambda: "Commands", lambda: True, self._footer, style="class:dialog")
@@ -173,10 +175,13 @@ class CommandPalette:
 
     def _hint(self, width: int) -> StyleAndTextTuples:
         """The highlighted action in full, since its row may be cut; what was refused, once it was."""
-        if self._refusal:
-            return [("class:warning", fit(f"  ! {visible(self._refusal)}", width))]
         command = self.list.selected
-        return [("class:muted", fit(f"  {command.row.description}" if command is not None else "", width))]
+        text = f"! {visible(self._refusal)}" if self._refusal else command.row.description if command else ""
+        lines = textwrap.wrap(text, max(1, width - 4), max_lines=_HINT_ROWS, placeholder=" …")
+        # The list keeps its height, whichever action is highlighted.
+        lines += [""] * (_HINT_ROWS - len(lines))
+        style = "class:warning" if self._refusal else "class:muted"
+        return [(style, "\n".join(fit(f"  {line}", width) for line in lines))]
 
     def _footer(self, width: int) -> StyleAndTextTuples:
         return footer_fragments(self.rows, width, tasks=self._tasks, refuse=self._refuse)

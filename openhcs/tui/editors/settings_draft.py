@@ -78,7 +78,7 @@ class SettingsDraft:
 
     def problem(self, name: str) -> str | None:
         """What is wrong with a setting's text, or None."""
-        if name in self._reset or self._texts[name] == self._before[name]:
+        if name in self._reset or not self._is_typed(name):
             return None
         return setting_problem(name, self._value(name))
 
@@ -94,16 +94,16 @@ class SettingsDraft:
     @property
     def changes(self) -> Mapping[str, object]:
         """The values to write, by name."""
-        return {
-            name: self._value(name)
-            for name in self.names
-            if name not in self._reset and self._texts[name] != self._before[name]
-        }
+        return {name: self._value(name) for name in self.names if name not in self._reset and self._is_typed(name)}
 
     @property
     def resets(self) -> Sequence[str]:
         """The settings to take out of the file."""
         return [name for name in self.names if name in self._reset and self._known.sources[name] is Source.FILE]
+
+    def _is_typed(self, name: str) -> bool:
+        """Whether another value was typed than the one that was there; space around it is none."""
+        return self._texts[name].strip() != self._before[name].strip()
 
     def _value(self, name: str) -> object:
         text = self._texts[name].strip()

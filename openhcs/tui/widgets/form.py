@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ChoiceField", "Field", "FixedField", "Form", "HeadingField", "LineField", "SwitchesField"]
 
-LABEL_CELLS = 22
+LABEL_CELLS = 23
 NARROW_LABEL_CELLS = 14
 NARROW_COLUMNS = 66
 

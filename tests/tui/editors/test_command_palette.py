@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 
 from prompt_toolkit.layout import HSplit, Window
 
-from openhcs.tui.editors.command_palette import Command, open_footer, search_commands
+from openhcs.tui.editors.command_palette import Command, CommandPalette, open_footer, search_commands
 from openhcs.tui.widgets.bindings import Binding
 from openhcs.tui.widgets.drawn_text import drawn_window
 from tests.tui.screen import Screen, Tasks, in_loop, shown
@@ -51,6 +52,16 @@ def test_every_word_must_be_somewhere() -> None:
     assert found("wells try") == ["Try"]
     assert found("pipeline change") == ["Undo"]
     assert found("nothing like this") == []
+
+
+@in_loop
+async def test_a_description_that_its_row_cuts_is_told_in_full() -> None:
+    """Also one that takes two lines of a small screen, for the highlighted action."""
+    long = "Add plates, or folders that hold plates, found in the file browser; paths that are pasted are added too."
+    tasks = Tasks()
+    palette = CommandPalette([command("Add", long)], asyncio.get_running_loop().create_future(), tasks=tasks)
+    async with shown(palette.container, tasks=tasks, focus=palette.field) as screen:
+        await screen.wait_for("are added too.")
 
 
 @in_loop

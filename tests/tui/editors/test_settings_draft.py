@@ -50,6 +50,7 @@ def test_only_what_was_changed_is_written(draft: SettingsDraft) -> None:
     draft.type_text("workers", "4")
     draft.type_text("theme", "light")
     draft.type_text("theme", "dark")
+    draft.type_text("well_timeout_s", " ")
     assert draft.changes == {"workers": 4}
     assert draft.origin("workers") == "changed; was 2"
     draft.type_text("workers", "2")
