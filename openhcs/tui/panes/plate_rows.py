@@ -217,7 +217,7 @@ def _words(row: PlateRow, place: int | None) -> tuple[str, str]:
     """How the plate stands, with the style of it."""
     progress = row.progress
     if row.activity is Activity.QUEUED and place is not None:
-        return "class:busy", f"{row.activity.value} ({ordinal(place)})"
+        return "class:busy", f"waiting ({ordinal(place)})"
     if row.status is Status.RUNNING and progress is not None:
         if row.activity is not None:
             return "class:busy", f"{row.activity.value} {_over(progress)}/{progress.total}"

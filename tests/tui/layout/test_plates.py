@@ -10,6 +10,7 @@ import pytest
 
 from openhcs.core.model import Status
 from openhcs.core.progress import WellState
+from openhcs.core.turns import turns_here
 from openhcs.testing.driver import WorkbenchDriver, workbench
 from openhcs.tui import actions
 from openhcs.tui.effects.plate_list import pasted_paths
@@ -172,6 +173,13 @@ async def test_the_list_is_there_again_at_the_next_start(tmp_path: Path, home: P
         assert wb.state.plates == ()
 
 
+async def select(wb: WorkbenchDriver, folder: Path) -> None:
+    """Put the cursor on a plate."""
+    await wb.press("home")
+    while wb.state.selected is None or wb.state.selected.folder != folder:
+        await wb.press("down")
+
+
 async def test_runs_wait_in_a_queue_that_is_seen_and_changed(screen: Path, gate: Gate) -> None:
     """All marked plates are asked to run; one does, the others tell their place, go ahead, and are taken out of it.
 
@@ -184,16 +192,15 @@ async def test_runs_wait_in_a_queue_that_is_seen_and_changed(screen: Path, gate:
         await wb.press("*", "r")
         await wb.wait_for("Cannot run broken", RUN_S)
         await wb.press("escape")
-        await wb.wait_for("waiting its turn (2nd)", RUN_S)
+        await wb.wait_for("waiting (2nd)", RUN_S)
         await wb.wait_for("of 3 plates, 0 of 6 wells", RUN_S)
         running = next(row for row in wb.state.plates if row.folder in wb.state.having_turn)
         first, second = wb.state.queue
-        await wb.press("*", "home")
-        while wb.state.selected is None or wb.state.selected.folder != second:
-            await wb.press("down")
+        await wb.press("*")
+        await select(wb, second)
         await wb.press("K")
         assert wb.state.queue == (second, first)
-        assert "waiting its turn (1st)" in wb.line(f"> o {second.name}")
+        assert "waiting (1st)" in wb.line(f"> o {second.name}")
         await wb.press("K")
         await wb.press("x")
         await wb.wait_until(lambda: wb.state.queue == (first,), "the place to be given up")
@@ -211,6 +218,32 @@ async def test_runs_wait_in_a_queue_that_is_seen_and_changed(screen: Path, gate:
         await wb.wait_until(lambda: wb.text.count("2 wells done") == 2, "the last runs to be told", RUN_S)
 
 
+async def test_plates_that_wait_have_their_turn_though_the_workbench_is_left(screen: Path, gate: Gate) -> None:
+    """The next workbench shows them where they are in the line, changes it, and cancels; what is left is done."""
+    plates = [screen / "plate 1", screen / "plate 2", screen / "old" / "plate 10"]
+    async with workbench(plates, pipeline=gate.pipeline, size=(120, 40)) as wb:
+        await wb.press("*", "r")
+        await wb.wait_for("waiting (2nd)", RUN_S)
+        await wb.wait_until(lambda: len(turns_here().look()) == 3, "all to have runs", RUN_S)
+        await wb.press("q")
+        await wb.wait_for("Waiting for their turn: ")
+        await wb.press("l")
+        assert await wb.wait_exit(RUN_S) == 0
+    async with workbench(comes_to_rest=False, size=(120, 40)) as wb:
+        await wb.wait_for("waiting (2nd)", RUN_S)
+        first, second = wb.state.queue
+        await select(wb, second)
+        await wb.press("K")
+        assert wb.state.queue == (second, first)
+        await select(wb, first)
+        await wb.press("x")
+        await wb.wait_until(lambda: wb.state.queue == (second,), "the place to be given up")
+        gate.open()
+        await wb.wait_until(lambda: not wb.state.busy, "both runs to end", 2 * RUN_S)
+        done = {row.folder for row in wb.state.plates if row.status is Status.FINISHED}
+        assert done == {*plates} - {first}
+
+
 async def test_several_runs_go_on_at_once_and_are_cancelled_by_one_answer(screen: Path, gate: Gate, home: Path) -> None:
     """`runs_at_once` says how many, from when it is changed; leaving and cancelling ask once for all of them."""
     settings = home / "home" / "config" / "settings.yaml"
@@ -224,16 +257,16 @@ async def test_several_runs_go_on_at_once_and_are_cancelled_by_one_answer(screen
             waits = [row for row in wb.state.plates if row.activity is Activity.QUEUED]
             return len(waits) == 1 and sum(well.state is WellState.RUNNING for well in wells) == 2
 
-        await wb.wait_for("waiting its turn (2nd)", RUN_S)
+        await wb.wait_for("waiting (2nd)", RUN_S)
         settings.write_text(f"{settings.read_text()}runs_at_once: 2\n")
         await wb.press(",")
         await wb.wait_for("results folder")
         await wb.press("tab", "end", "backspace", "2", "enter")
         await wb.wait_until(both_run, "two runs", RUN_S)
         await wb.press("q")
-        await wb.wait_for("1 plate that did not start yet will not start")
+        await wb.wait_for("those that wait have their turn.")
         await wb.press("escape")
-        await wb.wait_gone("will not start")
+        await wb.wait_gone("those that wait")
         await wb.press("x")
         await wb.wait_for("Cancel 2 runs?")
         assert "1 plate that did not start yet will not start." in wb.text

@@ -69,8 +69,8 @@ def test_a_run_without_wells_yet_is_starting() -> None:
 
 def test_a_plate_that_waits_tells_how_many_go_first() -> None:
     """Its place in the line stands behind the words, and a mark between symbol and name."""
-    assert line(QUEUED, place=2).endswith("waiting its turn (2nd)")
-    assert line(QUEUED, 100, place=113).rstrip().endswith("waiting its turn (113th)")
+    assert line(QUEUED, place=2).endswith("waiting (2nd)")
+    assert line(QUEUED, 100, place=113).rstrip().endswith("waiting (113th)")
     assert line(QUEUED, marked=True).startswith("o*plate 7")
 
 
@@ -111,7 +111,7 @@ def test_how_long_a_run_took_is_told_whole() -> None:
 def test_for_a_screen_reader_there_are_words_alone() -> None:
     """No symbol, no bar, and no time that passes: each change is read out."""
     assert line(ROWS[4], plain=True) == "plate 7: running, 1 of 2 wells done"
-    assert line(QUEUED, place=1, marked=True, plain=True) == "plate 7: waiting its turn (1st), marked"
+    assert line(QUEUED, place=1, marked=True, plain=True) == "plate 7: waiting (1st), marked"
 
 
 def test_a_screen_reader_is_told_of_a_large_run_ten_times() -> None:
