@@ -8,6 +8,7 @@ The engine is imported in the threads: numpy and, for results, zarr and polars t
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 
 from openhcs.core.progress import Failure
-from openhcs.errors import OpenHCSError, PlateError, StoreError
+from openhcs.errors import OpenHCSError, StoreError
 from openhcs.tui.effects.plates import PlateEffects
 from openhcs.tui.utils.daemon_thread import in_daemon_thread
 from openhcs.tui.utils.safe_text import visible
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from openhcs.core.model import PlateIndex
     from openhcs.core.previews import WellImages
     from openhcs.core.rasters import Colour, Limits
     from openhcs.core.well_tables import WellTable
@@ -61,32 +63,45 @@ class WellRecord:
 
 
 class WellReader:
-    """Reads wells of the plates that `plates` has initialised."""
+    """Reads wells of plates: by the planes that `plates` knows of, else by those it finds in the folder itself.
+
+    A plate whose results are of an earlier session is looked at before anybody has initialised it in this one.
+    """
 
     def __init__(self, plates: PlateEffects) -> None:
         self._plates = plates
+        self._one_reads = threading.Lock()
+        self._found: tuple[Path, PlateIndex] | None = None
 
     async def open_images(self, folder: Path, out: Path | None, well: str, stage: Stage) -> WellImages:
         """The images of a well before or after the pipeline.
 
         Raises:
-            PlateError: the plate is not initialised, or cannot be read.
+            PlateError: the plate cannot be read.
             StoreError: there are no results of this well, or they cannot be read.
         """
-        index = self._plates.index_of(folder)
-        if index is None:
-            raise PlateError(f"images of {well}: {folder} is not initialised; expected an initialised plate. Press i.")
+        known = self._plates.index_of(folder)
         if stage is Stage.RESULTS and out is None:
             raise StoreError(f"results of well {well}: none yet; expected a finished run. Run the plate: r.")
 
         def open_() -> WellImages:
             from openhcs.core.previews import result_images, source_images  # numpy: 0.1 s
 
+            index = known if known is not None else self._find_planes(folder)
             if stage is Stage.RESULTS and out is not None:
                 return result_images(out, index, well)
             return source_images(index, well)
 
         return await in_daemon_thread(open_, f"open {well}")
+
+    def _find_planes(self, folder: Path) -> PlateIndex:
+        """Every plane in the folder; for threads, of which the first reads and the others take what it has found."""
+        from openhcs.core.formats import index_plate  # numpy as well
+
+        with self._one_reads:
+            if self._found is None or self._found[0] != folder:
+                self._found = (folder, index_plate(folder))
+            return self._found[1]
 
     async def size_px(self, images: WellImages, site: int) -> tuple[int, int]:
         """Height and width of a site's planes; of another site's where they cannot be read, else of a square."""

@@ -159,7 +159,8 @@ async def test_results_are_seen_beside_what_they_were_made_from(
 ) -> None:
     """After a run `b` and `l` show results and outlines; the table sorts; the map is coloured by a number.
 
-    Rows that come in another order when another table is looked at by then are not shown.
+    Rows that come in another order when another table is looked at by then are not shown. In another session the plate
+    need not be initialised for its wells to be looked at.
     """
     sort, go_on = WellReader.sort_table, asyncio.Event()
 
@@ -203,6 +204,12 @@ async def test_results_are_seen_beside_what_they_were_made_from(
         await wb.wait_for("measurements: mean area_um2 [µm²]")
         await wb.wait_until(lambda: wb.state.values is not None and len(wb.state.values.by_well) == 2, "both means")
         assert "area_um2 " in wb.line("B02 ✓")
+    async with workbench([sites_plate], pipeline=NUCLEI, size=(120, 36)) as wb:
+        await wb.wait_for("2 wells done")
+        await wb.press("tab", "enter")
+        await wb.wait_until(lambda: wb.text.count("▀") > 200 and "reading" not in wb.text, "the pictures")
+        assert wb.state.selected is not None
+        assert wb.state.selected.facts is None
 
 
 async def test_an_image_that_cannot_be_read_is_told_in_its_place(sites_plate: Path, home: Path) -> None:
