@@ -125,9 +125,11 @@ class RunLoop:
         others = [well for well in done if well not in same]
         if not others:
             return ""
+        were = "1 well here was" if len(others) == 1 else f"{len(others)} wells here were"
+        apart = "is" if len(others) == 1 else "are"
         return (
-            f"{len(others)} wells here were made by another version of the pipeline and are not in the combined "
-            f"tables: {', '.join(others)}."
+            f"{were} made by another version of the pipeline and {apart} not in the combined tables: "
+            f"{', '.join(others)}."
         )
 
     def _say(self, kind: EventKind, well: str | None = None, /, **data: Json) -> None:
