@@ -186,8 +186,10 @@ class SelectableList(Generic[T]):
         fragments.append(("", " " * max(0, width - fragment_list_width(fragments))))
         if not selected:
             return fragments
-        extra = " class:selected" if focused else " class:selected.unfocused"
-        return [(fragment[0] + extra, *fragment[1:]) for fragment in fragments]
+        if focused:
+            return [(f"{fragment[0]} class:selected", *fragment[1:]) for fragment in fragments]
+        # Not reversed, so what failed stays red: the row's own colours come last.
+        return [(f"class:selected.unfocused {fragment[0]}", *fragment[1:]) for fragment in fragments]
 
 
 class _ListWindow(ScrolledWindow):

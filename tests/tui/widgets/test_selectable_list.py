@@ -12,6 +12,7 @@ from prompt_toolkit.output import ColorDepth
 
 from openhcs.tui.widgets.bindings import Binding
 from openhcs.tui.widgets.selectable_list import SelectableList
+from openhcs.tui.widgets.themes import PALETTES, Theme, style_of
 from tests.tui.screen import Tasks, in_loop, shown
 
 
@@ -185,3 +186,25 @@ async def test_letters_can_be_left_free() -> None:
     async with shown(names.list, tasks=tasks) as screen:
         await screen.press("j")
     assert names.list.index == 0
+
+
+@in_loop
+async def test_the_selected_row_keeps_its_colours_while_the_focus_is_elsewhere() -> None:
+    """What is told by red stays red on the ground of the selected row; with the focus the row is reversed whole."""
+    rows: SelectableList[str] = SelectableList(
+        lambda: ["failed"],
+        lambda item, width: [("class:error", item)],
+        empty=list,
+        tasks=Tasks(),
+        refuse=lambda reason: None,
+        name="row",
+    )
+    other = Window(FormattedTextControl("other", focusable=True))
+    style = style_of(Theme.DARK)
+    async with shown(HSplit([rows, other]), focus=other) as screen:
+        away = style.get_attrs_for_style_str(rows._line("failed", 20, selected=True, focused=False)[1][0])
+        here = style.get_attrs_for_style_str(rows._line("failed", 20, selected=True, focused=True)[1][0])
+        assert "> failed" in screen.text
+    dark = PALETTES[Theme.DARK]
+    assert (away.color, away.bgcolor, away.reverse) == (dark.error[1:], dark.bar[1:], False)
+    assert (here.color, here.reverse) == (dark.text[1:], True)
