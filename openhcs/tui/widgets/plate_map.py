@@ -35,6 +35,8 @@ __all__ = ["PlateMap", "WellLook"]
 
 _ABSENT: Final = " "
 _FULL: Final = "█"
+_SELECTED: Final = "class:selected"
+_SELECTED_AWAY: Final = "class:selected.unfocused"
 _CURSOR: Final = "#ff5fff"
 _CURSOR_AWAY: Final = "#b45fb4"
 
@@ -267,7 +269,7 @@ class _MapControl(UIControl):
             return [[("", _ABSENT * layout.cell)] for _ in range(layout.tall)]
         look = self._owner._look(number)
         marked = self._owner._is_marked(number)
-        cursor = "" if position != at else "class:selected" if focused else "class:selected.unfocused"
+        cursor = "" if position != at else _SELECTED if focused else _SELECTED_AWAY
         style = f"{look.style} bold" if marked else look.style
         if layout.cell == 1:
             return [[(f"{style} {cursor}{' underline' if marked else ''}", look.shape)]]
@@ -399,7 +401,8 @@ class _MapControl(UIControl):
 def _shaped(layout: MapLayout, look: WellLook, style: str, cursor: str, beside: str) -> list[StyleAndTextTuples]:
     """A well as a shape in its corner, with its words below where there are lines."""
     wide = layout.cell - 1
-    inside = f"{style} {cursor}"
+    # As in lists: with the focus the whole is reversed, away from it the state keeps its colour.
+    inside = f"{cursor} {style}" if cursor == _SELECTED_AWAY else f"{style} {cursor}"
     first: StyleAndTextTuples = [(inside, look.shape), (inside if cursor else "class:mark", beside or " ")]
     if wide > 1:
         first += [(cursor if layout.tall > 1 else "", " " * (wide - 2)), ("", " ")]
