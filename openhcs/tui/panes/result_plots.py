@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -18,6 +19,12 @@ __all__ = ["CLASSES", "Plot", "Plotted", "drawn_plot", "grouped_counts", "read_p
 
 CLASSES: Final = 15
 """Bars of a histogram."""
+
+_COLUMN: Final = range(60, 111)
+"""Cells of a column of bars: where there is room for two they stand beside each other, and none is needlessly long."""
+
+_FEW: Final = 8
+"""Bars that are not worth another column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +94,30 @@ def drawn_plot(plot: Plot, width: int) -> list[StyleAndTextTuples]:
     }[plot.by]
     lines: list[StyleAndTextTuples] = [[("class:title", f" {visible(plot.subject.title)}"), ("", f" {of}")], []]
     if plot.bars:
-        return lines + result_text.bar_lines(plot.bars, width)
+        return lines + _bars_beside_each_other(plot.bars, width)
     if plot.spreads:
         return lines + result_text.spread_lines(plot.spreads, width)
     if plot.histogram is not None:
         words = result_text.spread_words(plot.histogram.spread, plot.histogram.missing)
         return [*lines, *result_text.histogram_lines(plot.histogram, width), [], [("", f"  {words}")]]
     return [*lines, [("class:muted", "  There are no numbers here.")]]
+
+
+def _bars_beside_each_other(values: Mapping[str, float], width: int) -> list[StyleAndTextTuples]:
+    """Bars on one scale, in as many columns as there is room for; each row of the plate reads down them by itself."""
+    by_row: dict[str, list[str]] = {}
+    for name in values:
+        by_row.setdefault(name.rstrip("0123456789"), []).append(name)
+    blocks = list(by_row.values()) if max(map(len, by_row.values())) > 1 else [list(values)]
+    columns = max(1, min(width // _COLUMN.start, math.ceil(max(map(len, blocks)) / _FEW)))
+    cells = min(width // columns, _COLUMN.stop - 1)
+    bars = dict(zip(values, result_text.bar_lines(values, cells), strict=True))
+    if columns == 1:
+        return list(bars.values())
+    drawn: list[StyleAndTextTuples] = []
+    for block in blocks:
+        down = math.ceil(len(block) / columns)
+        for line in range(down):
+            drawn.append([part for name in block[line::down] for part in (*bars[name], ("", " "))])
+        drawn.append([])
+    return drawn[:-1]

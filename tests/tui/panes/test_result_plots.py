@@ -1,0 +1,44 @@
+"""Plots of results, for the width there is."""
+
+from __future__ import annotations
+
+import pytest
+from prompt_toolkit.formatted_text import fragment_list_to_text
+from prompt_toolkit.utils import get_cwidth
+
+from openhcs.core.model import well_name
+from openhcs.core.result_query import Grouping
+from openhcs.tui.panes.result_plots import Plot, Plotted, drawn_plot
+
+WELLS = {well_name(row, column): float(row + column) for row in range(16) for column in range(24)}
+
+
+def drawn(values: dict[str, float], width: int, by: Grouping = Grouping.ALL) -> list[str]:
+    lines = drawn_plot(Plot(Plotted("nuclei"), by, bars=values), width)
+    return [fragment_list_to_text(line).rstrip() for line in lines]
+
+
+@pytest.mark.parametrize(("width", "columns"), [(80, 1), (118, 1), (198, 3), (298, 3)])
+def test_bars_stand_beside_each_other_where_there_is_room(width: int, columns: int) -> None:
+    """384 bars take as many columns as fit; each row of the plate begins anew, and is read downwards."""
+    lines = drawn(WELLS, width)[2:]
+    assert len(lines[0].split()) == 3 * columns
+    assert max(map(get_cwidth, lines)) <= width
+    if columns > 1:
+        down = 24 // columns
+        assert [line.split()[0] for line in lines[:down]] == [f"A{column:02}" for column in range(1, down + 1)]
+        assert lines[0].split()[3] == f"A{down + 1:02}"
+        assert lines[down] == ""
+        assert lines[down + 1].split()[0] == "B01"
+    told = " ".join(lines).split()
+    assert set(WELLS) <= set(told)
+
+
+def test_bars_of_groups_are_one_block() -> None:
+    """Rows or columns of the plate stand below each other, and no bar is longer than it needs to be."""
+    rows = {chr(65 + row): float(row + 1) for row in range(8)}
+    lines = drawn(rows, 298, Grouping.ROW)[2:]
+    assert [line.split()[0] for line in lines] == list("ABCDEFGH")
+    assert max(map(get_cwidth, lines)) <= 110
+    columns = {f"{column:02}": float(column) for column in range(1, 25)}
+    assert len(drawn(columns, 298, Grouping.COLUMN)[2:]) == 8
