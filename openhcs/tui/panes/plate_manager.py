@@ -80,6 +80,7 @@ class PlateManager:
             height=self._plates_height,
         )
         self.view_rows = self._list.rows
+        self._log = RunLogView(state, effects, tasks)
         self._wells = WellsPane(
             state,
             effects,
@@ -87,10 +88,10 @@ class PlateManager:
             refuse,
             keymap,
             self._no_wells,
+            self._log,
         )
-        self._log = RunLogView(state, effects, tasks)
         self.open_well = self._wells.open_well
-        self._results = ResultsView(state, effects, tasks, self._wells.open_well)
+        self._results = ResultsView(state, effects, tasks, self._wells.open_well, self._log)
         self.well_rows = self._wells.rows
         self.plates = self._list.place
         self.container = HSplit(

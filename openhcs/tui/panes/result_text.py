@@ -9,18 +9,23 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 
 from openhcs.core.model import well_name, well_position
 from openhcs.core.progress import RunProgress, RunState, WellState
 from openhcs.core.result_query import Histogram, Spread
-from openhcs.tui.run_text import end_words
+from openhcs.tui.run_text import count_of, end_words
 from openhcs.tui.utils.safe_text import visible
-from openhcs.tui.widgets.colour_scale import Palette, Scale, legend_fragments, number_text
+from openhcs.tui.utils.screen_output import is_plain
+from openhcs.tui.widgets.colour_scale import Palette, Scale, legend_fragments, number_text, palette_of_screen
 from openhcs.tui.widgets.drawn_text import cut, fit
 from openhcs.tui.widgets.progress import bar, duration_text
+
+if TYPE_CHECKING:
+    from openhcs.core.result_summary import ResultSummary
 
 __all__ = [
     "bar_lines",
@@ -33,12 +38,48 @@ __all__ = [
     "slowest_lines",
     "spread_lines",
     "spread_words",
+    "summary_lines",
+    "warning_lines",
 ]
 
 _LABEL_CELLS: Final = 10
 _SLOWEST: Final = 3
 _EMPTY_BRAILLE: Final = "\u2800"
 _LOW_END, _HIGH_END, _LINE, _BOX, _MIDDLE = "├", "┤", "─", "▒", "█"
+
+
+def summary_lines(
+    progress: RunProgress | None, summary: ResultSummary | None, out: Path, trouble: str, now_s: float, width: int
+) -> list[StyleAndTextTuples]:
+    """A run at a glance: how it stands, what was found, where it is, a map of the objects, what it warned of.
+
+    Args:
+        summary: what is on record; None while it is read.
+        trouble: why it cannot be read, or nothing.
+    """
+    lines: list[StyleAndTextTuples] = []
+    if progress is not None:
+        lines += run_lines(progress)
+        lines += pace_lines(progress, now_s)
+    if summary is None:
+        lines.append([("class:muted", "  reading")])
+    else:
+        lines += slowest_lines(summary.seconds)
+        lines += [counts_line(name, counts) for name, counts in summary.objects.items()]
+        lines.append(named_line("Tables", visible(", ".join(summary.tables)) or "none yet"))
+    lines.append(named_line("Folder", visible(str(out))))
+    if trouble:
+        lines += [[], [("class:error", f"  X {visible(trouble)}")]]
+    if summary is not None:
+        # Shapes in their places say nothing to whoever has the screen read out; the plots have numbers.
+        for name, counts in summary.objects.items() if not is_plain() else ():
+            palette = palette_of_screen()
+            lines += [[], *heat_lines(f"{visible(name)} of each well", counts, palette, width)]
+        lines += [[], *warning_lines(summary)]
+    if progress is not None and progress.warnings:
+        lines += [[], [("class:title", "  The run said")]]
+        lines += [[("class:warning", f"  {visible(text)}")] for text in progress.warnings]
+    return lines
 
 
 def named_line(name: str, text: str, style: str = "") -> StyleAndTextTuples:
@@ -232,3 +273,14 @@ def _edge_labels(edges: Sequence[float]) -> list[str]:
     largest = max(abs(edge) for edge in edges)
     form = f",.{decimals}f" if decimals <= 6 and largest < 1e9 else ".3e"
     return [f"{low:{form}} to {high:{form}}" for low, high in pairwise(edges)]
+
+
+def warning_lines(summary: ResultSummary) -> list[StyleAndTextTuples]:
+    """What the wells warned of, each warning once."""
+    if not summary.warnings:
+        return [[("class:muted", "  No warnings.")]]
+    lines: list[StyleAndTextTuples] = [[("class:title", f"  {count_of(len(summary.warnings), 'kind')} of warning")]]
+    for group in summary.warnings:
+        where = f"{count_of(len(group.wells), 'well')}, {count_of(group.times, 'time')}: "
+        lines.append([("class:warning", f"  {where}"), ("", visible(group.text))])
+    return lines

@@ -55,11 +55,12 @@ class WellsPane:
         refuse: Callable[[str], None],
         keymap: Keymap,
         empty: Callable[[], StyleAndTextTuples],
+        log: RunLogView,
     ) -> None:
         self._state = state
         self._effects = effects
         self._values = WellValueEffects(state, tasks)
-        self._log = RunLogView(state, effects, tasks)
+        self._log = log
         self._view = WellView(state, WellReader(effects), tasks)
         self._items: Kept[tuple[WellProgress, ...]] = Kept()
         self._names: Kept[tuple[str, ...]] = Kept()
