@@ -236,7 +236,11 @@ def test_a_killed_fork_server_ends_the_run_in_order(undisturbed: Undisturbed, tm
 def test_a_killed_workbench_does_not_touch_the_run(
     undisturbed: Undisturbed, tmp_path: Path, mark: str, moments: random.Random
 ) -> None:
-    """The workbench is killed at random moments in a real terminal: the run goes on to the end as if nothing was."""
+    """The workbench is killed at random moments in a real terminal: the run goes on to the end as if nothing was.
+
+    The plate that waits behind it has its turn.
+    """
+    shutil.copytree(undisturbed.plate, tmp_path / "next")
     settings = tmp_path / "home" / "config" / "settings.yaml"
     settings.parent.mkdir(parents=True)
     settings.write_text(f"workers: 2\nfunction_modules: [{MODULE}]\n")
@@ -248,7 +252,8 @@ def test_a_killed_workbench_does_not_touch_the_run(
         "PYTHONPATH": str(Path(__file__).parents[2]),
     }
     environment.pop("OPENHCS_SETTINGS", None)
-    arguments = ["-m", "openhcs", "tui", str(undisturbed.plate), "--pipeline", str(tmp_path / "killed.yaml")]
+    plates = [str(undisturbed.plate), str(tmp_path / "next")]
+    arguments = ["-m", "openhcs", "tui", *plates, "--pipeline", str(tmp_path / "killed.yaml")]
     for number in range(KILLS):
         here = tmp_path / str(number)
         here.mkdir()
@@ -257,18 +262,22 @@ def test_a_killed_workbench_does_not_touch_the_run(
             sys.executable, arguments, env=environment, cwd=here, dimensions=(24, 100), timeout=PATIENCE_S
         )
         terminal.expect_exact("killed")
+        terminal.send("*")
+        terminal.expect_exact("2 marked")
         terminal.send("r")
         deadline = time.monotonic() + PATIENCE_S
-        while not list(out.glob("runs/*/journal.jsonl")):
+        while len(list(here.glob("openhcs-results/*/killed/runs/*/journal.jsonl"))) < 2:
             assert time.monotonic() < deadline, terminal.before
             _drain(terminal)
-        run = Run.attach(out)
+        run, behind = Run.attach(out), Run.attach(out.parents[1] / "next" / "killed")
         _drain(terminal, moments.uniform(0, undisturbed.seconds))
         os.kill(terminal.pid, signal.SIGKILL)
         terminal.close(force=True)
         progress = run.wait(PATIENCE_S)
         assert (progress.state, progress.finished) == (RunState.FINISHED, len(WELLS)), progress
         assert_as_undisturbed(out, undisturbed)
+        progress = behind.wait(PATIENCE_S)
+        assert (progress.state, progress.finished) == (RunState.FINISHED, len(WELLS)), progress
         assert_gone(mark, time.monotonic())
 
 

@@ -1,9 +1,9 @@
 """Working on plates: initialise, compile, run, cancel.
 
 The engine is called in threads; each outcome is dispatched as an action. One job a plate at a time, and few runs at a
-time, for a run uses all the cores it may: others wait their turn (`run_queue`). A run belongs to its runner process, so
-leaving the workbench ends the following of it, never the run. Deliberately absent: which plates there are
-(`plate_list`), drawing, and which key does what (`panes`).
+time, for a run uses all the cores it may: others wait their turn (`run_queue`). A run belongs to its runner process,
+also while it waits, so leaving the workbench ends the following of it, never the run. Deliberately absent: which plates
+there are (`plate_list`), drawing, and which key does what (`panes`).
 
 The orchestrator is imported in a thread at first use: with the compiler it brings pydantic and numpy, which the first
 frame need not wait for.
@@ -16,14 +16,14 @@ import shlex
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext, suppress
 from enum import Enum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from openhcs.core.model import Pipeline, PlateIndex, Status
-from openhcs.core.progress import RunProgress
+from openhcs.core.progress import RunProgress, RunState
 from openhcs.core.selection import WELL_SYNTAX, choose_wells, parse_wells
 from openhcs.errors import (
     InputError,
@@ -117,13 +117,12 @@ class PlateEffects:
             job = self._bring(folder, goal, wells, self._state.workbench.editing.pipeline)
             self._begin_job(folder, job, f"{goal.value} {folder.name}")
 
-    def move_in_queue(self, folders: Collection[Path], by: int) -> None:
+    async def move_in_queue(self, folders: Collection[Path], by: int) -> None:
         """Let plates that wait for their turn have it sooner (-1) or later (1)."""
-        self._queue.move(folders, by)
-
-    async def follow_settings(self) -> None:
-        """Go by settings that have been changed: plates that wait may have their turn now."""
-        self._queue.allow((await self._preferences.settings()).runs_at_once)
+        try:
+            await self._queue.move(folders, by)
+        except StoreError as error:
+            await dialog_helpers.show_refusal(error, "change who is next", self._state)
 
     async def run_wells(self, row: PlateRow) -> None:
         """Run the marked wells of `row`; without marks, those that the user names."""
@@ -166,27 +165,32 @@ class PlateEffects:
 
     async def cancel(self, folders: Collection[Path]) -> None:
         """Cancel what is going on with the plates in `folders`, asking once where runs would lose work."""
-        running, idle = self._running_and_idle(folders)
-        if running and not await self._may_cancel(running, waiting=len(idle)):
+        running, others = self._running_and_others(folders)
+        if running and not await self._may_cancel(running, waiting=len(others)):
             return
         # While the question stood, what ran may have ended, and what waited may have begun to run.
-        running, idle = self._running_and_idle(folders)
-        self._give_up(idle)
-        if idle:
-            self._tell(f"{some(visible(folder.name) for folder in idle)}: cancelled")
-        for folder in running:
-            await self.cancel_run(folder)
+        running, others = self._running_and_others(folders)
+        if others:
+            self._tell(f"{some(visible(folder.name) for folder in others)}: cancelled")
+        await self._cancel_all(running, others)
 
-    def _running_and_idle(self, folders: Collection[Path]) -> tuple[list[Path], list[Path]]:
-        """Of the plates in `folders` that have a job, those that run and those that do not yet."""
+    def _running_and_others(self, folders: Collection[Path]) -> tuple[list[Path], list[Path]]:
+        """Of the plates in `folders` that have a job, those that run, and those that do not yet or wait for it."""
         busy = [folder for folder in folders if folder in self._jobs]
-        running = [folder for folder in busy if folder in self._runs]
-        return running, [folder for folder in busy if folder not in self._runs]
+        running = [folder for folder in busy if folder in self._runs and not self._waits(folder)]
+        return running, [folder for folder in busy if folder not in running]
 
-    def _give_up(self, folders: Collection[Path]) -> None:
-        """End the jobs of plates that do not run; before any run is cancelled, lest one of them takes its turn."""
-        for folder in folders:
-            self._jobs[folder].cancel("the user cancelled it")  # noqa: HCS101 - the task manager awaits it
+    def _waits(self, folder: Path) -> bool:
+        """Whether the plate has a run that waits for its turn."""
+        return folder in self._runs and self._runs[folder].progress.state is RunState.WAITING
+
+    async def _cancel_all(self, running: Collection[Path], others: Collection[Path]) -> None:
+        """Cancel runs and jobs; those that do not run first, lest one of them takes the turn of one that ends."""
+        for folder in others:
+            if folder not in self._runs:
+                self._jobs[folder].cancel("the user cancelled it")  # noqa: HCS101 - the task manager awaits it
+        for folder in (*others, *running):
+            await self.cancel_run(folder)
 
     async def _may_cancel(self, folders: Collection[Path], waiting: int) -> bool:
         rows = [row for folder in folders if (row := self._state.workbench.find(folder)) is not None]
@@ -220,9 +224,8 @@ class PlateEffects:
     async def may_leave(self) -> bool:
         """Whether to close the workbench: asks once while something runs, and cancels it if that is the answer."""
         busy = self._state.workbench.busy
-        running = [row for row in busy if row.folder in self._runs]
-        if running:
-            may = await self._may_leave_runs(running, waiting=len(busy) - len(running))
+        if any(row.folder in self._runs for row in busy):
+            may = await self._may_leave_runs(busy)
         elif busy:
             names = some(visible(row.name) for row in busy)
             may = await dialog_helpers.confirm(
@@ -234,24 +237,29 @@ class PlateEffects:
             await self.list.keep()
         return may
 
-    async def _may_leave_runs(self, running: Sequence[PlateRow], waiting: int) -> bool:
-        leave, cancel = "Leave it running", "Cancel it"
-        outs = [row.out for row in running if row.out]
-        follow = "\n".join(f"openhcs attach {shlex.quote(_shown(out))}" for out in outs[:ATTACHED])
-        rest = f"\n{len(outs) - ATTACHED} more: openhcs runs" if len(outs) > ATTACHED else ""
-        more = f"\n{count_of(waiting, 'plate')} that did not start yet will not start." if waiting else ""
-        answer = await dialog_helpers.choose(
-            "Quit while something runs?",
-            f"Running: {some(visible(row.name) for row in running)}.\nA run can go on without the workbench, which "
-            f"finds it again. To follow it elsewhere:\n{follow}{rest}{more}",
-            (leave, cancel, "Stay"),
-            self._state,
-        )
+    async def _may_leave_runs(self, busy: Sequence[PlateRow]) -> bool:
+        waiting = [row for row in busy if self._waits(row.folder)]
+        running = [row for row in busy if row.folder in self._runs and row not in waiting]
+        unbegun = len(busy) - len(running) - len(waiting)
+        many = len(running) + len(waiting) > 1
+        leave, cancel = ("Leave them to it", "Cancel them") if many else ("Leave it running", "Cancel it")
+        told = [
+            f"{words}: {some(visible(row.name) for row in rows)}."
+            for words, rows in (("Running", running), ("Waiting for their turn", waiting))
+            if rows
+        ]
+        if unbegun:
+            told.append(f"{count_of(unbegun, 'plate')} that did not start yet will not start.")
+        turn = "; those that wait have their turn" if waiting else ""
+        told += [f"Runs go on without the workbench{turn}.", "The next one finds them. To follow them elsewhere:"]
+        outs = [_shown(row.out) for row in running if row.out][:ATTACHED]
+        told += [f"openhcs attach {shlex.quote(out)}" for out in outs]
+        if waiting or len(running) > len(outs):
+            told.append("openhcs runs")
+        title = "Quit while something runs?" if running else "Quit while plates wait for their turn?"
+        answer = await dialog_helpers.choose(title, "\n".join(told), (leave, cancel, "Stay"), self._state)
         if answer == cancel:
-            running_now, idle = self._running_and_idle(tuple(self._jobs))
-            self._give_up(idle)
-            for folder in running_now:
-                await self.cancel_run(folder)
+            await self._cancel_all(*self._running_and_others(tuple(self._jobs)))
             # Bounded: a runner that does not answer must not hold the user here.
             jobs = [job for folder, job in self._jobs.items() if folder in self._runs]
             if jobs:
@@ -265,12 +273,13 @@ class PlateEffects:
             self._runs.pop(folder, None)
 
     async def _follow_found(self, folder: Path, run: Run) -> None:
-        """Follow a run that was begun elsewhere; runs of other plates wait their turn as if it was ours."""
+        """Follow a run that was begun elsewhere, or waits for its turn."""
         progress = run.progress
-        done = f"{progress.finished + progress.failed} of {count_of(progress.total, 'well')} done"
-        self._tell(f"{visible(folder.name)}: a run with {visible(progress.pipeline)} goes on, {done}")
-        with nullcontext() if folder in self._queue.waiting else self._queue.place(folder):
-            self._queue.take_turn(folder)
+        how = f"goes on, {progress.finished + progress.failed} of {count_of(progress.total, 'well')} done"
+        how = "waits for its turn" if progress.state is RunState.WAITING else how
+        self._tell(f"{visible(folder.name)}: a run with {visible(progress.pipeline)} {how}")
+        self._state.dispatch(actions.ActivityChanged(folder, Activity.STARTING))
+        with nullcontext() if folder in self._queue else self._queue.place(folder):
             self._tell_end(folder, await self._follow(folder, run))
 
     async def _bring(self, folder: Path, goal: Goal, wells: WellChoice, pipeline: Pipeline) -> None:
@@ -363,9 +372,6 @@ class PlateEffects:
         self._tell(f"{visible(folder.name)}: {wells} compiled with {visible(pipeline.name)}", Severity.OK)
 
     async def _run(self, folder: Path, orchestrator: Orchestrator, choice: WellChoice, pipeline: Pipeline) -> None:
-        self._queue.allow((await self._preferences.settings()).runs_at_once)
-        self._state.dispatch(actions.ActivityChanged(folder, Activity.QUEUED))
-        await self._queue.wait_turn(folder)
         self._begin(folder, Activity.STARTING)
         settings = await self._preferences.settings()
         out = await self._results_folder(folder, pipeline)
@@ -380,13 +386,15 @@ class PlateEffects:
                 settings.execution,
                 check_room=settings.check_room,
                 csv=settings.csv,
+                waits=True,
+                asked_ns=self._queue.order_of(folder),
             ),
             f"start {folder.name}",
         )
         words = f" {len(chosen)} of {count_of(len(orchestrator.plans), 'well')}"
         words = "" if choice.kind is WellKind.ALL else words
-        self._tell(f"{visible(folder.name)}: running{words}; results go to {_shown(out)}")
-        self._tell_end(folder, await self._follow(folder, run))
+        begins = f"{visible(folder.name)}: running{words}; results go to {_shown(out)}"
+        self._tell_end(folder, await self._follow(folder, run, begins))
 
     async def _choose(self, folder: Path, orchestrator: Orchestrator, choice: WellChoice, out: Path) -> tuple[str, ...]:
         """The wells to run; none, and the user has been told why, where there is nothing to run."""
@@ -405,17 +413,44 @@ class PlateEffects:
             await dialog_helpers.show_refusal(why, f"run {choice.kind.value}", self._state)
         return chosen
 
-    async def _follow(self, folder: Path, run: Run) -> RunProgress:
-        """Dispatch what is new in a run until it ends."""
+    async def _follow(self, folder: Path, run: Run, begins: str = "") -> RunProgress:
+        """Dispatch what is new in a run until it ends; `begins` is told when its turn has come."""
         self._runs[folder] = run
+        self._queue.enter(folder, run.run_id)
         await in_daemon_thread(partial(remember_run, run.out), "remember the run")
         await self._errors.begin(run)
+        progress = await self._wait_turn(folder, run)
+        if progress.state is RunState.CANCELLED and progress.started_s is None:
+            # It was no run: the plate stands as it did.
+            self._state.dispatch(actions.ActivityChanged(folder, None))
+            self._errors.look(run, folder.name, progress)
+            return progress
+        self._queue.take_turn(folder)
+        if begins:
+            self._tell(begins)
         while True:
-            progress = await in_daemon_thread(run.poll, f"follow {folder.name}")
             self._state.dispatch(actions.RunProgressed(folder, progress))
             self._errors.look(run, folder.name, progress)
             self._state.dispatch(actions.ClockTicked(round(time.time() * 2) / 2))
             if progress.state.has_ended:
+                return progress
+            await asyncio.sleep(POLL_S)
+            progress = await in_daemon_thread(run.poll, f"follow {folder.name}")
+
+    async def _wait_turn(self, folder: Path, run: Run) -> RunProgress:
+        """How a run stands once it has begun, or has ended without."""
+        while True:
+            progress = await in_daemon_thread(run.poll, f"follow {folder.name}")
+            row = self._state.workbench.find(folder)
+            shown = row.activity if row is not None else None
+            if progress.state is RunState.WAITING:
+                if shown is Activity.STARTING:
+                    self._begin(folder, Activity.QUEUED)
+                with suppress(StoreError):  # places are shown as they were
+                    await self._queue.look()
+            elif progress.state is not RunState.STARTING:
+                if shown is Activity.QUEUED:
+                    self._state.dispatch(actions.ActivityChanged(folder, Activity.STARTING))
                 return progress
             await asyncio.sleep(POLL_S)
 
@@ -453,6 +488,9 @@ class PlateEffects:
         self._tell(f"{visible(folder.name)}: cannot {goal.value}: {visible(message)}", Severity.ERROR)
 
     def _tell_end(self, folder: Path, progress: RunProgress) -> None:
+        if progress.state is RunState.CANCELLED and progress.started_s is None:
+            self._tell(f"{visible(folder.name)}: cancelled before its turn came", Severity.WARNING)
+            return
         words, severity = end_words(progress)
         where = self.results_hint or f"results in {_shown(Path(progress.out))}"
         self._tell(f"{visible(folder.name)}: {words}; {where}", severity)

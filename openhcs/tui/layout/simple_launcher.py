@@ -165,10 +165,6 @@ class SimpleOpenHCSTUILauncher:
             if await pipeline.may_lose_changes("Quit?") and await plates.may_leave():
                 self.program.exit()
 
-        def follow_settings() -> None:
-            appearance.follow_settings()
-            tasks.fire_and_forget(plates.follow_settings(), "go by the settings")
-
         layout = CanonicalTUILayout(
             self.state,
             plates,
@@ -176,7 +172,7 @@ class SimpleOpenHCSTUILauncher:
             tasks=tasks,
             errors=errors,
             appearance=appearance,
-            settings=SettingsEffects(self.state, tasks, preferences, follow_settings),
+            settings=SettingsEffects(self.state, tasks, preferences, appearance.follow_settings),
             inspector=TaskInspector(tasks, self.program.watchdog, self.state),
             on_quit=quit_,
             on_tour_end=lambda: tasks.fire_and_forget(preferences.remember_tour(), "remember the tour"),

@@ -1,233 +1,147 @@
-"""The line in which plates wait: in order, never more turns than allowed, and nothing that goes wrong holds it up."""
+"""The line of plates that wait, as the workbench shows it: what lies in tickets, and plates that have none yet."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import os
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from openhcs.tui.effects.run_queue import RunQueue
+from openhcs.core.turns import Turns
+from openhcs.errors import StoreError
+from openhcs.tui.effects.run_queue import LOOK_EVERY_S, RunQueue
+from tests.tui.screen import in_loop
 
 A, B, C, D = (Path(name) for name in "abcd")
 
 
 class Kitchen:
-    """Plates that take a place, wait for their turn, and keep it until they are told to end."""
+    """Plates that take a place and then have runs, which hold real tickets."""
 
-    def __init__(self, at_once: int = 1) -> None:
+    def __init__(self, folder: Path) -> None:
         self.waiting: tuple[Path, ...] = ()
-        self.running: frozenset[Path] = frozenset()
-        self.began: list[Path] = []
-        self.queue = RunQueue(self._hear)
-        self.queue.allow(at_once)
-        self.jobs: dict[Path, asyncio.Task[None]] = {}
-        self._ready: dict[Path, asyncio.Event] = {}
-        self._done: dict[Path, asyncio.Event] = {}
+        self.having_turn: frozenset[Path] = frozenset()
+        self.turns = Turns(folder)
+        self.queue = RunQueue(self._hear, lambda: self.turns)
+        self._places: dict[Path, ExitStack] = {}
+        self._locks: dict[Path, int] = {}
 
-    def _hear(self, waiting: tuple[Path, ...], running: frozenset[Path]) -> None:
-        self.waiting, self.running = waiting, running
+    def _hear(self, waiting: tuple[Path, ...], having_turn: frozenset[Path]) -> None:
+        self.waiting, self.having_turn = waiting, having_turn
 
-    async def _job(self, folder: Path) -> None:
-        with self.queue.place(folder):
-            await self._ready[folder].wait()
-            await self.queue.wait_turn(folder)
-            self.began.append(folder)
-            await self._done[folder].wait()
-
-    async def ask(self, *folders: Path, ready: bool = True) -> None:
+    def ask(self, *folders: Path) -> None:
         for folder in folders:
-            self._ready[folder], self._done[folder] = asyncio.Event(), asyncio.Event()
-            self.jobs[folder] = asyncio.create_task(self._job(folder))
-            if ready:
-                self._ready[folder].set()
-            await settle()
+            self._places[folder] = ExitStack()
+            self._places[folder].enter_context(self.queue.place(folder))
 
-    async def make_ready(self, folder: Path) -> None:
-        self._ready[folder].set()
-        await settle()
+    def start(self, *folders: Path) -> None:
+        """Have the runs of plates wait for their turn."""
+        for folder in folders:
+            self.start_elsewhere(folder, order=self.queue.order_of(folder))
+            self.queue.enter(folder, folder.name)
 
-    async def end(self, folder: Path) -> None:
-        self._done[folder].set()
-        await settle()
+    def start_elsewhere(self, folder: Path, order: int | None = None) -> None:
+        self._locks[folder] = self.turns.take(folder.name, folder, folder, waits=True, order=order)
 
-    async def cancel(self, folder: Path) -> None:
-        self.jobs[folder].cancel()
-        await settle()
+    def end(self, *folders: Path) -> None:
+        for folder in folders:
+            if folder in self._locks:
+                os.close(self._locks.pop(folder))
+            if folder in self._places:
+                self._places.pop(folder).close()
 
-    async def close(self) -> None:
-        for job in self.jobs.values():
-            job.cancel()
-        await asyncio.gather(*self.jobs.values(), return_exceptions=True)
-        assert (self.waiting, self.running) == ((), frozenset())
+    def go_on(self, folder: Path) -> None:
+        assert self.turns.ask(folder.name, lambda: 1) == 0
 
+    def line(self) -> tuple[Path, ...]:
+        return self.waiting
 
-async def settle() -> None:
-    for _ in range(6):
-        await asyncio.sleep(0)
+    def seen(self) -> tuple[tuple[Path, ...], set[Path]]:
+        return self.waiting, set(self.having_turn)
 
+    async def look(self) -> tuple[Path, ...]:
+        await asyncio.sleep(LOOK_EVERY_S)
+        await self.queue.look()
+        return self.waiting
 
-def run(test: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(test)
-
-
-def test_who_comes_first_goes_first() -> None:
-    """The turn goes from one to the next as each ends."""
-
-    async def test() -> None:
-        kitchen = Kitchen()
-        await kitchen.ask(A, B, C)
-        assert (kitchen.running, kitchen.waiting) == ({A}, (B, C))
-        await kitchen.end(A)
-        assert (kitchen.running, kitchen.waiting) == ({B}, (C,))
-        await kitchen.close()
-
-    run(test())
+    def tickets(self) -> list[str]:
+        return [ticket.run_id for ticket in self.turns.look() if not ticket.has_turn]
 
 
-def test_who_is_not_ready_holds_nobody_up_and_keeps_their_place() -> None:
-    """A plate that is still compiled is passed, and goes next once it is ready."""
-
-    async def test() -> None:
-        kitchen = Kitchen()
-        await kitchen.ask(A, ready=False)
-        await kitchen.ask(B, C)
-        assert (kitchen.running, kitchen.waiting) == ({B}, (A, C))
-        await kitchen.make_ready(A)
-        await kitchen.end(B)
-        assert kitchen.began == [B, A]
-        await kitchen.close()
-
-    run(test())
+@pytest.fixture
+def kitchen(tmp_path: Path) -> Kitchen:
+    return Kitchen(tmp_path / "turns")
 
 
-def test_places_are_changed() -> None:
-    """One goes ahead or back by a place, several keep their order, and the ends of the line are its ends."""
-
-    async def test() -> None:
-        kitchen = Kitchen()
-        await kitchen.ask(Path("first"), A, B, C, D)
-        kitchen.queue.move([C], -1)
-        assert kitchen.waiting == (A, C, B, D)
-        kitchen.queue.move([A], -1)
-        assert kitchen.waiting == (A, C, B, D)
-        kitchen.queue.move([B, D], -1)
-        assert kitchen.waiting == (A, B, D, C)
-        kitchen.queue.move([A, B], 1)
-        assert kitchen.waiting == (D, A, B, C)
-        await kitchen.end(Path("first"))
-        assert kitchen.running == {D}
-        await kitchen.close()
-
-    run(test())
+@in_loop
+async def test_the_order_is_that_of_asking_whoever_is_ready_first(kitchen: Kitchen) -> None:
+    """A plate that takes long to compile keeps its place, and its run has it once it is there."""
+    kitchen.ask(A, B, C, D)
+    assert kitchen.seen() == ((A, B, C, D), set())
+    kitchen.start(A, C, D)
+    assert await kitchen.look() == (B, C, D)
+    assert kitchen.having_turn == {A}
+    kitchen.start(B)
+    assert kitchen.tickets() == ["b", "c", "d"]
+    assert await kitchen.look() == (B, C, D)
+    kitchen.end(A)
+    kitchen.go_on(B)
+    kitchen.queue.take_turn(B)
+    assert kitchen.seen() == ((C, D), {B})
+    kitchen.end(B, C, D)
+    assert kitchen.seen() == ((), set())
 
 
-def test_more_turns_are_given_when_more_are_allowed() -> None:
-    """Allowing two lets the next begin at once; allowing one again takes no turn away."""
-
-    async def test() -> None:
-        kitchen = Kitchen()
-        await kitchen.ask(A, B, C)
-        kitchen.queue.allow(2)
-        await settle()
-        assert kitchen.running == {A, B}
-        kitchen.queue.allow(1)
-        await kitchen.end(A)
-        assert (kitchen.running, kitchen.waiting) == ({B}, (C,))
-        await kitchen.close()
-
-    run(test())
-
-
-def test_what_goes_on_already_has_a_turn_beyond_those_allowed() -> None:
-    """A run that was found going on takes its turn at once, and others wait for it too."""
-
-    async def test() -> None:
-        kitchen = Kitchen()
-        await kitchen.ask(A, B)
-        with kitchen.queue.place(C):
-            kitchen.queue.take_turn(C)
-            assert (kitchen.running, kitchen.waiting) == ({A, C}, (B,))
-            await kitchen.end(A)
-            assert (kitchen.running, kitchen.waiting) == ({C}, (B,))
-        await settle()
-        assert kitchen.running == {B}
-        await kitchen.close()
-
-    run(test())
+@in_loop
+async def test_places_are_changed_for_runs_and_for_plates_that_have_none_yet(kitchen: Kitchen) -> None:
+    """It is seen at once, tickets follow, and a plate that gets its run later has the place that it was given."""
+    kitchen.ask(A, B, C, D)
+    kitchen.start(A, B, D)
+    await kitchen.look()
+    moving = asyncio.create_task(kitchen.queue.move([D], -1))
+    await asyncio.sleep(0)
+    assert kitchen.line() == (B, D, C)
+    await kitchen.queue.look()
+    assert kitchen.line() == (B, D, C)
+    await moving
+    await kitchen.queue.move([D], -1)
+    await kitchen.queue.move([D], -1)
+    await kitchen.queue.move([B], 1)
+    assert kitchen.line() == (D, C, B)
+    kitchen.start(C)
+    assert kitchen.tickets() == ["d", "c", "b"]
+    assert await kitchen.look() == (D, C, B)
+    kitchen.end(A, B, C, D)
 
 
-@pytest.mark.parametrize("at_once", [1, 2])
-def test_cancelling_gives_up_a_place_or_a_turn(at_once: int) -> None:
-    """Whoever is cancelled, waiting or having the turn, the next goes on."""
-
-    async def test() -> None:
-        kitchen = Kitchen(at_once)
-        await kitchen.ask(A, B, C, D)
-        await kitchen.cancel(C)
-        await kitchen.cancel(A)
-        assert C not in kitchen.began
-        assert kitchen.began == [A, B, D][: at_once + 1]
-        await kitchen.close()
-
-    run(test())
-
-
-def test_a_turn_given_to_one_who_is_cancelled_at_that_moment_goes_on() -> None:
-    """The turn is not lost between being given and being taken."""
-
-    async def test() -> None:
-        kitchen = Kitchen()
-        await kitchen.ask(A, B, C)
-        kitchen._done[A].set()
-        await asyncio.sleep(0)
-        while B not in kitchen.running:  # noqa: ASYNC110 - the very moment is wanted
-            await asyncio.sleep(0)
-        assert B not in kitchen.began
-        await kitchen.cancel(B)
-        assert kitchen.began == [A, C]
-        await kitchen.close()
-
-    run(test())
+@in_loop
+async def test_runs_that_were_asked_for_elsewhere_have_their_place_in_the_line(kitchen: Kitchen) -> None:
+    """They count while one of ours waits; afterwards nobody looks, so nothing is said of them."""
+    kitchen.ask(A, B)
+    kitchen.start(A)
+    kitchen.start_elsewhere(C)
+    kitchen.start_elsewhere(D)
+    assert await kitchen.look() == (B, C, D)
+    kitchen.start(B)
+    await kitchen.look()
+    await kitchen.queue.move([B], 1)
+    assert kitchen.line() == (C, B, D)
+    assert kitchen.tickets() == ["c", "b", "d"]
+    kitchen.end(B)
+    assert kitchen.line() == ()
+    kitchen.end(A, C, D)
 
 
-MOVES = st.lists(
-    st.tuples(st.sampled_from(["ask", "ready", "end", "cancel", "move", "allow"]), st.integers(0, 5)), max_size=30
-)
-
-
-@given(MOVES)
-def test_nobody_waits_while_a_turn_is_free(moves: list[tuple[str, int]]) -> None:
-    """Whatever happens in whatever order: no turn is idle while somebody ready waits, none is given twice."""
-
-    async def test() -> None:
-        kitchen, allowed = Kitchen(), 1
-        for what, number in moves:
-            folder = Path(str(number))
-            job = kitchen.jobs.get(folder)
-            alive = job is not None and not job.done()
-            if what == "ask" and not alive:
-                await kitchen.ask(folder, ready=bool(number % 2))
-            elif what == "ready" and alive:
-                await kitchen.make_ready(folder)
-            elif what == "end" and alive and folder in kitchen.running:
-                await kitchen.end(folder)
-            elif what == "cancel" and alive:
-                await kitchen.cancel(folder)
-            elif what == "move":
-                kitchen.queue.move([folder], -1 if number % 2 else 1)
-            elif what == "allow":
-                allowed = 1 + number % 3
-                kitchen.queue.allow(allowed)
-                await settle()
-            ready = [folder for folder in kitchen.waiting if kitchen._ready[folder].is_set()]
-            assert not ready or len(kitchen.running) >= allowed
-            assert not kitchen.running & set(kitchen.waiting)
-            assert len(set(kitchen.waiting)) == len(kitchen.waiting)
-        await kitchen.close()
-
-    run(test())
+@in_loop
+async def test_a_line_that_cannot_be_looked_at_is_told(tmp_path: Path) -> None:
+    """Whoever asks decides what becomes of that; the places stay as they were."""
+    (tmp_path / "turns" / "lock").mkdir(parents=True)
+    kitchen = Kitchen(tmp_path / "turns")
+    kitchen.ask(A, B)
+    with pytest.raises(StoreError):
+        await kitchen.queue.look()
+    with pytest.raises(StoreError):
+        await kitchen.queue.move([B], -1)
+    kitchen.end(A, B)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from openhcs.core.orchestrator import Run
+from openhcs.errors import RunError
 
 RUN_S = 120.0
 
@@ -40,5 +41,5 @@ def closed_gate(folder: Path, name: str, function: str, ending: str) -> Iterator
     gate = Gate(folder, name, function, ending)
     yield gate
     gate.open()
-    if gate.out.exists():
+    with suppress(RunError):  # where none was begun
         Run.attach(gate.out).wait(RUN_S)

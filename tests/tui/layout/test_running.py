@@ -252,7 +252,11 @@ async def test_a_run_cancelled_while_it_starts_does_not_go_on_unseen(demo: Path,
             await wb.press("x")
             await wb.wait_for("demo: cancelled")
             assert not wb.state.busy
-        await wb.wait_until(lambda: _ended(gate.out) is RunState.CANCELLED, "the run to be cancelled", RUN_S)
+        await wb.wait_until(
+            lambda: any("run_cancelled" in journal.read_text() for journal in results.runs.glob("*/journal.jsonl")),
+            "the run to be cancelled",
+            RUN_S,
+        )
 
 
 async def test_what_ended_while_the_question_stood_is_not_cancelled(demo: Path, home: Path, gate: Gate) -> None:
