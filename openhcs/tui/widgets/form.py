@@ -13,12 +13,13 @@ from prompt_toolkit.application import get_app
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import StyleAndTextTuples, fragment_list_width
 from prompt_toolkit.key_binding import KeyBindings, KeyBindingsBase, KeyPressEvent
+from prompt_toolkit.layout import walk
 from prompt_toolkit.layout.containers import Container, HSplit, VSplit, Window
 from prompt_toolkit.layout.dimension import Dimension
 from prompt_toolkit.layout.mouse_handlers import MouseHandlers
 from prompt_toolkit.layout.screen import Screen, WritePosition
 from prompt_toolkit.layout.scrollable_pane import ScrollablePane
-from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
+from prompt_toolkit.mouse_events import MouseButton, MouseEvent, MouseEventType
 from prompt_toolkit.utils import get_cwidth
 
 from openhcs.tui.ports import TaskSpawner
@@ -354,9 +355,9 @@ class HeadingField(Field):
 
 
 class _WheelPane(ScrollablePane):
-    """A scrollable pane that also scrolls by the wheel: its content follows the focus, so the wheel moves that.
+    """A scrollable pane that also scrolls by mouse: its content follows the focus, so wheel and scroll bar move that.
 
-    Its scrollbar shows only where there is more than fits.
+    The bar shows only where there is more than fits.
     """
 
     def __init__(self, content: Container, height: Dimension) -> None:
@@ -385,12 +386,23 @@ class _WheelPane(ScrollablePane):
             if mouse_event.event_type is MouseEventType.SCROLL_UP:
                 get_app().layout.focus_previous()
                 return None
+            if self._overflows and mouse_event.position.x == at.xpos + at.width - 1:
+                return self._on_bar(mouse_event, (mouse_event.position.y - at.ypos) / max(1, at.height - 1))
             inner = inside.get(mouse_event.position.y, {}).get(mouse_event.position.x)
             return inner(mouse_event) if inner is not None else NotImplemented
 
         mouse_handlers.set_mouse_handler_for_range(
             x_min=at.xpos, x_max=at.xpos + at.width, y_min=at.ypos, y_max=at.ypos + at.height, handler=handler
         )
+
+    def _on_bar(self, mouse_event: MouseEvent, share: float) -> NotImplementedOrNone:
+        presses = mouse_event.event_type in (MouseEventType.MOUSE_DOWN, MouseEventType.MOUSE_MOVE)
+        if not presses or mouse_event.button is MouseButton.NONE:
+            return NotImplemented
+        inside = [part for part in walk(self.content, skip_hidden=True) if isinstance(part, Window)]
+        fields = [window for window in inside if window.content.is_focusable()]
+        get_app().layout.focus(fields[round(share * (len(fields) - 1))])
+        return None
 
 
 class Form:

@@ -291,7 +291,7 @@ async def test_what_a_file_got_wrong_can_be_put_right() -> None:
 
 @in_loop
 async def test_a_form_higher_than_the_screen_scrolls() -> None:
-    """On a small screen the field with the focus is in sight, the wheel goes through the fields, and a bar shows."""
+    """On a small screen the field with the focus is in sight, and the wheel and a bar go through the fields."""
     chain = tuple(FunctionCall("segment_threshold_watershed") for _ in range(5))
     async with editing(BLUR) as at:
         assert not any(line.rstrip("║ ").endswith("^") for line in at.screen.lines)
@@ -306,6 +306,13 @@ async def test_a_form_higher_than_the_screen_scrolls() -> None:
             if "Name" in at.screen.text:
                 break
         assert "Name" in at.screen.text
+        rows = at.screen.lines
+        x, top = next((line.rindex("^"), y) for y, line in enumerate(rows) if line.rstrip("║ ").endswith("^"))
+        bottom = next(y for y, line in enumerate(rows) if line[: x + 1].endswith("v") and y > top)
+        for y, seen in ((bottom, False), (top, True)):
+            at.screen._pipe.send_text(f"\x1b[<0;{x + 1};{y + 1}M\x1b[<0;{x + 1};{y + 1}m")
+            await at.screen.idle(tasks=False)
+            assert ("Name" in at.screen.text) is seen
 
 
 @in_loop
