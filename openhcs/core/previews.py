@@ -30,6 +30,7 @@ from openhcs.core.formats.ome_zarr_metadata import (
 )
 from openhcs.core.formats.zarr_plane import place_in_array, read_array_plane
 from openhcs.core.model import COMBINED, Channel, PlateIndex
+from openhcs.core.plane_facts import LabelFacts, PlaneFacts, label_facts, plane_facts
 from openhcs.core.rasters import Colour, FloatArray, Section, sample, shrink
 from openhcs.core.results import ResultsFolder
 from openhcs.errors import PlaneError, PlateError, StoreError
@@ -112,9 +113,7 @@ class WellImages:
 
     def picture(self, site: int, channel: int, z: int, t: int, section: Section, size: tuple[int, int]) -> FloatArray:
         """A section of one plane as `size` (rows, columns), counts; raises `PlaneError`."""
-        plane = self._planes.get((site, channel, z, t))
-        if plane is None:
-            raise self._no_plane(f"site {site}, channel {channel}, z {z}, t {t}")
+        plane = self._plane_at(site, channel, z, t)
         path = plane.level_for(section, size)
         key = (path, section, size)
         kept = self._pictures.get(key)
@@ -122,6 +121,15 @@ class WellImages:
             kept = shrink(self._plane(path), section, size)
             self._pictures.keep(key, kept)
         return kept.astype(np.float32, copy=False)
+
+    def facts(self, site: int, channel: int, z: int, t: int) -> PlaneFacts:
+        """What can be said of one plane in numbers; raises `PlaneError`."""
+        return plane_facts(self._plane(self._plane_at(site, channel, z, t).levels[0][0]))
+
+    def label_facts(self, name: str, site: int, z: int, t: int) -> LabelFacts | None:
+        """What can be said of a label image in numbers; None where there is none of this plane."""
+        plane = self._label_planes.get((name, (site, COMBINED, z, t)))
+        return label_facts(self._plane(plane.levels[0][0])) if plane is not None else None
 
     def label_picture(
         self, name: str, site: int, z: int, t: int, section: Section, size: tuple[int, int]
@@ -132,6 +140,12 @@ class WellImages:
             return None
         # The finest level: labels in a pyramid are sampled, and small objects are lost on the way up.
         return sample(self._plane(plane.levels[0][0]), section, size)
+
+    def _plane_at(self, site: int, channel: int, z: int, t: int) -> _Plane:
+        plane = self._planes.get((site, channel, z, t))
+        if plane is None:
+            raise self._no_plane(f"site {site}, channel {channel}, z {z}, t {t}")
+        return plane
 
     def _plane(self, path: str) -> npt.NDArray[np.generic]:
         plane = self._whole.get(path)

@@ -14,6 +14,7 @@ from openhcs.core.formats import index_plate
 from openhcs.core.model import Channel
 from openhcs.core.orchestrator import Orchestrator
 from openhcs.core.pipeline_file import load_pipeline, shipped_pipelines
+from openhcs.core.plane_facts import LabelFacts, PlaneFacts, label_facts, plane_facts
 from openhcs.core.previews import channel_colours, place_sites, result_images, source_images
 from openhcs.core.rasters import WHOLE, outline
 from openhcs.core.results import ResultsFolder
@@ -54,6 +55,32 @@ def test_a_wells_images_are_those_of_its_plate(plate: Path) -> None:
     plane = np.asarray(images._read(index.planes[next(key for key in index.planes if key.well == "B02")]))
     assert images.picture(1, 1, 1, 1, WHOLE, (1, 1)) == pytest.approx(plane.mean(), rel=1e-5)
     assert images.picture(1, 1, 1, 1, WHOLE, (30, 40)).shape == (30, 40)
+
+
+def test_a_well_is_told_in_numbers(plate: Path, results: Path) -> None:
+    """Of a plane its size and intensities are told, of a label image its objects; what is not there is an error."""
+    index = index_plate(plate)
+    images = source_images(index, "B02")
+    pixels = np.asarray(images._read(index.planes[next(key for key in index.planes if key.well == "B02")]))
+    facts = images.facts(1, 1, 1, 1)
+    assert (facts.height_px, facts.width_px) == (256, 256)
+    assert (facts.lowest, facts.median, facts.highest) == (pixels.min(), np.median(pixels), pixels.max())
+    assert 0 < facts.at_highest < 0.01
+    with pytest.raises(PlaneError, match="channel 9"):
+        images.facts(1, 9, 1, 1)
+    after = result_images(results, index, "B02")
+    found = after.label_facts(after.labels[0], 1, 1, 1)
+    assert found is not None
+    assert found.objects > 3
+    assert found.median_area_px is not None
+    assert found.median_area_px > 20
+    assert after.label_facts("nothing", 1, 1, 1) is None
+
+
+def test_an_empty_label_image_and_a_plane_without_numbers_have_no_numbers() -> None:
+    """Nothing is made up where there is nothing to tell."""
+    assert label_facts(np.zeros((4, 4), np.uint32)) == LabelFacts(0, None)
+    assert plane_facts(np.full((4, 5), np.nan, np.float32)) == PlaneFacts(4, 5, None, None, None)
 
 
 def test_sites_stand_as_the_stage_did(plate: Path) -> None:

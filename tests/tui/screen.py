@@ -16,10 +16,10 @@ from prompt_toolkit.data_structures import Size
 from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.layout import AnyContainer, FloatContainer, Layout, Window
 from prompt_toolkit.output import ColorDepth
-from prompt_toolkit.output.vt100 import Vt100_Output
 
 from openhcs.tui.utils.dialog_host import FloatDialogHost
 from openhcs.tui.utils.focus_manager import FocusManager
+from openhcs.tui.utils.screen_output import ScreenOutput
 from openhcs.tui.widgets.themes import Theme, style_of
 
 KEYS = {
@@ -195,11 +195,19 @@ async def shown(
     tasks: Tasks | None = None,
     focus: Any = None,
     color_depth: ColorDepth = ColorDepth.DEPTH_24_BIT,
+    plain: bool = False,
 ) -> AsyncIterator[Screen]:
-    """Run `container` full-screen in a terminal of `columns` x `rows`."""
+    """Run `container` full-screen in a terminal of `columns` x `rows`, for a screen reader where it is `plain`."""
     tasks = tasks if tasks is not None else Tasks()
     terminal = pyte.Screen(columns, rows)
-    output = Vt100_Output(_Terminal(terminal), lambda: Size(rows, columns), term="xterm", enable_cpr=False)
+    output = ScreenOutput(
+        _Terminal(terminal),
+        lambda: Size(rows, columns),
+        term="xterm",
+        characters="utf-8",
+        plain=plain,
+        enable_cpr=False,
+    )
     with create_pipe_input() as pipe, create_app_session(input=pipe, output=output):
         root = FloatContainer(container if container is not None else Window(), floats=[])
         app: Application[Any] = Application(

@@ -26,17 +26,20 @@ from openhcs.tui import actions
 from openhcs.tui.effects.pipeline import PipelineEffects
 from openhcs.tui.effects.plates import PlateEffects
 from openhcs.tui.effects.text_dialog import show_text
+from openhcs.tui.effects.well_words import describe_site
 from openhcs.tui.effects.wells import Tile, WellReader, stock_of
 from openhcs.tui.panes.help import key_lines
 from openhcs.tui.panes.whole_screen import LatestTasks, Opening, whole_screen
 from openhcs.tui.run_text import count_of
 from openhcs.tui.state import AppState
+from openhcs.tui.utils.line_view import LineView
 from openhcs.tui.utils.safe_text import visible
+from openhcs.tui.utils.screen_output import is_plain
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
 from openhcs.tui.well_scene import Frame, Scene, Stock
 from openhcs.tui.widgets.bindings import Binding, key_bindings
 from openhcs.tui.widgets.colour_scale import Palette, palette_of_screen
-from openhcs.tui.widgets.drawn_text import cut, drawn_window, fit
+from openhcs.tui.widgets.drawn_text import cut, drawn_window, fit, text_column
 from openhcs.tui.widgets.thumbnail import FreshStyles
 
 if TYPE_CHECKING:
@@ -52,6 +55,14 @@ _GAP: Final = 2
 _PAUSE_S: Final = 0.15
 """How long a step stands still before it is tried, so that a held key tries nothing on its way."""
 
+_FOR_EYES: Final = frozenset({"Near", "Far", "Up", "Down", "Left", "Right", "Channel", "Labels"})
+"""What a plain screen, which has pictures in words, has no use for."""
+
+_WHICH_IS_WHICH: Final = (
+    " The image as it comes to the step stands left, what it makes of it right.",
+    " Before is the image as it comes to the step, after what it makes of it.",
+)
+
 _NOTHING: Final = Stock((), (), (), (), (), {})
 
 
@@ -63,6 +74,7 @@ class _Side:
     images: WellImages | None = None
     stock: Stock = _NOTHING
     tile: Tile | None = None
+    words: Sequence[str] = ()
 
 
 class StepPreviewView:
@@ -214,6 +226,9 @@ class StepPreviewView:
             self._start("pictures", self._draw())
 
     async def _draw(self) -> None:
+        if is_plain():
+            await self._describe()
+            return
         if 0 in self._area:
             return  # comes again with the first frame
         palette = palette_of_screen()
@@ -221,6 +236,22 @@ class StepPreviewView:
             if side.images is not None:
                 side.tile = await self._tile(side, side.images, palette)
                 get_app().invalidate()
+
+    async def _describe(self) -> None:
+        """Tell in words what the two pictures would show."""
+        for side in (self._before, self._after):
+            if side.images is not None:
+                site = self._scene.within(side.stock).site
+                scene = replace(self._scene, channel=None).within(side.stock)
+                side.words = await describe_site(side.images, scene, site if site is not None else 0)
+        get_app().invalidate()
+
+    def _words(self) -> Sequence[str]:
+        """Both pictures in words, one after the other, or what went wrong."""
+        if self._error:
+            return [visible(line) for line in self._error.splitlines()]
+        told = [side for side in (self._before, self._after) if side.words]
+        return [line for side in told for line in (side.title.capitalize(), *(f"  {word}" for word in side.words))]
 
     async def _tile(self, side: _Side, images: WellImages, palette: Palette) -> Tile:
         scene = self._scene.within(side.stock)
@@ -282,6 +313,8 @@ class StepPreviewView:
             head.append(("", f" {self._scene.zoom:.3g}x"))
         note = f"running, {self._note} " if self._note else f"{self._told} " if self._told else ""
         style = "class:busy" if self._note else "class:warning"
+        if is_plain():
+            return [(style, cut(f" {note}", width))]
         room = max(0, width - len(note) - 1)
         used = fragment_list_width(head)
         if used > room:
@@ -291,7 +324,7 @@ class StepPreviewView:
     def _facts(self, width: int) -> StyleAndTextTuples:
         preview = self._preview
         if preview is None:
-            return [("class:muted", " The image as it comes to the step stands left, what it makes of it right.")]
+            return [("class:muted", _WHICH_IS_WHICH[is_plain()])]
         facts = [self._took]
         found = [f"{visible(name)}: {count_of(count, 'object')}" for name, count in preview.objects.items()]
         found += [f"{visible(name)}: {count_of(count, 'row')}" for name, count in preview.rows.items()]
@@ -311,17 +344,21 @@ class StepPreviewView:
 
     def _dialog(self) -> AnyContainer:
         rows = self._rows()
+        if is_plain():
+            rows = tuple(row for row in rows if row.label not in _FOR_EYES)
 
         def refuse(reason: str) -> None:
             self._told = reason
 
-        control = _PreviewControl(self, key_bindings(rows, tasks=self._tasks, refuse=refuse))
+        keys = key_bindings(rows, tasks=self._tasks, refuse=refuse)
+        pictures = Window(_PreviewControl(self, keys), always_hide_cursor=True, style="class:list")
         body = HSplit(
             [
                 drawn_window(self._head),
-                Window(control, always_hide_cursor=True, style="class:list"),
+                LineView(self._words, indent=text_column) if is_plain() else pictures,
                 drawn_window(self._facts, height=_FACT_ROWS),
-            ]
+            ],
+            key_bindings=keys if is_plain() else None,
         )
         return whole_screen(
             body,

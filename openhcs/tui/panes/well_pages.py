@@ -15,6 +15,7 @@ from prompt_toolkit.mouse_events import MouseEvent
 from openhcs.tui.ports import TaskSpawner
 from openhcs.tui.utils.line_view import LineView
 from openhcs.tui.utils.safe_text import visible
+from openhcs.tui.utils.screen_output import is_plain
 from openhcs.tui.widgets.bindings import Binding
 from openhcs.tui.widgets.drawn_text import cut, drawn_window, fit, on_click, text_column
 from openhcs.tui.widgets.selectable_list import SelectableList
@@ -109,10 +110,20 @@ class TablePage:
         if self.table is None:
             return []
         rows = "1 row" if self.table.height == 1 else f"{self.table.height:,} rows"
-        return [("class:title", cut(f" {visible(self.table.name)}: {rows}", width))]
+        text = f" {visible(self.table.name)}: {rows}"
+        if is_plain():
+            text += f", column {self._column + 1} of {len(self.table.columns)}: {self._column_words()}"
+        return [("class:title", cut(text, width))]
+
+    def _column_words(self) -> str:
+        """The column under the cursor, and how the rows are sorted by it."""
+        name = self.table.columns[self._column] if self.table is not None else ""
+        if self._sorted is None or self._sorted[0] != name:
+            return visible(name)
+        return f"{visible(name)}, sorted {'down' if self._sorted[1] else 'up'}"
 
     def _header_line(self, width: int) -> StyleAndTextTuples:
-        if self.table is None:
+        if self.table is None or is_plain():
             return []
         shown = self._cells(width - 3)
         # The marks of columns that are out of sight go there by a click.
@@ -132,6 +143,10 @@ class TablePage:
         if self.table is None:
             return []
         values = self.table.row(number)
+        if is_plain():  # who hears a row has no header above it; the column under the cursor comes first
+            told = (*range(self._column, len(values)), *range(self._column))
+            words = ", ".join(f"{visible(self.table.columns[at])} {visible(values[at])}" for at in told)
+            return [("", cut(words, width))]
         return [("", f"{fit(visible(values[column]), cells, right=True)} ") for column, cells in self._cells(width - 1)]
 
     def _goes_to(self, number: int) -> Callable[[MouseEvent], NotImplementedOrNone]:

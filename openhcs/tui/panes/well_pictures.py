@@ -1,7 +1,7 @@
 """The pictures of a well in the well view: all its sites as they lie, or one of them, near.
 
 `load` reads what the scene asks for and may be cancelled at any await; what it has read is on the screen at once. A
-frame only puts finished lines beside each other.
+frame only puts finished lines beside each other. On a plain screen the pictures are told in words, a line each.
 """
 
 from __future__ import annotations
@@ -24,13 +24,17 @@ from prompt_toolkit.mouse_events import MouseButton, MouseEvent, MouseEventType
 from prompt_toolkit.utils import get_cwidth
 
 from openhcs.errors import OpenHCSError
+from openhcs.tui.effects.well_words import describe_site
 from openhcs.tui.effects.wells import Tile, WellReader, colour_words, stock_of
 from openhcs.tui.ports import TaskSpawner
+from openhcs.tui.run_text import count_of
+from openhcs.tui.utils.line_view import LineView
 from openhcs.tui.utils.safe_text import visible
+from openhcs.tui.utils.screen_output import is_plain
 from openhcs.tui.well_scene import Frame, Scene, Stage, Stock
 from openhcs.tui.widgets.bindings import Binding, key_bindings
 from openhcs.tui.widgets.colour_scale import Palette, palette_of_screen
-from openhcs.tui.widgets.drawn_text import click_fragment, cut, is_reachable, on_click
+from openhcs.tui.widgets.drawn_text import click_fragment, cut, is_reachable, on_click, text_column
 from openhcs.tui.widgets.selectable_list import DOUBLE_CLICK_S
 from openhcs.tui.widgets.thumbnail import FreshStyles, Tiling, tile_sites
 
@@ -76,8 +80,14 @@ class WellPictures:
         self._styles = FreshStyles()
         self.head: StyleAndTextTuples = []
         self.rows = self._rows()
-        self._control = _PicturesControl(self, key_bindings(self.rows, tasks=tasks, refuse=lambda reason: None))
-        self.window = Window(self._control, always_hide_cursor=True, style="class:list")
+        self._words: list[str] = []
+        control = _PicturesControl(self, key_bindings(self.rows, tasks=tasks, refuse=lambda reason: None))
+        self._in_words = is_plain()
+        self.window: Window = (
+            LineView(lambda: self._words or [self.note], indent=text_column).window
+            if self._in_words
+            else Window(control, always_hide_cursor=True, style="class:list")
+        )
 
     def __pt_container__(self) -> Container:
         return self.window
@@ -91,9 +101,12 @@ class WellPictures:
             self._limits.pop(stage, None)
         if not results_only:
             self._tiles, self._size_px, self.error, self.note = {}, (1, 1), "", "reading"
+            self._words = []
 
     def change(self, scene: Scene) -> None:
         """Look at something else of this well."""
+        if self._in_words:
+            scene = scene.to_overview()
         if scene != self.scene:
             self.scene = scene
             self._on_change()
@@ -140,7 +153,7 @@ class WellPictures:
 
     async def load(self, subject: Subject) -> None:
         """Read what the scene asks for."""
-        if 0 in self._area:
+        if 0 in self._area and not self._in_words:
             return  # comes again with the first frame
         self.error = ""
         stage = self.scene.stage
@@ -151,7 +164,7 @@ class WellPictures:
             images = self._images[stage]
             self.stock = stock_of(images)
             self.scene = self.scene.within(self.stock)
-            if self.scene.channel is None and palette_of_screen() is Palette.SHAPES:
+            if self.scene.channel is None and palette_of_screen() is Palette.SHAPES and not self._in_words:
                 # Channels laid over each other cannot be told apart without colour.
                 self.scene = self.scene.next_channel(self.stock)
             if self._wants_label:
@@ -163,10 +176,28 @@ class WellPictures:
                 self._size_px = await self._reader.size_px(images, self.scene.site)
         except OpenHCSError as error:
             self._tiles, self.error = {}, str(error)
+            self._words = [visible(line) for line in str(error).splitlines()]
             self._say("")
             return
-        await self._load_tiles(images)
+        await (self._load_words(images) if self._in_words else self._load_tiles(images))
         self._say("")
+
+    async def _load_words(self, images: WellImages) -> None:
+        """Tell of each site in turn, below what is told of all."""
+        scene, stock = self.scene, self.stock
+        shown = [f"{count_of(len(stock.sites), 'site')} {scene.stage.value}"]
+        if len(stock.z_planes) > 1:
+            shown.append(f"z {scene.z or 'projection'} of {max(stock.z_planes)}")
+        if len(stock.time_points) > 1:
+            shown.append(f"t {scene.t} of {max(stock.time_points)}")
+        words = [", ".join(shown)]
+        is_first = not self._words  # what is told already stays until it is told anew
+        for site in stock.sites:
+            words += [f"Site {site or 'all'}", *(f"  {line}" for line in await describe_site(images, scene, site))]
+            if is_first:
+                self._words = list(words)
+                get_app().invalidate()
+        self._words = words
 
     async def _load_tiles(self, images: WellImages) -> None:
         scene, stage = self.scene, self.scene.stage

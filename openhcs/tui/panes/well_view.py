@@ -38,6 +38,7 @@ from openhcs.tui.panes.whole_screen import LatestTasks, Opening, whole_screen
 from openhcs.tui.state import AppState
 from openhcs.tui.utils.dialog_helpers import show_scrollable_error_dialog
 from openhcs.tui.utils.safe_text import visible
+from openhcs.tui.utils.screen_output import is_plain
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
 from openhcs.tui.well_scene import Scene
 from openhcs.tui.widgets.bindings import Binding, key_bindings
@@ -51,6 +52,10 @@ _PAUSE_S: Final = 0.06
 
 WIDE: Final = 110
 """Cells from which pictures and a page have room beside each other."""
+
+
+_FOR_EYES: Final = frozenset({"Near", "Far", "Contrast", "Labels"})
+"""What a plain screen, which has pictures in words, has no use for."""
 
 
 class Page(Enum):
@@ -257,7 +262,7 @@ class WellView:
 
     @property
     def _is_wide(self) -> bool:
-        return get_app().output.get_size().columns >= WIDE
+        return get_app().output.get_size().columns >= WIDE and not is_plain()
 
     def _is_page(self, page: Page) -> bool:
         return self._page is page
@@ -361,7 +366,7 @@ class WellView:
                 on_footer=False,
             )
 
-        return (
+        rows = (
             step(("b",), pictures.turn_stage, "Before/after", "Turn between the images acquired and the results."),
             step(
                 ("c",),
@@ -413,6 +418,7 @@ class WellView:
             step(("s",), pictures.stretch, "Contrast", "Stretch the contrast to what is on the screen now."),
             step(("-",), lambda: pictures.change(pictures.scene.farther()), "Far", "Look from farther away."),
         )
+        return tuple(row for row in rows if row.label not in _FOR_EYES) if is_plain() else rows
 
     def _why_no_well(self, by: int) -> str | None:
         count = len(self._row.wells) if self._row is not None else 0
@@ -440,7 +446,7 @@ class WellView:
             await show_scrollable_error_dialog(f"Well {well.well} failed", text, app_state=self._state)
 
     async def _show_help(self) -> None:
-        moves = [row for row in self._pictures.rows if row.label != "Near"]
+        moves = [row for row in self._pictures.rows if row.label != "Near"] if not is_plain() else []
         groups = [
             ("Everywhere", self._common_rows),
             ("Pictures", (*self._picture_rows, *moves)),

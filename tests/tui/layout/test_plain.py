@@ -155,6 +155,36 @@ async def test_the_file_browser_is_read_in_words(plate: Path) -> None:
         assert "[ ]" not in wb.text
 
 
+async def test_a_well_is_told_in_words(plate: Path) -> None:
+    """In place of pictures there are sizes and intensities, line by line; no key is offered that moves a picture."""
+    async with workbench([plate], screen=PLAIN) as wb:
+        await wb.press("i")
+        await wb.wait_for("two: 2 wells")
+        await wb.press("tab", "enter")
+        await wb.wait_for("Site 2")
+        assert wb.screen()[0] == "Well B02 of two: pending"
+        assert line_at_cursor(wb) == "2 sites as acquired, z 2 of 3"
+        assert "page 1 of 4. Others: Measurements, Provenance, Log" in wb.text
+        await wb.press("down", "down")
+        assert line_at_cursor(wb).startswith("Channel DAPI: 128 x 128 pixels, ")
+        assert "l Labels" not in wb.text
+        await wb.press("b")
+        await wb.wait_for("none yet; expected a finished run")
+        await wb.press("escape")
+
+
+async def test_a_step_is_tried_in_words(plate: Path) -> None:
+    """Before and after a step are told below each other, and no key is offered that moves a picture."""
+    async with workbench([plate], pipeline=shipped_pipelines()["nuclei"], screen=PLAIN) as wb:
+        await wb.press("i")
+        await wb.wait_for("two: 2 wells")
+        await wb.press("tab", "tab", "down", "down", "p")
+        await wb.wait_for("Objects nuclei: ", timeout_s=120)
+        assert [line.strip() for line in wb.screen() if line.strip() in ("Before", "After")] == ["Before", "After"]
+        assert "c Channel" not in wb.text
+        await wb.press("escape")
+
+
 async def test_what_cannot_be_shown_is_told_in_words(plate: Path) -> None:
     """The map of wells is refused on a plain screen, and the last line says so in words."""
     async with workbench([plate], screen=PLAIN) as wb:

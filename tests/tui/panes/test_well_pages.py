@@ -29,3 +29,17 @@ async def test_columns_out_of_sight_are_reached_by_mouse() -> None:
         while "‹" in screen.text:
             await screen.click("‹")
         assert "site" in screen.text
+
+
+@in_loop
+async def test_for_a_screen_reader_a_row_names_its_columns() -> None:
+    """The column that the keys have reached comes first in every row, and the title tells it and the order."""
+    tasks = Tasks()
+    page = TablePage(lambda column, descending: None, tasks)
+    page.show(TABLE)
+    async with shown(page, columns=80, rows=8, tasks=tasks, focus=page.window, plain=True) as screen:
+        assert screen.lines[0] == " measurements: 2 rows, column 1 of 8: site"
+        await screen.press("right", "right", "right", "right", "right")
+        assert screen.line("area_px 6").startswith("area_px 6, solidity 7, intensity_mean 8, site 1, ")
+        await screen.press("s")
+        assert screen.lines[0] == " measurements: 2 rows, column 6 of 8: area_px, sorted up"
