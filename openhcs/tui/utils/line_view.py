@@ -25,12 +25,24 @@ from openhcs.tui.utils.safe_text import visible_lines
 from openhcs.tui.utils.screen_output import is_plain
 from openhcs.tui.utils.scrolled_window import ScrolledWindow
 
-__all__ = ["LINE_LIMIT", "LineView", "Lines"]
+__all__ = ["LINE_LIMIT", "LineView", "Lines", "with_end"]
 
 LINE_LIMIT = 10_000
 """Characters of one line that can be scrolled to; the rest of a longer line is counted, not shown."""
 
 _WHEEL_ROWS = 3
+
+
+def with_end(line: StyleAndTextTuples) -> StyleAndTextTuples:
+    """`line` with a blank behind a combining character that ends it.
+
+    prompt_toolkit joins such a character to the one before, and leaves it in the next cell as well, from where it is
+    written a second time and moves the rest of the row, unless something is drawn there.
+    """
+    text = line[-1][1] if line else ""
+    if text.isascii() or get_cwidth(text[-1]):
+        return line
+    return [*line, ("", " ")]
 
 
 class Lines(Protocol):
@@ -208,7 +220,7 @@ class LineView(UIControl):
             indent = self._indented(line, self._width)
             for start, stop in _wrap(line, self._width, indent)[skip : skip + height - len(rows)]:
                 row = _slice(drawn, start, stop) if stop - start < len(line) else [*drawn]
-                rows.append([("", " " * indent), *row] if indent and start else row)
+                rows.append(with_end([("", " " * indent), *row] if indent and start else row))
             skip = 0
             number += 1
         self._rows_drawn = max(1, len(rows))

@@ -22,6 +22,7 @@ from prompt_toolkit.layout.dimension import AnyDimension
 from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
 from prompt_toolkit.utils import get_cwidth
 
+from openhcs.tui.utils.line_view import with_end
 from openhcs.tui.utils.screen_output import is_plain
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class DrawnText(UIControl):
         self.window: Window | None = None
 
     def create_content(self, width: int, height: int) -> UIContent:
-        self._lines = list(split_lines(self._draw(width)))
+        self._lines = [with_end(line) for line in split_lines(self._draw(width))]
         lines = self._lines
         return UIContent(
             get_line=lambda i: lines[i], line_count=len(lines), cursor_position=_cursor(lines), show_cursor=False

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from unicodedata import normalize
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prompt_toolkit.layout.containers import HSplit, VSplit, Window
 from prompt_toolkit.utils import get_cwidth
 
+from openhcs.tui.utils.line_view import LineView
 from openhcs.tui.utils.safe_text import visible
-from openhcs.tui.widgets.drawn_text import cut, cut_middle, fit, text_column
+from openhcs.tui.widgets.drawn_text import cut, cut_middle, drawn_window, fit, text_column
+from tests.tui.screen import in_loop, shown
 
 TEXTS = st.text(st.one_of(st.characters(), st.sampled_from("漢字e\u0301한 aZ_")), max_size=60).map(visible)
 
@@ -49,3 +54,16 @@ def test_the_middle_is_cut_out() -> None:
 def test_the_column_of_a_text_is_behind_its_label(line: str, column: int) -> None:
     """So that what goes on in the next row can stand below what it goes on with."""
     assert text_column(line) == column
+
+
+@in_loop
+async def test_a_combining_character_at_the_end_of_a_line_leaves_the_row_in_place() -> None:
+    """What stands right of a name that ends so stays in its column, in drawn text and in long ones alike."""
+    name = "/data/combin\u0301ing e\u0301"
+    drawn = drawn_window(lambda width: [("", name)])
+    view = LineView(lambda: [name])
+    beside = [VSplit([left, Window(char="|", width=1)], height=1) for left in (drawn, view)]
+    async with shown(HSplit([*beside, Window()])) as screen:
+        await screen.wait_for("/data/")
+        assert all(line.startswith(normalize("NFC", name)) for line in screen.text.splitlines()[:2])
+        assert [line.index("|") for line in screen.text.splitlines()[:2]] == [79, 79]
