@@ -13,6 +13,7 @@ from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.layout.containers import ConditionalContainer, Container, HSplit, Window
 from prompt_toolkit.layout.dimension import Dimension
+from prompt_toolkit.mouse_events import MouseEvent, MouseModifier
 
 from openhcs.core.model import Status, well_position
 from openhcs.core.progress import WellProgress, WellState
@@ -75,6 +76,7 @@ class WellsPane:
             index=lambda: state.workbench.well,
             on_select=lambda index: state.dispatch(actions.WellSelected(index)),
             on_activate=lambda well: self._view.show(),
+            on_click=self._click,
             empty=empty,
             bindings=self.rows,
             tasks=tasks,
@@ -290,6 +292,14 @@ class WellsPane:
         if row is not None:
             names = frozenset(wells[number].well for number in numbers)
             self._state.dispatch(actions.WellsMarked(row.folder, names, on))
+
+    def _click(self, index: int, mouse_event: MouseEvent) -> bool:
+        """A click with Control marks a well, as on the map."""
+        if MouseModifier.CONTROL not in mouse_event.modifiers:
+            return False
+        self._state.dispatch(actions.WellSelected(index))
+        self._toggle()
+        return True
 
     def _toggle(self) -> None:
         well = self._well

@@ -69,6 +69,10 @@ async def test_the_map_and_the_list_show_the_same_wells(demo: Path) -> None:
         assert "> · B03" in wb.text
         assert "· B02 *" in wb.text
         assert "╔═ Wells of demo" in wb.text
+        x, y = wb.find("· B03")
+        for wells in ({"B02", "B03"}, {"B02"}):
+            await wb.click(x + 2, y, ctrl=True)
+            assert marked(wb) == wells
         await wb.press("space", "u")
         assert marked(wb) == frozenset()
 
