@@ -18,7 +18,7 @@ from openhcs.tui.panes.plate_text import WELL_LOOK, well_words
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.widgets.colour_scale import NO_VALUE, Palette, Scale, legend_fragments, number_text
 from openhcs.tui.widgets.drawn_text import cut
-from openhcs.tui.widgets.plate_map import WellLook
+from openhcs.tui.widgets.map_cells import WellLook
 from openhcs.tui.workbench import Measure
 
 __all__ = ["measure_legend", "state_legend", "state_look", "told_fragments", "value_look"]

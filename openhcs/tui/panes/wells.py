@@ -34,9 +34,10 @@ from openhcs.tui.widgets.colour_scale import Palette, Scale, palette_of_screen
 from openhcs.tui.widgets.drawn_text import drawn_window
 from openhcs.tui.widgets.kept import Kept
 from openhcs.tui.widgets.keymap import Keymap
+from openhcs.tui.widgets.map_cells import WellLook
 from openhcs.tui.widgets.map_layout import Grid
 from openhcs.tui.widgets.pane_frame import PaneFrame
-from openhcs.tui.widgets.plate_map import PlateMap, WellLook
+from openhcs.tui.widgets.plate_map import PlateMap
 from openhcs.tui.widgets.selectable_list import SelectableList
 from openhcs.tui.workbench import PlateRow
 

@@ -65,10 +65,9 @@ class MapLayout:
         lines = range(row, min(row + self.stacked, self.rows))
         return [(self.first_row + line, self.first_column + column) for line in lines]
 
-    def row_at(self, x: int, y: int) -> int | None:
-        """The row of the plate whose letters stand there."""
-        at = self.wells_at(HEADER_CELLS, y) if x < HEADER_CELLS else []
-        return at[0][0] if at else None
+    def rows_at(self, x: int, y: int) -> list[int]:
+        """The rows of the plate that share the letters there."""
+        return [row for row, _ in self.wells_at(HEADER_CELLS, y)] if x < HEADER_CELLS else []
 
     def column_at(self, x: int, y: int) -> int | None:
         """The column of the plate whose number stands there."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Coroutine, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from prompt_toolkit.application import get_app
@@ -20,41 +19,22 @@ from prompt_toolkit.key_binding import KeyBindingsBase
 from prompt_toolkit.layout.containers import Container, Window
 from prompt_toolkit.layout.controls import UIContent, UIControl
 from prompt_toolkit.mouse_events import MouseButton, MouseEvent, MouseEventType, MouseModifier
-from prompt_toolkit.utils import get_cwidth
 
 from openhcs.tui.ports import TaskSpawner
 from openhcs.tui.widgets.bindings import Binding, key_bindings, start_effect
 from openhcs.tui.widgets.drawn_text import is_reachable
+from openhcs.tui.widgets.map_cells import SELECTED, SELECTED_AWAY, WellLook, well_lines
 from openhcs.tui.widgets.map_layout import HEADER_CELLS, Grid, MapLayout, Position, lay_out, row_letters
 from openhcs.tui.widgets.selectable_list import DOUBLE_CLICK_S
 
 if TYPE_CHECKING:
     from prompt_toolkit.key_binding.key_bindings import NotImplementedOrNone
 
-__all__ = ["PlateMap", "WellLook"]
+__all__ = ["PlateMap"]
 
 _ABSENT: Final = " "
-_FULL: Final = "█"
-_SELECTED: Final = "class:selected"
-_SELECTED_AWAY: Final = "class:selected.unfocused"
 _CURSOR: Final = "#ff5fff"
 _CURSOR_AWAY: Final = "#b45fb4"
-
-
-@dataclass(frozen=True, slots=True)
-class WellLook:
-    """How one well is drawn: a shape of one cell, its style, and a plain colour for where half a cell is all it has.
-
-    A shape that `fills` is repeated over the well's cells, which makes neighbours a picture. `words` are drawn where
-    a well has lines enough and they fit, below a shape or on what is filled.
-    """
-
-    shape: str
-    style: str = ""
-    colour: str | None = None
-    fills: bool = False
-    words: str = ""
-    words_style: str = ""
 
 
 class PlateMap:
@@ -267,17 +247,8 @@ class _MapControl(UIControl):
         number = grid.numbers.get(position)
         if number is None:
             return [[("", _ABSENT * layout.cell)] for _ in range(layout.tall)]
-        look = self._owner._look(number)
-        marked = self._owner._is_marked(number)
-        cursor = "" if position != at else _SELECTED if focused else _SELECTED_AWAY
-        style = f"{look.style} bold" if marked else look.style
-        if layout.cell == 1:
-            return [[(f"{style} {cursor}{' underline' if marked else ''}", look.shape)]]
-        # A mark, and the place where one stands, are told by a character beside the shape as well.
-        beside = "*" if marked else ">" if cursor else ""
-        if look.fills:
-            return _filled(layout, look, style, cursor, beside)
-        return _shaped(layout, look, style, cursor, beside)
+        cursor = "" if position != at else SELECTED if focused else SELECTED_AWAY
+        return well_lines(self._owner._look(number), layout, cursor, marked=self._owner._is_marked(number))
 
     def _stacked(
         self, grid: Grid, layout: MapLayout, position: Position, at: Position, focused: bool
@@ -311,9 +282,13 @@ class _MapControl(UIControl):
     def _line_at(self, mouse_event: MouseEvent) -> list[int]:
         """The wells of the row or the column whose letters or number are under the mouse."""
         grid, layout = self._owner._grid(), self._layout
-        if layout is None:
+        if layout is None or not grid.positions:
             return []
-        row = layout.row_at(mouse_event.position.x, mouse_event.position.y)
+        rows, here = (
+            layout.rows_at(mouse_event.position.x, mouse_event.position.y),
+            grid.positions[self._owner.index][0],
+        )
+        row = here if here in rows else next(iter(rows), None)  # of two the one whose letters are drawn
         column = layout.column_at(mouse_event.position.x, mouse_event.position.y)
         return [
             number
@@ -396,36 +371,3 @@ class _MapControl(UIControl):
         if wells:
             owner = self._owner
             owner._on_mark(wells, not all(map(owner._is_marked, wells)))
-
-
-def _shaped(layout: MapLayout, look: WellLook, style: str, cursor: str, beside: str) -> list[StyleAndTextTuples]:
-    """A well as a shape in its corner, with its words below where there are lines."""
-    wide = layout.cell - 1
-    # As in lists: with the focus the whole is reversed, away from it the state keeps its colour.
-    inside = f"{cursor} {style}" if cursor == _SELECTED_AWAY else f"{style} {cursor}"
-    first: StyleAndTextTuples = [(inside, look.shape), (inside if cursor else "class:mark", beside or " ")]
-    if wide > 1:
-        first += [(cursor if layout.tall > 1 else "", " " * (wide - 2)), ("", " ")]
-    lines = [first]
-    words = look.words if get_cwidth(look.words) <= wide else ""
-    for line in range(1, layout.tall):
-        lines.append([(f"{look.words_style} {cursor}", f"{words if line == 1 else '':<{wide}}"), ("", " ")])
-    return lines
-
-
-def _filled(layout: MapLayout, look: WellLook, style: str, cursor: str, beside: str) -> list[StyleAndTextTuples]:
-    """A well as a block, with its words on it where there are lines; the cursor stands at its edge."""
-    wide, tall = layout.cell - 1, layout.tall
-    lines: list[StyleAndTextTuples] = []
-    for line in range(tall):
-        edge = beside if line == 0 else " " if cursor else ""
-        body = max(1, wide - len(edge))
-        # The last line of several is half as high, which leaves as much between rows as there is between columns.
-        shape = "▀" if line == tall - 1 > 0 and look.shape == _FULL else look.shape
-        part: StyleAndTextTuples
-        if tall > 1 and line == (tall - 1) // 2 and look.words and get_cwidth(look.words) <= body:
-            part = [(look.words_style, f"{look.words:^{body}}")]
-        else:
-            part = [(style, shape * body)]
-        lines.append([*part, (cursor or "class:mark", edge), ("", " " * (layout.cell - body - len(edge)))])
-    return lines

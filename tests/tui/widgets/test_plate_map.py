@@ -9,8 +9,9 @@ import pytest
 from prompt_toolkit.output import ColorDepth
 
 from openhcs.core.model import well_name, well_position
+from openhcs.tui.widgets.map_cells import WellLook
 from openhcs.tui.widgets.map_layout import Grid, MapLayout, lay_out, row_letters
-from openhcs.tui.widgets.plate_map import PlateMap, WellLook
+from openhcs.tui.widgets.plate_map import PlateMap
 from tests.tui.screen import Screen, Tasks, in_loop, shown
 
 
@@ -181,6 +182,20 @@ async def test_both_wells_of_a_cell_are_reached_by_mouse(monkeypatch: pytest.Mon
         await press_at(screen, 3, 1)
         await press_at(screen, 3, 1)
     assert plate.opened == ["A01", "B01"]
+
+
+@in_loop
+async def test_of_two_rows_that_share_a_line_the_one_that_is_named_is_marked() -> None:
+    """A click on the letters of a line marks the row that they name, which is the cursor's where it stands there."""
+    tasks = Tasks()
+    plate = Plate(whole(32, 48), tasks, (32, 48))
+    async with shown(plate.map, rows=17, tasks=tasks) as screen:
+        await press_at(screen, 1, 2)
+        assert {name[0] for name in plate.names()} == {"C"}
+        assert len(plate.marked) == 48
+        await screen.press("down", "down", "down")
+        await press_at(screen, 1, 2)
+        assert {name[0] for name in plate.names()} == {"C", "D"}
 
 
 @pytest.mark.parametrize(("columns", "rows", "size"), [(64, 18, (5, 2)), (110, 40, (8, 4)), (40, 30, (3, 2))])

@@ -1,0 +1,80 @@
+"""How one well of a plate map is drawn, in as many columns and lines of text as it has there.
+
+Pure functions; anybody under openhcs.tui may import this.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.utils import get_cwidth
+
+from openhcs.tui.widgets.map_layout import MapLayout
+
+__all__ = ["SELECTED", "SELECTED_AWAY", "WellLook", "well_lines"]
+
+SELECTED: Final = "class:selected"
+SELECTED_AWAY: Final = "class:selected.unfocused"
+_FULL: Final = "█"
+
+
+@dataclass(frozen=True, slots=True)
+class WellLook:
+    """How one well is drawn: a shape of one cell, its style, and a plain colour for where half a cell is all it has.
+
+    A shape that `fills` is repeated over the well's cells, which makes neighbours a picture. `words` are drawn where
+    a well has lines enough and they fit, below a shape or on what is filled.
+    """
+
+    shape: str
+    style: str = ""
+    colour: str | None = None
+    fills: bool = False
+    words: str = ""
+    words_style: str = ""
+
+
+def well_lines(look: WellLook, layout: MapLayout, cursor: str, *, marked: bool) -> list[StyleAndTextTuples]:
+    """The lines of a well that looks like `look`; `cursor` is the style of the one that is selected, else empty."""
+    style = f"{look.style} bold" if marked else look.style
+    if layout.cell == 1:
+        return [[(f"{style} {cursor}{' underline' if marked else ''}", look.shape)]]
+    # A mark, and the place where one stands, are told by a character beside the shape as well.
+    beside = "*" if marked else ">" if cursor else ""
+    draw = _filled if look.fills else _shaped
+    return draw(layout, look, style, cursor, beside)
+
+
+def _shaped(layout: MapLayout, look: WellLook, style: str, cursor: str, beside: str) -> list[StyleAndTextTuples]:
+    """A well as a shape in its corner, with its words below where there are lines."""
+    wide = layout.cell - 1
+    # As in lists: with the focus the whole is reversed, away from it the state keeps its colour.
+    inside = f"{cursor} {style}" if cursor == SELECTED_AWAY else f"{style} {cursor}"
+    first: StyleAndTextTuples = [(inside, look.shape), (inside if cursor else "class:mark", beside or " ")]
+    if wide > 1:
+        first += [(cursor if layout.tall > 1 else "", " " * (wide - 2)), ("", " ")]
+    lines = [first]
+    words = look.words if get_cwidth(look.words) <= wide else ""
+    for line in range(1, layout.tall):
+        lines.append([(f"{look.words_style} {cursor}", f"{words if line == 1 else '':<{wide}}"), ("", " ")])
+    return lines
+
+
+def _filled(layout: MapLayout, look: WellLook, style: str, cursor: str, beside: str) -> list[StyleAndTextTuples]:
+    """A well as a block, with its words on it where there are lines; the cursor stands at its edge."""
+    wide, tall = layout.cell - 1, layout.tall
+    lines: list[StyleAndTextTuples] = []
+    for line in range(tall):
+        edge = beside if line == 0 else " " if cursor else ""
+        body = max(1, wide - len(edge))
+        # The last line of several is half as high, which leaves as much between rows as there is between columns.
+        shape = "▀" if line == tall - 1 > 0 and look.shape == _FULL else look.shape
+        part: StyleAndTextTuples
+        if tall > 1 and line == (tall - 1) // 2 and look.words and get_cwidth(look.words) <= body:
+            part = [(look.words_style, f"{look.words:^{body}}")]
+        else:
+            part = [(style, shape * body)]
+        lines.append([*part, (cursor or "class:mark", edge), ("", " " * (layout.cell - body - len(edge)))])
+    return lines
