@@ -35,12 +35,19 @@ def find_live_runs(results_folder: Path) -> tuple[Run, ...]:
 
 
 def _runs(here: Iterable[Path], results_folder: Path) -> Iterator[Run]:
-    below = (marker.parent for marker in results_folder.glob("*/*/openhcs.json"))
+    below = _results_in(results_folder)
     for out in dict.fromkeys(path.absolute() for path in (*here, *known_runs().all(), *below)):
         try:
             yield Run.attach(out)
         except (RunError, StoreError, OSError):
             continue
+
+
+def _results_in(folder: Path) -> tuple[Path, ...]:
+    try:
+        return tuple(marker.parent for marker in folder.glob("*/*/openhcs.json"))
+    except OSError:  # told by who wants to write there: the setting may be no name that a folder can have
+        return ()
 
 
 def _with_tickets() -> tuple[Path, ...]:

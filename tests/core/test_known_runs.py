@@ -47,6 +47,13 @@ def test_runs_are_found_where_results_go_and_where_they_are_remembered(tmp_path:
         os.close(alive)
 
 
+def test_a_results_folder_that_cannot_be_has_no_runs(tmp_path: Path) -> None:
+    """Those that are remembered are found all the same."""
+    leave_run(tmp_path / "elsewhere")
+    known_runs().add(tmp_path / "elsewhere")
+    assert [run.out for run in find_runs(tmp_path / ("x" * 5000))] == [tmp_path / "elsewhere"]
+
+
 def test_what_is_remembered_is_bounded_and_newest_first(tmp_path: Path) -> None:
     """The one added last comes first; the oldest are forgotten; where nothing can be written nothing is said."""
     runs = RememberedRuns(tmp_path / "runs")
