@@ -14,6 +14,8 @@ from openhcs.core.result_query import Grouping, Histogram, Spread
 from openhcs.tui.effects.results import ResultReader
 from openhcs.tui.panes import result_text
 from openhcs.tui.utils.safe_text import visible
+from openhcs.tui.utils.screen_output import is_plain
+from openhcs.tui.widgets.colour_scale import number_text
 
 __all__ = ["CLASSES", "Plot", "Plotted", "drawn_plot", "grouped_counts", "read_plot"]
 
@@ -93,6 +95,9 @@ def drawn_plot(plot: Plot, width: int) -> list[StyleAndTextTuples]:
         Grouping.COLUMN: "by column" if plot.subject.table else "by column, the mean of its wells",
     }[plot.by]
     lines: list[StyleAndTextTuples] = [[("class:title", f" {visible(plot.subject.title)}"), ("", f" {of}")], []]
+    if is_plain():
+        told: list[StyleAndTextTuples] = [[("", f" {line}")] for line in _in_words(plot)]
+        return [lines[0], *told]
     if plot.bars:
         return lines + _bars_beside_each_other(plot.bars, width)
     if plot.spreads:
@@ -101,6 +106,23 @@ def drawn_plot(plot: Plot, width: int) -> list[StyleAndTextTuples]:
         words = result_text.spread_words(plot.histogram.spread, plot.histogram.missing)
         return [*lines, *result_text.histogram_lines(plot.histogram, width), [], [("", f"  {words}")]]
     return [*lines, [("class:muted", "  There are no numbers here.")]]
+
+
+def _in_words(plot: Plot) -> list[str]:
+    """A line for each bar, box or class, for who hears them."""
+    if plot.bars:
+        return [f"{visible(name)}: {number_text(value)}" for name, value in plot.bars.items()]
+    if plot.spreads:
+        return [f"{visible(spread.name)}: {result_text.spread_words(spread, 0)}" for spread in plot.spreads]
+    if plot.histogram is not None:
+        spread, missing = plot.histogram.spread, plot.histogram.missing
+        edges = [number_text(float(f"{edge:.4g}")) for edge in plot.histogram.edges]
+        classes = zip(edges, edges[1:], plot.histogram.counts, strict=False)
+        return [
+            result_text.spread_words(spread, missing),
+            *(f"{low} to {high}: {count}" for low, high, count in classes),
+        ]
+    return ["There are no numbers here."]
 
 
 def _bars_beside_each_other(values: Mapping[str, float], width: int) -> list[StyleAndTextTuples]:

@@ -20,6 +20,7 @@ from openhcs.core.result_query import Column
 from openhcs.errors import OpenHCSError, TableChangedError
 from openhcs.tui.ports import TaskSpawner
 from openhcs.tui.utils.safe_text import visible
+from openhcs.tui.utils.screen_output import is_plain
 from openhcs.tui.widgets.bindings import Binding
 from openhcs.tui.widgets.drawn_text import cut, drawn_window, fit, on_click
 from openhcs.tui.widgets.selectable_list import SelectableList
@@ -240,6 +241,8 @@ class WideTable:
             return []
         # The list has a mark before its rows, and a bar behind them.
         self._shown = self._fitting(width - 3)
+        if is_plain():
+            return [("class:title", cut(self._header_words(self.table.query.sort), width))]
         # The marks of columns that are out of sight go there by a click.
         back: OneStyleAndTextTuple = ("class:key", "‹ ", on_click(self._to_the_left)) if self._first else ("", "  ")
         header: StyleAndTextTuples = [back]
@@ -266,12 +269,29 @@ class WideTable:
         self._column = stay + max(0, self._first - 1)
 
     def _row(self, row: int, width: int) -> StyleAndTextTuples:
+        if is_plain():
+            return [("", cut(self._row_words(row), width))]
         line: StyleAndTextTuples = []
         for column, cells in self._shown:
             value = self._value(row, column.name)
             style = "class:muted" if value is None else ""
             line.append((style, f"{fit('·' if value is None else value, cells, right=column.is_number)} "))
         return line
+
+    def _row_words(self, row: int) -> str:
+        """The row for who hears it without a header: values behind their names, the column under the cursor first."""
+        shown = sorted((column for column, _ in self._shown), key=lambda column: column != self.column)
+        values = [(column, self._value(row, column.name)) for column in shown]
+        return (
+            ", ".join(f"{visible(column.name)} {value}" for column, value in values if value is not None) or "reading"
+        )
+
+    def _header_words(self, sort: tuple[str, bool] | None) -> str:
+        columns, column = self.columns, self.column
+        if column is None:
+            return ""
+        order = "" if sort is None or sort[0] != column.name else ", sorted down" if sort[1] else ", sorted up"
+        return f" Column {columns.index(column) + 1} of {len(columns)}: {visible(column.name)}{order}"
 
     def _click(self, column: Column) -> Callable[[MouseEvent], NotImplementedOrNone]:
         def act() -> None:

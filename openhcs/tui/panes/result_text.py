@@ -121,7 +121,12 @@ _STATE_WORDS: Final = {
 
 
 def pace_lines(progress: RunProgress, now_s: float) -> list[StyleAndTextTuples]:
-    """How fast the run was or is; nothing where no well was done in it."""
+    """How fast the run was or is; nothing where no well was done in it.
+
+    While it goes on a plain screen has nothing of that, which would be read out with every change.
+    """
+    if is_plain() and not progress.state.has_ended:
+        return []
     done = progress.counts[WellState.FINISHED] + progress.counts[WellState.FAILED]
     if progress.started_s is None or not done:
         return []

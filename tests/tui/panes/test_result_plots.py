@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from prompt_toolkit.formatted_text import fragment_list_to_text
 from prompt_toolkit.utils import get_cwidth
 
 from openhcs.core.model import well_name
-from openhcs.core.result_query import Grouping
+from openhcs.core.result_query import Grouping, Histogram, Spread
+from openhcs.tui.panes.drawn_page import DrawnPage
 from openhcs.tui.panes.result_plots import Plot, Plotted, drawn_plot
+from tests.tui.screen import in_loop, shown
 
 WELLS = {well_name(row, column): float(row + column) for row in range(16) for column in range(24)}
 
@@ -42,3 +46,24 @@ def test_bars_of_groups_are_one_block() -> None:
     assert max(map(get_cwidth, lines)) <= 110
     columns = {f"{column:02}": float(column) for column in range(1, 25)}
     assert len(drawn(columns, 298, Grouping.COLUMN)[2:]) == 8
+
+
+@in_loop
+async def test_for_a_screen_reader_plots_are_lines_of_words() -> None:
+    """Bars, boxes and classes are a line each, without bars, at any width."""
+    edges, spread = (0.0, 1.0, 2.0), Spread("B", 9, 1.2, 0.1, 0.5, 1.0, 1.5, 1.9)
+    nuclei, area = Plotted("nuclei"), Plotted("area_px", "cells")
+    for plot, told in (
+        (Plot(nuclei, Grouping.ALL, bars=WELLS), [" nuclei counted of every well", " A01: 0", " A02: 1"]),
+        (
+            Plot(area, Grouping.ROW, spreads=[spread]),
+            [" cells: area_px by row", " B: 9 values: mean 1.2, median 1, 5 % 0.1, 95 % 1.9"],
+        ),
+        (
+            Plot(area, Grouping.ALL, histogram=Histogram(edges, (4, 5), spread, 0)),
+            [" cells: area_px over all wells", " 9 values: mean 1.2, median 1, 5 % 0.1, 95 % 1.9", " 0 to 1: 4"],
+        ),
+    ):
+        page = DrawnPage(partial(drawn_plot, plot))
+        async with shown(page, columns=200, rows=8, plain=True) as screen:
+            assert screen.lines[: len(told)] == told
