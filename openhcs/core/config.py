@@ -39,6 +39,12 @@ __all__ = [
 ]
 
 
+_LONGEST_PATH = 1000
+"""Of a folder, in bytes: less than any system allows, since results lie some 200 below it."""
+
+_LONGEST_NAME = 255
+
+
 def available_cores() -> int:
     """Cores this process may use, at least 1; a batch system may allow fewer than the machine has."""
     try:
@@ -53,7 +59,19 @@ def _module_name(name: str) -> str:
     return name
 
 
-FolderPath = Annotated[Path, AfterValidator(Path.expanduser)]
+def _folder_path(path: Path) -> Path:
+    """`path` without ~; ValueError, with what was expected, where no folder can be called so."""
+    try:
+        expanded = path.expanduser()
+    except RuntimeError:
+        raise ValueError("the name of somebody with a home behind ~") from None
+    name = os.fsencode(expanded)
+    if b"\0" in name or len(name) > _LONGEST_PATH or any(len(part) > _LONGEST_NAME for part in name.split(b"/")):
+        raise ValueError(f"a path of at most {_LONGEST_PATH} bytes, and {_LONGEST_NAME} between two slashes")
+    return expanded
+
+
+FolderPath = Annotated[Path, AfterValidator(_folder_path)]
 
 
 class Settings(BaseModel):

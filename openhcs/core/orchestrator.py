@@ -8,6 +8,7 @@ none of dask, ngio, polars and skimage.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -25,9 +26,14 @@ from openhcs.core.results import ResultsFolder, is_done
 from openhcs.core.room import Forecast, Workers, forecast_run
 from openhcs.core.run import Run, start_run
 from openhcs.core.selection import sites_text
+from openhcs.core.turns import Turn
 from openhcs.errors import RunError
 
-__all__ = ["Orchestrator", "Run", "default_results_folder"]
+__all__ = ["Orchestrator", "Run", "Turn", "default_results_folder"]
+
+
+_LONGEST_NAME = 100
+"""Of a folder made for a plate or a pipeline, in bytes; systems allow 255, and 143 where folders are encrypted."""
 
 
 class Orchestrator:
@@ -171,8 +177,7 @@ class Orchestrator:
         *,
         csv: bool = False,
         check_room: bool = True,
-        waits: bool = False,
-        asked_ns: int | None = None,
+        turn: Turn | None = None,
     ) -> Run:
         """Start processing the planned wells and return at once. Wells with results under the same plan are reused.
 
@@ -185,8 +190,8 @@ class Orchestrator:
             csv: write the tables of all wells as CSV files too.
             check_room: refuse to start what needs more memory or disk than there is, and lower `workers` where that
                 helps, see `forecast`.
-            waits: let the runs that were asked for before go first; `runs_at_once` of the settings go on at a time.
-            asked_ns: when it was asked for, in nanoseconds since 1970; None means now.
+            turn: to wait for: runs that were asked for before go first, and as many go on at a time as `runs_at_once`
+                of the settings says; None begins at once.
 
         Raises:
             NoRoomError: there is not enough memory or disk for it.
@@ -211,8 +216,7 @@ class Orchestrator:
             execution,
             self._sites,
             csv=csv,
-            waits=waits,
-            asked_ns=asked_ns,
+            turn=turn,
         )
         return self._run
 
@@ -249,4 +253,10 @@ def default_results_folder(
 
 
 def _folder_name(name: str) -> str:
-    return re.sub(r"[^\w.-]+", "_", name).strip("._") or "unnamed"
+    """`name` as a folder can be called: without what has a meaning in paths, and short enough for every system."""
+    plain = re.sub(r"[^\w.-]+", "_", name).strip("._") or "unnamed"
+    whole = plain.encode()
+    if len(whole) <= _LONGEST_NAME:
+        return plain
+    # Names that begin alike are told apart.
+    return f"{whole[: _LONGEST_NAME - 9].decode(errors='ignore')}-{hashlib.sha256(whole).hexdigest()[:8]}"

@@ -18,6 +18,7 @@ from openhcs.core.execution import Execution
 from openhcs.core.model import WellPlan
 from openhcs.core.results import ResultsFolder, explained
 from openhcs.core.run_files import RunFiles
+from openhcs.core.turns import Turn
 from openhcs.core.whole_file import deny_others, write_text
 from openhcs.errors import StoreError
 
@@ -42,7 +43,7 @@ class RunRequest(BaseModel):
     root: Path | None = None  # the plate's folder
     csv: bool = False  # tables of all wells as CSV files too
     wells: tuple[str, ...] = ()  # of the plans, for who waits and does not read them
-    waits: bool = False  # for its turn, see `turns`
+    turn: Turn | None = None  # to wait for
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,18 @@ class RunFolder(RunFiles):
 
     @classmethod
     def newest_first(cls, results: ResultsFolder) -> tuple[RunFolder, ...]:
-        """The folders of all runs in a results folder, the one that was started last before the others."""
-        names = sorted((path.parent.name for path in results.runs.glob("*/run.json")), reverse=True)
+        """The folders of all runs in a results folder, the one that was started last before the others.
+
+        Raises:
+            StoreError: it cannot be looked at.
+        """
+        try:
+            names = sorted((path.parent.name for path in results.runs.glob("*/run.json")), reverse=True)
+        except OSError as error:
+            raise StoreError(
+                f"results folder: {results.path} cannot be read ({error.strerror or error}); expected a folder that "
+                "can be. Choose another results folder."
+            ) from error
         return tuple(cls(results.runs / name) for name in names)
 
     def request(self) -> RunRequest:

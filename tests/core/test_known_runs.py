@@ -12,7 +12,9 @@ from openhcs.core.known_runs import find_live_runs, find_runs
 from openhcs.core.progress import RunState
 from openhcs.core.remembered_runs import REMEMBERED_AT_MOST, RememberedRuns, known_runs
 from openhcs.core.results import ResultsFolder
+from openhcs.core.run import Run
 from openhcs.core.run_folder import RunFolder, RunRequest
+from openhcs.errors import StoreError
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +53,10 @@ def test_a_results_folder_that_cannot_be_has_no_runs(tmp_path: Path) -> None:
     """Those that are remembered are found all the same."""
     leave_run(tmp_path / "elsewhere")
     known_runs().add(tmp_path / "elsewhere")
-    assert [run.out for run in find_runs(tmp_path / ("x" * 5000))] == [tmp_path / "elsewhere"]
+    impossible = tmp_path / ("x" * 5000)
+    assert [run.out for run in find_runs(impossible)] == [tmp_path / "elsewhere"]
+    with pytest.raises(StoreError, match="cannot be read"):
+        Run.attach(impossible)
 
 
 def test_what_is_remembered_is_bounded_and_newest_first(tmp_path: Path) -> None:

@@ -100,6 +100,9 @@ def test_the_default_results_folder_is_plain(tmp_path: Path) -> None:
     """Plate and pipeline name the folder, whatever characters they have."""
     assert default_results_folder("Plate 1/2", "nuclei", tmp_path) == tmp_path / "Plate_1_2" / "nuclei"
     assert default_results_folder("..", "Zellkerne ä", tmp_path) == tmp_path / "unnamed" / "Zellkerne_ä"
+    long = [default_results_folder("plate", f"{'漢' * 300}{number}", tmp_path).name for number in (1, 2)]
+    assert [len(name.encode()) <= 100 for name in long] == [True, True]
+    assert long[0] != long[1]
 
 
 def test_plates_of_one_name_have_results_of_their_own(tmp_path: Path) -> None:
