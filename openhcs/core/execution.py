@@ -5,6 +5,7 @@ Plain values, which go from the settings and the command line through the run's 
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated
@@ -23,7 +24,8 @@ def scheduler_name(text: str) -> str:
     if _ADDRESS.fullmatch(text):
         return text
     if text.endswith(".json"):
-        return str(Path(text).expanduser().absolute())
+        # Not Path's own, which raises what is no ValueError where ~ stands for nobody.
+        return str(Path(os.path.expanduser(text)).absolute())  # noqa: PTH111
     raise ValueError(f"tcp://host:port, tls://host:port or a scheduler file (.json), not {text!r}")
 
 

@@ -14,6 +14,7 @@ from openhcs.core.config import (
     change_settings,
     load_settings,
     read_settings,
+    setting_problem,
     variable_of,
 )
 from openhcs.errors import SettingsError, StoreError
@@ -116,6 +117,11 @@ def test_a_variable_gives_any_setting(name: str, text: str, value: object, monke
     """Every setting can be given as `OPENHCS_<NAME>`; a list has commas between its parts."""
     monkeypatch.setenv(variable_of(name), text)
     assert getattr(load_settings(), name) == value
+
+
+def test_a_scheduler_file_behind_nobodys_home_is_a_path_like_others() -> None:
+    """There is none, which is told when it is looked for."""
+    assert setting_problem("scheduler", "~nobody-here/s.json") is None
 
 
 def test_a_wrong_variable_or_flag_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
