@@ -35,6 +35,13 @@ def last_row():
         hold_up()
     return [("bg:#224466 bold", "\u6f22\u5b57 " * 12)]
 
+def flush_stdout():
+    time.sleep(1.6)
+
+def flush_and_leave(event):
+    flush_stdout()
+    program.exit()
+
 def block_and_leave(event):
     hold_up()
     program.exit()
@@ -42,6 +49,7 @@ def block_and_leave(event):
 keys.add("b")(lambda event: hold_up())
 keys.add("d")(lambda event: asked.append("drawing"))
 keys.add("x")(block_and_leave)
+keys.add("f")(flush_and_leave)
 text = TextArea("\\n".join(f"row {i:02} \u6f22\u5b57 {'.' * 50}" for i in range(40)), line_numbers=True, read_only=True)
 text.buffer.cursor_position = 230
 program.show(HSplit([text, Window(FormattedTextControl(last_row), height=1)]), key_bindings=keys)
@@ -135,3 +143,9 @@ def test_a_program_that_leaves_after_blocking_takes_the_notice_with_it(screen: S
     screen.press("x")
     screen.wait_until(lambda: "Held up for 3 s" in screen.rows[-1], "the notice")
     assert "Held up" not in screen.rest().rpartition("\x1b[?1049l")[2]
+
+
+def test_a_terminal_that_is_slow_itself_is_not_given_more_to_take(screen: Screen) -> None:
+    """Where the loop waits for the terminal to take a frame, nothing is written into that frame."""
+    screen.press("f")
+    assert "Held up" not in screen.rest()

@@ -32,6 +32,7 @@ from openhcs.tui.utils.daemon_thread import in_daemon_thread
 from openhcs.tui.utils.dialog_helpers import confirm
 from openhcs.tui.utils.line_view import LineView
 from openhcs.tui.utils.safe_text import visible
+from openhcs.tui.utils.screen_output import is_plain
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
 from openhcs.tui.utils.watchdog import Watchdog
 from openhcs.tui.widgets.bindings import Binding, key_bindings
@@ -76,6 +77,11 @@ class TaskInspector:
     async def _keep_looking(self) -> None:
         while True:
             await asyncio.sleep(REFRESH_S)
+            # On a plain screen what changes is read out: tasks that come and go, but not how long each has been there.
+            if is_plain() and [row.key for row in (LOOP_ROW, *task_tree(self._tasks.snapshot()))] == [
+                row.key for row in self._tree
+            ]:
+                continue
             self._look()
             get_app().invalidate()
 

@@ -20,15 +20,18 @@ from openhcs.tui.utils.watchdog import BlockedLoop
 __all__ = ["write_blocked_notice"]
 
 _COMFORT = "; your keys wait"
+_BY_THE_TERMINAL = " in flush_stdout"
+"""Where the loop stands while a slow link takes a frame: a line more, within that frame, would make it worse."""
 
 
 def write_blocked_notice(app: Application[Any], blocked: BlockedLoop) -> None:
     """Write to the terminal of `app` what blocks its loop, and for how long; call it from another thread.
 
-    Nothing is written where the application is not full-screen, has no frame on the screen, or no terminal.
+    Nothing is written where the application is not full-screen, has no frame on the screen, or no terminal, and where
+    it is the terminal that the loop waits for.
     """
     loop = app.loop
-    if loop is None or not _has_the_screen(app):
+    if loop is None or not _has_the_screen(app) or blocked.where.endswith(_BY_THE_TERMINAL):
         return
     try:
         terminal, size = app.output.fileno(), app.output.get_size()
