@@ -53,7 +53,8 @@ class WorkbenchDriver:
         self._terminal = terminal
         self._running: asyncio.Task[int] | None = None
         self._keys_handled = 0
-        self._errors_taken = 0
+        self._last_error_taken = 0
+        self.patience_s: float = PATIENCE_S
 
     # -- hands ---------------------------------------------------------------------------------------------------
 
@@ -78,22 +79,46 @@ class WorkbenchDriver:
         for _ in range(times):
             await self._send(f"\x1b[<{button};{x + 1};{y + 1}M\x1b[<{button};{x + 1};{y + 1}m", 2)
 
+    async def drag(self, start: tuple[int, int], end: tuple[int, int]) -> None:
+        """Press the left button on a cell, column and row from 0, move to another, and let go there."""
+        (x, y), (to_x, to_y) = start, end
+        middle = f"{(x + to_x) // 2 + 1};{(y + to_y) // 2 + 1}"
+        data = (
+            f"\x1b[<0;{x + 1};{y + 1}M\x1b[<32;{middle}M\x1b[<32;{to_x + 1};{to_y + 1}M\x1b[<0;{to_x + 1};{to_y + 1}m"
+        )
+        await self._send(data, 4)
+
+    async def wheel(self, x: int, y: int, *, by: int) -> None:
+        """Turn the wheel over a cell, down by so many notches; up, where it is negative."""
+        await self._send(f"\x1b[<{64 if by < 0 else 65};{x + 1};{y + 1}M" * abs(by), abs(by))
+
     async def click_text(self, text: str, *, times: int = 1) -> None:
         """Click on the middle of the first place that shows `text`."""
         x, y = self.find(text)
         await self.click(x + len(text) // 2, y, times=times)
 
-    async def resize(self, columns: int, rows: int) -> None:
-        """Give the terminal another size, as a person drags its window's corner."""
+    async def resize(self, columns: int, rows: int, *, comes_to_rest: bool = True) -> None:
+        """Give the terminal another size, as a person drags its window's corner.
+
+        `comes_to_rest` says that nothing goes on that would have to be waited for, such as a run.
+        """
         self._terminal.resize(columns, rows)
         signal.raise_signal(signal.SIGWINCH)
-        await self.wait_idle()
+        if comes_to_rest:
+            await self.wait_idle()
+        else:
+            await self.wait_until(lambda: self._is_over() or self._is_drawn(), "the frame of another size")
 
     # -- eyes ----------------------------------------------------------------------------------------------------
 
     def screen(self) -> list[str]:
         """The lines of the screen, without the space at their ends."""
         return [line.rstrip() for line in self._terminal.screen.display]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Columns and rows of the screen."""
+        return self._terminal.screen.columns, self._terminal.screen.lines
 
     @property
     def text(self) -> str:
@@ -130,6 +155,12 @@ class WorkbenchDriver:
         return str(self._terminal.screen.buffer[y][x].bg)
 
     @property
+    def dialogs(self) -> int:
+        """How many dialogs are open."""
+        dialogs = self.launcher.program.dialogs
+        return dialogs.depth if dialogs is not None else 0
+
+    @property
     def cursor(self) -> tuple[int, int] | None:
         """Column and row of the terminal's cursor, from 0; None while it is hidden."""
         cursor = self._terminal.screen.cursor
@@ -137,16 +168,23 @@ class WorkbenchDriver:
 
     def take_errors(self) -> list[BaseException | None]:
         """The errors reported since the last call; the end of the block does not complain of them."""
-        entries = self.launcher.program.errors.journal.entries()[self._errors_taken :]
-        self._errors_taken += len(entries)
+        # By their numbers, not by how many there are: the journal forgets the oldest.
+        last = self._last_error_taken
+        entries = [entry for entry in self.launcher.program.errors.journal.entries() if entry.id > last]
+        self._last_error_taken = max((entry.id for entry in entries), default=last)
         return [entry.exception for entry in entries]
 
     # -- patience ------------------------------------------------------------------------------------------------
 
     async def wait_until(
-        self, condition: Callable[[], bool], what: str = "the condition", timeout_s: float = PATIENCE_S
+        self, condition: Callable[[], bool], what: str = "the condition", timeout_s: float | None = None
     ) -> None:
-        """Wait until `condition` holds; AssertionError with the screen where it does not in time."""
+        """Wait until `condition` holds; AssertionError with the screen where it does not in time.
+
+        Args:
+            timeout_s: `patience_s` unless given.
+        """
+        timeout_s = self.patience_s if timeout_s is None else timeout_s
         try:
             async with asyncio.timeout(timeout_s):
                 while not condition():  # noqa: ASYNC110 - the screen and the pipe tell nobody when they change
@@ -154,15 +192,15 @@ class WorkbenchDriver:
         except TimeoutError:
             raise AssertionError(f"waited {timeout_s:g} s in vain for {what}; the screen:\n{self.text}") from None
 
-    async def wait_for(self, text: str, timeout_s: float = PATIENCE_S) -> None:
+    async def wait_for(self, text: str, timeout_s: float | None = None) -> None:
         """Wait until `text` is on the screen."""
         await self.wait_until(lambda: text in self.text, repr(text), timeout_s)
 
-    async def wait_gone(self, text: str, timeout_s: float = PATIENCE_S) -> None:
+    async def wait_gone(self, text: str, timeout_s: float | None = None) -> None:
         """Wait until `text` is no longer on the screen."""
         await self.wait_until(lambda: text not in self.text, f"{text!r} to go", timeout_s)
 
-    async def wait_idle(self, timeout_s: float = PATIENCE_S) -> None:
+    async def wait_idle(self, timeout_s: float | None = None) -> None:
         """Wait until every key is handled, the screen is drawn, and no task runs.
 
         While a dialog is open the tasks are waiting for its user, so then they are not waited for.
@@ -176,7 +214,7 @@ class WorkbenchDriver:
 
         await self.wait_until(is_idle, "the workbench to come to rest", timeout_s)
 
-    async def wait_exit(self, timeout_s: float = PATIENCE_S) -> int:
+    async def wait_exit(self, timeout_s: float | None = None) -> int:
         """Wait until the workbench has ended; its exit code."""
         assert self._running is not None
         await self.wait_until(self._running.done, "the end", timeout_s)
@@ -246,9 +284,7 @@ class WorkbenchDriver:
     def _is_busy(self) -> bool:
         if self._is_over():
             return False
-        dialogs = self.launcher.program.dialogs
-        assert dialogs is not None
-        tasks = self.launcher.program.tasks.active_task_count if dialogs.depth == 0 else 0
+        tasks = self.launcher.program.tasks.active_task_count if not self.dialogs else 0
         return tasks > 0 or not self._is_drawn()
 
 

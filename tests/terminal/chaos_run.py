@@ -39,6 +39,8 @@ APP = Path(__file__).with_name("chaos.py")
 BOUND_S = 8.0
 """How long the application may take to answer a key, whatever was done to it; the machine may be busy."""
 
+START_S = 60.0
+
 EXIT_S = 15.0
 """How long leaving may take: 3 s for tasks that ignore it, and some for threads and the loop."""
 
@@ -183,11 +185,18 @@ class Broken(AssertionError):
 
 
 class Terminal:
-    """The application under its shell in a pseudo-terminal, with what it has written so far."""
+    """An application under its shell in a pseudo-terminal, with what it has written so far.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        job: its command; `APP` unless given.
+        ready: what it shows when it can be used.
+        more: of its environment.
+    """
+
+    def __init__(self, folder: Path, job: Sequence[str] = (), ready: str = _READY, **more: str) -> None:
         environment = {**os.environ, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8", "PYTHONPATH": str(APP.parents[2])}
-        job = [sys.executable, "-W", "error", str(APP), str(folder)]
+        environment |= more
+        job = job or [sys.executable, "-W", "error", str(APP), str(folder)]
         shell = ["-I", "-S", one_job_shell.__file__, *job]
         self._shell = pexpect.spawn(sys.executable, shell, cwd=str(folder), dimensions=(24, 80), env=environment)
         self.fd: int = self._shell.child_fd
@@ -197,7 +206,7 @@ class Terminal:
         self._stream = pyte.ByteStream(self.screen)
         self.written = bytearray()
         self._resumed = 0
-        self.wait(lambda: _READY in self.text, "the first frame")
+        self.wait(lambda: ready in self.text, "the first frame", START_S)
         self.program = psutil.Process(self._shell.pid).children()[0]
 
     @property
@@ -261,6 +270,12 @@ class Terminal:
         """How the application left each mode of the terminal."""
         found = re.findall(rb"\x1b\[\?(\d+)([hl])", bytes(self.written))
         return {number: to == b"h" for number, to in found if number in _MODES}
+
+    def forget_written(self) -> None:
+        """Forget what was written, but for how it left the modes: whoever goes on for long looks through it often."""
+        modes = self.mode_settings()
+        self.written[:] = b"".join(b"\x1b[?%b%b" % (number, b"h" if to else b"l") for number, to in modes.items())
+        self._resumed = 0
 
     def close(self) -> None:
         self._shell.close(force=True)

@@ -1,4 +1,4 @@
-"""Whatever is pressed and clicked for a while, nothing goes wrong and nothing is left behind; see `random_user`."""
+"""Whatever is done for a while, nothing goes wrong and nothing is left behind; for hours of it see `soak`."""
 
 from __future__ import annotations
 
@@ -9,18 +9,33 @@ import pytest
 
 from openhcs.core.demo_plate import make_demo_plate
 from openhcs.core.pipeline_file import shipped_pipelines
-from openhcs.testing.driver import workbench
-from tests.tui.layout.random_user import use
+from tests.tui.layout.deeds import deed_of
+from tests.tui.layout.random_user import User, write_editor
+from tests.tui.layout.soak import look_at
 
-ACTIONS = int(os.environ.get("OPENHCS_SOAK_ACTIONS", "150"))
-"""3,600 stand for an hour of use."""
+FEW = 150
+DEEDS = int(os.environ.get("OPENHCS_SOAK_DEEDS", str(FEW)))
+"""3,600 stand for an hour of use. Where there are more than a few, plates are run as well."""
 
 
-@pytest.mark.parametrize("seed", [1])
+@pytest.mark.parametrize("seed", [6])
 async def test_random_use_leaves_nothing_behind(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Random keys, clicks and sizes report no error, and leave neither tasks nor dialogs."""
-    monkeypatch.chdir(tmp_path)
+    """Keys, text, pastes, clicks, sizes and commands report no error, and leave no task, dialog, thread or process."""
+    monkeypatch.setenv("VISUAL", "")  # set back in the end
+    write_editor(tmp_path)
     plate = make_demo_plate(tmp_path / "plate", wells=("B02", "B03"), size_px=128).folder
-    async with workbench([plate], pipeline=shipped_pipelines()["nuclei"], size=(100, 30)) as wb:
-        looks = await use(wb, seed, ACTIONS, ACTIONS)
-        assert [(look.tasks, look.dialogs) for look in looks] == [(0, 0)] * len(looks)
+    user = User(seed, [plate], shipped_pipelines()["nuclei"], runs=DEEDS > FEW)
+    try:
+        await user.use(range(1, DEEDS + 1))
+        await user.rest()
+        look = look_at(user, DEEDS)
+        assert (look.tasks, look.dialogs, look.processes) == (0, 0, 0)
+        assert look.threads < 10
+    finally:
+        await user.leave()
+
+
+def test_a_deed_can_be_done_again() -> None:
+    """It follows from seed and number alone, so that any stretch of a long use can be repeated."""
+    assert [deed_of(3, number) for number in range(40, 60)] == [deed_of(3, number) for number in range(40, 60)]
+    assert len({str(deed_of(3, number)) for number in range(100)}) > 50
