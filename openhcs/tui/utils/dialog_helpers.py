@@ -18,21 +18,23 @@ from typing import Any
 
 from prompt_toolkit.application import get_app
 from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.filters import Always
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.layout.containers import Container, DynamicContainer, HSplit, VSplit, Window
 from prompt_toolkit.layout.controls import FormattedTextControl
 from prompt_toolkit.layout.dimension import Dimension
 from prompt_toolkit.utils import get_cwidth
-from prompt_toolkit.widgets import Button, Label, TextArea
+from prompt_toolkit.widgets import Button, TextArea
 
 from openhcs.tui.ports import DialogHost
 from openhcs.tui.utils.dialog_frame import framed
 from openhcs.tui.utils.error_dialog import show_scrollable_error_dialog
 from openhcs.tui.utils.exception_hooks import ExceptionHooks
 from openhcs.tui.utils.focus_manager import focus_after_delay, get_focus_manager
+from openhcs.tui.utils.line_view import LineView
 from openhcs.tui.utils.safe_error_handler import get_error_handler, safe_show_error, safe_show_error_sync
-from openhcs.tui.utils.safe_text import visible, visible_lines
+from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.utils.task_ending import is_being_cancelled
 from openhcs.tui.utils.unified_task_manager import get_task_manager
 
@@ -115,7 +117,7 @@ async def choose(title: str, message: str, answers: Sequence[str], app_state: Di
             _bind(keys, text[0].lower(), _answering(answer, text))
     _bind_moves(keys, "tab", "s-tab")
     _bind_moves(keys, "right", "left")
-    dialog = _framed(title, [_words(message), _button_row(buttons)], keys)
+    dialog = _framed(title, [_Words(message), _button_row(buttons)], keys)
     answered: str | None = await _show(dialog, answer, buttons[0], app_state)
     return answered
 
@@ -143,7 +145,7 @@ async def prompt_for_text_input(
     ]
     keys = _escape_keys(answer)
     _bind_moves(keys, "tab", "s-tab")
-    prompt = _words(prompt_message)
+    prompt = _Words(prompt_message)
     dialog = _framed(title, [prompt, field, _button_row(buttons)], keys)
     answered: str | None = await _show(dialog, answer, field, app_state)
     return answered
@@ -209,7 +211,7 @@ async def _browse(
         filemanager=filemanager,
         **options,
     )
-    prompt = [_words(message)] if message else []
+    prompt = [_Words(message)] if message else []
     body = HSplit([*prompt, browser], width=Dimension(preferred=100), height=Dimension(preferred=30))
     dialog = framed(body, visible(title), "class:dialog")
     result: list[Path] | None = await _show(dialog, answer, browser.focus_target, app_state)
@@ -235,12 +237,22 @@ async def _show(dialog: Any, answer: asyncio.Future[Any], focus: Any, app_state:
     return answer.result() if answer.done() and not answer.cancelled() else None
 
 
-def _words(text: str) -> Label:
-    # A label works through all of its text for each frame: what no screen could show of it is left out.
-    return Label(visible_lines(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"), dont_extend_height=True)
+class _Words(LineView):
+    """A text that ends its rows between words and never has the focus, which belongs to the answers."""
+
+    def __init__(self, text: str) -> None:
+        # To know its height all of a text is looked at: what no screen could show of it is left out.
+        lines = (text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…").split("\n")
+        super().__init__(lambda: lines, prefer_rows=_MOST_ROWS)
+        self.window.height = Dimension(min=1)
+        self.window.dont_extend_height = Always()
+
+    def is_focusable(self) -> bool:
+        return False
 
 
 _SHOWN = 4_000
+_MOST_ROWS = 60
 
 
 def _framed(title: str, parts: Sequence[Any], keys: KeyBindings) -> Container:

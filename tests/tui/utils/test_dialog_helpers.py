@@ -270,9 +270,20 @@ class TestChoose:
             await here.shows("< Keep >")
             assert "< Delete >" in here.text
             assert "< Ask later >" in here.text
-            assert "A message that" in here.text
+            assert "A message" in here.text
             here.press(click_at(here, "Ask later"))
             assert await asking == "Ask later"
+
+    async def test_a_question_ends_its_rows_between_words(self) -> None:
+        """No word is cut in two where a question is wider than its dialog, and its text is no stop of Tab."""
+        message = "What is finished stays, and the next run reuses it. " * 3
+        async with stage(columns=50, rows=20) as here:
+            asking = ask(here, lambda host: choose("Files", message, ("Yes", "No"), host))
+            await here.shows("< Yes >")
+            rows = [line.strip("│ ") for line in here.text.splitlines() if "│" in line]
+            assert " ".join(row for row in rows if row and "<" not in row and "Tab" not in row) == message.strip()
+            here.press("\t\t\r")
+            assert await asking == "Yes"
 
     async def test_two_answers_with_the_same_initial_have_no_letter(self) -> None:
         """The letter would be ambiguous."""
