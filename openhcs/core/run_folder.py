@@ -18,7 +18,6 @@ from openhcs.core.execution import Execution
 from openhcs.core.model import WellPlan
 from openhcs.core.results import ResultsFolder, explained
 from openhcs.core.run_files import RunFiles
-from openhcs.core.turns import Turn
 from openhcs.core.whole_file import deny_others, write_text
 from openhcs.errors import StoreError
 
@@ -43,7 +42,7 @@ class RunRequest(BaseModel):
     root: Path | None = None  # the plate's folder
     csv: bool = False  # tables of all wells as CSV files too
     wells: tuple[str, ...] = ()  # of the plans, for who waits and does not read them
-    turn: Turn | None = None  # to wait for
+    waits: bool = False  # for its turn, see `turns`
 
 
 @dataclass(frozen=True, slots=True)
