@@ -18,11 +18,12 @@ import typer
 from openhcs.core.config import Settings
 from openhcs.core.execution import Execution
 from openhcs.core.known_runs import find_runs
-from openhcs.core.orchestrator import Orchestrator, Run, default_results_folder
+from openhcs.core.orchestrator import Orchestrator, Run, Turn, default_results_folder
 from openhcs.core.pipeline_file import load_pipeline
 from openhcs.core.progress import RunState
 from openhcs.core.remembered_runs import known_runs
 from openhcs.core.selection import WellRange, choose_wells, sites_text, spread_wells
+from openhcs.core.shares import share_of
 from openhcs.core.wording import name_wells
 from openhcs.dry_run import forecast_json, print_forecast, problems_json
 from openhcs.errors import PipelineError, RunError
@@ -108,6 +109,12 @@ def run_plate(
         if choice.at_most is not None:
             planned = spread_wells(planned, choice.at_most)
     at_once, memory = workers or settings.wells_at_once(execution), settings.worker_memory_bytes
+    turn = None
+    if waits and workers is None:
+        at_once, memory, runs = share_of(settings, execution)
+        turn = Turn(shared_by=runs)
+    elif waits:
+        turn = Turn()
     check_room = check_room and settings.check_room
     forecast = orchestrator.forecast(
         out, at_once, memory, planned, execution, fixed_workers=workers is not None or not check_room
@@ -125,7 +132,7 @@ def run_plate(
     _tell_notes([*forecast.notes, *map(str, forecast.problems)])
     with Interrupts() as interrupts:
         started = orchestrator.run(
-            out, at_once, memory, planned, execution, csv=csv or settings.csv, check_room=False, waits=waits
+            out, at_once, memory, planned, execution, csv=csv or settings.csv, check_room=False, turn=turn
         )
         known_runs().add(out)
         if not telling.quiet:

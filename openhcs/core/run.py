@@ -27,7 +27,7 @@ from openhcs.core.results import ResultsFolder, explained
 from openhcs.core.run_errors import RunFailure, ToldFailures, failures_of
 from openhcs.core.run_folder import RunFolder, RunRequest
 from openhcs.core.selection import sites_text
-from openhcs.core.turns import turns_here
+from openhcs.core.turns import Turn, turns_here
 from openhcs.core.worker_status import WorkerStatus, status_from_json
 from openhcs.errors import RunError, StoreError
 
@@ -213,8 +213,7 @@ def start_run(
     sites: tuple[int, ...] = (),
     *,
     csv: bool = False,
-    waits: bool = False,
-    asked_ns: int | None = None,
+    turn: Turn | None = None,
 ) -> Run:
     """Start the runner process of a new run and return at once.
 
@@ -222,8 +221,7 @@ def start_run(
         workers: how many wells may be processed at the same time; None takes every worker of `execution.scheduler`.
         memory_limit_bytes: for each worker of our own.
         csv: write the tables of all wells as CSV files too.
-        waits: for its turn among the runs of this user on this machine, see `turns`; otherwise it has it at once.
-        asked_ns: when it was asked for, in nanoseconds since 1970, which decides its place; None means now.
+        turn: to wait for, among the runs of this user on this machine; None has it at once.
 
     Raises:
         StoreError: the results folder is another plate's, of other sites, not ours, or cannot be written; or the
@@ -245,7 +243,7 @@ def start_run(
         root=root.absolute(),
         csv=csv,
         wells=tuple(plan.well for plan in plans),
-        waits=waits,
+        turn=turn,
     )
     with explained(out), results.lock():
         _expect_no_run(results)
@@ -253,7 +251,7 @@ def start_run(
         folder = RunFolder.create(results, wanted, plans)
         locks = [folder.lock()]
         try:
-            locks += _ticket(folder, wanted, asked_ns)
+            locks += _ticket(folder, wanted)
             process = _start_runner(folder, locks)
         finally:
             for lock in locks:
@@ -265,13 +263,14 @@ def start_run(
     return run
 
 
-def _ticket(folder: RunFolder, wanted: RunRequest, asked_ns: int | None) -> Sequence[int]:
+def _ticket(folder: RunFolder, wanted: RunRequest) -> Sequence[int]:
     """The lock on the run's ticket; none where there can be none and the run does not wait."""
     assert wanted.root is not None
     try:
-        return (turns_here().take(folder.run_id, wanted.out, wanted.root, waits=wanted.waits, order=asked_ns),)
+        order = wanted.turn.asked_ns if wanted.turn is not None else None
+        return (turns_here().take(folder.run_id, wanted.out, wanted.root, waits=order is not None, order=order),)
     except StoreError:
-        if wanted.waits:
+        if wanted.turn is not None:
             folder.request_file.unlink()  # it was no run
             raise
         return ()  # those that wait know nothing of it, which is no reason not to run

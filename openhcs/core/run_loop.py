@@ -20,6 +20,7 @@ from openhcs.core.journal import Event, EventKind, JournalWriter, Json
 from openhcs.core.model import WellPlan
 from openhcs.core.results import ResultsFolder, is_done, recipe_of
 from openhcs.core.run_folder import RunFolder
+from openhcs.core.shares import share_as_set_now
 from openhcs.core.worker_status import status_to_json
 from openhcs.errors import RunError
 
@@ -35,7 +36,8 @@ class RunLoop:
     """
 
     def __init__(self, folder: RunFolder, journal: JournalWriter, scratch: Path) -> None:
-        self._request, self._plans = folder.read_request()
+        request, self._plans = folder.read_request()
+        self._request = share_as_set_now(request)
         self._folder = folder
         self._results = ResultsFolder(self._request.out)
         self._journal = journal

@@ -72,7 +72,7 @@ async def _stages(files: RunFiles, journal: JournalWriter, private: Path) -> Non
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, lambda: stage.cancel())
     async with serve_control(files.path, private, lambda asked: stage.answer(asked)):
-        if request.get("waits") and not await waiting.wait_turn():
+        if request.get("turn") and not await waiting.wait_turn():
             return
         _start_helpers(request, private)
         # pydantic and the catalogue, 0.2 s: after the fork server has been started.

@@ -19,14 +19,14 @@ import socket
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
 
 from openhcs.core import paths
 from openhcs.errors import StoreError
 
-__all__ = ["Ticket", "Turns", "moved", "turns_here"]
+__all__ = ["Ticket", "Turn", "Turns", "moved", "turns_here"]
 
 _LOCK: Final = "lock"
 _NEW: Final = "new"
@@ -34,6 +34,18 @@ _WAITS: Final = "waits"
 _HAS_TURN: Final = "has-turn"
 
 Name = TypeVar("Name")
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a run asks for that is to wait for its turn.
+
+    `asked_ns`, nanoseconds since 1970, decides its place. `shared_by` says for how many runs at once its workers and
+    memory are a share; None if they are its own, however many there are.
+    """
+
+    asked_ns: int = field(default_factory=time.time_ns)
+    shared_by: int | None = None
 
 
 @dataclass(frozen=True, slots=True, order=True)

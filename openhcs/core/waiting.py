@@ -99,7 +99,8 @@ class WaitingRun:
                 return self._turns.ask(self._run_id, self._runs_at_once)
             except LookupError:  # somebody has cleared the folder
                 out, plate = Path(self._request["out"]), Path(self._request["root"])
-                self._turns.take(self._run_id, out, plate, waits=True)  # never closed: the lock is to end with the process
+                # The descriptor is never closed: the lock is to end with the process.
+                self._turns.take(self._run_id, out, plate, waits=True, order=self._request["turn"]["asked_ns"])
         except StoreError:  # a disk that is full or away for a while must not cost the run its turn
             if not self._in_trouble:
                 traceback.print_exc()

@@ -261,7 +261,7 @@ def test_a_killed_workbench_does_not_touch_the_run(
         terminal = pexpect.spawn(
             sys.executable, arguments, env=environment, cwd=here, dimensions=(24, 100), timeout=PATIENCE_S
         )
-        terminal.expect_exact("killed")
+        terminal.expect_exact("2 plates added")
         terminal.send("*")
         terminal.expect_exact("2 marked")
         terminal.send("r")

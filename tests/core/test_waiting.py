@@ -17,7 +17,7 @@ from openhcs.core.demo_plate import make_demo_plate
 from openhcs.core.known_runs import find_runs
 from openhcs.core.orchestrator import Orchestrator, Run
 from openhcs.core.progress import RunProgress, RunState
-from openhcs.core.turns import turns_here
+from openhcs.core.turns import Turn, turns_here
 from openhcs.errors import RunError, StoreError
 from tests.core.held_runs import HOLD, MODULE, PIPELINE, fill, processes_of
 
@@ -41,7 +41,7 @@ def ask(folder: Path, name: str, runs: list[Run], *, held: bool = False, waits: 
     orchestrator = Orchestrator(plate, modules=(MODULE,))
     orchestrator.initialise()
     orchestrator.compile(PIPELINE)
-    run = orchestrator.run(folder / f"{name} out", workers=1, waits=waits)
+    run = orchestrator.run(folder / f"{name} out", workers=1, turn=Turn() if waits else None)
     runs.append(run)
     return run
 

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 from openhcs.core.model import Pipeline, PlateIndex, Status
 from openhcs.core.progress import RunProgress, RunState
 from openhcs.core.selection import WELL_SYNTAX, choose_wells, parse_wells
+from openhcs.core.turns import Turn
 from openhcs.errors import (
     InputError,
     NoRoomError,
@@ -51,7 +52,6 @@ from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
 from openhcs.tui.workbench import Activity, PlateFacts, PlateRow, Severity
 
 if TYPE_CHECKING:
-    from openhcs.core.config import Settings
     from openhcs.core.orchestrator import Orchestrator, Run
 
 __all__ = ["Goal", "PlateEffects"]
@@ -378,19 +378,25 @@ class PlateEffects:
         chosen = await self._choose(folder, orchestrator, choice, out)
         if not chosen:
             return
-        run = await _begin_run(
-            lambda: orchestrator.run(
+        asked_ns = self._queue.order_of(folder)
+
+        def begin() -> Run:
+            # pydantic and psutil, which are there by now with the engine.
+            from openhcs.core.shares import share_of
+
+            share = share_of(settings, settings.execution)
+            return orchestrator.run(
                 out,
-                *share_of(settings),
+                share.workers,
+                share.memory_bytes,
                 with_done(chosen, orchestrator, out),
                 settings.execution,
                 check_room=settings.check_room,
                 csv=settings.csv,
-                waits=True,
-                asked_ns=self._queue.order_of(folder),
-            ),
-            f"start {folder.name}",
-        )
+                turn=Turn(asked_ns, share.runs),
+            )
+
+        run = await _begin_run(begin, f"start {folder.name}")
         words = f" {len(chosen)} of {count_of(len(orchestrator.plans), 'well')}"
         words = "" if choice.kind is WellKind.ALL else words
         begins = f"{visible(folder.name)}: running{words}; results go to {_shown(out)}"
@@ -514,19 +520,6 @@ def _cancel_begun(begun: asyncio.Future[Run]) -> None:
     # Where no run came of it, nobody waits to be told why.
     if not begun.cancelled() and begun.exception() is None:
         threading.Thread(target=begun.result().cancel, name="cancel a run given up", daemon=True).start()
-
-
-def share_of(settings: Settings) -> tuple[int | None, int | None]:
-    """How many workers one of the runs that go on at the same time has, and what memory each of them may use."""
-    # psutil is there by now, with the engine.
-    from openhcs.core.machine import worker_share_bytes
-
-    wells_at_once, memory_bytes = settings.wells_at_once(settings.execution), settings.worker_memory_bytes
-    runs = settings.runs_at_once
-    if runs == 1 or wells_at_once is None or settings.scheduler is not None:
-        return wells_at_once, memory_bytes
-    share = max(1, wells_at_once // runs)
-    return share, memory_bytes or worker_share_bytes(share * runs)
 
 
 def _shown(path: Path) -> str:
