@@ -18,6 +18,7 @@ from openhcs.core.execution import Execution
 from openhcs.core.model import WellPlan
 from openhcs.core.results import ResultsFolder, explained
 from openhcs.core.run_files import RunFiles
+from openhcs.core.turns import Turn
 from openhcs.core.whole_file import deny_others, write_text
 from openhcs.errors import StoreError
 
@@ -42,7 +43,7 @@ class RunRequest(BaseModel):
     root: Path | None = None  # the plate's folder
     csv: bool = False  # tables of all wells as CSV files too
     wells: tuple[str, ...] = ()  # of the plans, for who waits and does not read them
-    waits: bool = False  # for its turn, see `turns`
+    turn: Turn | None = None  # to wait for
 
 
 @dataclass(frozen=True, slots=True)
