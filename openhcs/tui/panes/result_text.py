@@ -7,12 +7,13 @@ Values in, lines of fragments out; pure but for plotille, which draws the histog
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.formatted_text import StyleAndTextTuples, fragment_list_width
 
 from openhcs.core.model import well_name, well_position
 from openhcs.core.progress import RunProgress, RunState, WellState
@@ -44,6 +45,9 @@ __all__ = [
 
 _LABEL_CELLS: Final = 10
 _SLOWEST: Final = 3
+_ENOUGH_WELLS: Final = 8
+_CLASSES: Final = 12
+_BESIDE_CELLS: Final = 48
 _EMPTY_BRAILLE: Final = "\u2800"
 _LOW_END, _HIGH_END, _LINE, _BOX, _MIDDLE = "├", "┤", "─", "▒", "█"
 
@@ -74,7 +78,8 @@ def summary_lines(
         # Shapes in their places say nothing to whoever has the screen read out; the plots have numbers.
         for name, counts in summary.objects.items() if not is_plain() else ():
             palette = palette_of_screen()
-            lines += [[], *heat_lines(f"{visible(name)} of each well", counts, palette, width)]
+            plate = heat_lines(f"{visible(name)} of each well", counts, palette, width)
+            lines += [[], *_beside(plate, _distribution_lines(visible(name), counts), width)]
         lines += [[], *warning_lines(summary)]
     if progress is not None and progress.warnings:
         lines += [[], [("class:title", "  The run said")]]
@@ -177,6 +182,32 @@ def heat_lines(name: str, by_well: Mapping[str, float], palette: Palette, width:
             line += [(f"fg:{colour}" if colour else "", shape * min(cells, 2)), ("", " " * (cells // 3))]
         lines.append(line)
     return lines
+
+
+def _distribution_lines(name: str, by_well: Mapping[str, int]) -> list[StyleAndTextTuples]:
+    """How many wells have so many objects, in classes of equal width; nothing where there are few wells."""
+    if len(by_well) < _ENOUGH_WELLS:
+        return []
+    low, high = min(by_well.values()), max(by_well.values())
+    step = math.ceil((high - low + 1) / _CLASSES)
+    wells = Counter((count - low) // step for count in by_well.values())
+    classes = {
+        f"{first:,}" if step == 1 else f"{first:,} to {first + step - 1:,}": float(wells[number])
+        for number, first in enumerate(range(low, high + 1, step))
+    }
+    return [[("", f"  wells by {name}")], *bar_lines(classes, _BESIDE_CELLS)]
+
+
+def _beside(left: list[StyleAndTextTuples], right: list[StyleAndTextTuples], width: int) -> list[StyleAndTextTuples]:
+    """Two drawings beside each other; the left one alone where there is no room for both."""
+    edge = max(map(fragment_list_width, left), default=0) + 2
+    if not right or edge + _BESIDE_CELLS > width:
+        return left
+    nothing: StyleAndTextTuples = []
+    return [
+        [*one, ("", " " * (edge - fragment_list_width(one))), *other]
+        for one, other in zip_longest(left, right, fillvalue=nothing)
+    ]
 
 
 def bar_lines(values: Mapping[str, float], width: int) -> list[StyleAndTextTuples]:

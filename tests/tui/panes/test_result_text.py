@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from itertools import pairwise
+from pathlib import Path
+
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 
+from openhcs.core.model import well_name
 from openhcs.core.progress import RunProgress, RunState, WellProgress, WellState
 from openhcs.core.result_query import Grouping, Histogram, Spread
+from openhcs.core.result_summary import ResultSummary
 from openhcs.tui.panes import result_text
 from openhcs.tui.panes.result_plots import grouped_counts
 from openhcs.tui.widgets.colour_scale import Palette
@@ -74,3 +80,23 @@ def test_a_histogram_has_a_bar_for_each_class() -> None:
     assert first.split()[:3] == ["0.00", "to", "0.50"]
     assert first.endswith(" 3")
     assert first.count("⣿") > 2 * second.count("⣿") > 0
+
+
+def test_on_a_wide_screen_the_plate_has_its_distribution_beside_it() -> None:
+    """How many wells have so many objects, in classes of equal width that hold all of them; no line is too long."""
+    counts = {well_name(row, column): 3 * row + column for row in range(8) for column in range(12)}
+    summary = ResultSummary(objects={"nuclei": counts})
+    narrow = texts(result_text.summary_lines(None, summary, Path("/out"), "", 0.0, 76))
+    assert not any("wells by nuclei" in line for line in narrow)
+    wide = texts(result_text.summary_lines(None, summary, Path("/out"), "", 0.0, 116))
+    assert max(map(len, wide)) <= 116
+    first = next(at for at, line in enumerate(wide) if "wells by nuclei" in line)
+    assert wide[first].startswith("  nuclei of each well")
+    bars = [re.search(r"(\d+) to (\d+) +\S+ +(\d+)$", line) for line in wide[first + 1 :]]
+    classes = [tuple(map(int, bar.groups())) for bar in bars if bar is not None]
+    assert classes[0][0] == 0
+    assert classes[-1][1] >= 32
+    assert all(before[1] + 1 == after[0] for before, after in pairwise(classes))
+    assert sum(wells for _, _, wells in classes) == 96
+    few = ResultSummary(objects={"nuclei": {"A01": 5, "A02": 9}})
+    assert not any("wells by" in line for line in texts(result_text.summary_lines(None, few, Path("/out"), "", 0, 200)))
