@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from prompt_toolkit.data_structures import Point
-from prompt_toolkit.formatted_text import OneStyleAndTextTuple, StyleAndTextTuples
+from prompt_toolkit.formatted_text import OneStyleAndTextTuple, StyleAndTextTuples, fragment_list_width
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.layout.containers import Window, WindowRenderInfo
 from prompt_toolkit.layout.controls import UIContent, UIControl
@@ -33,14 +33,14 @@ LINE_LIMIT = 10_000
 _WHEEL_ROWS = 3
 
 
-def with_end(line: StyleAndTextTuples) -> StyleAndTextTuples:
-    """`line` with a blank behind a combining character that ends it.
+def with_end(line: StyleAndTextTuples, width: int) -> StyleAndTextTuples:
+    """`line` with a blank behind a combining character that ends it, where it is shorter than `width` columns.
 
     prompt_toolkit joins such a character to the one before, and leaves it in the next cell as well, from where it is
     written a second time and moves the rest of the row, unless something is drawn there.
     """
     text = line[-1][1] if line else ""
-    if text.isascii() or get_cwidth(text[-1]):
+    if text.isascii() or get_cwidth(text[-1]) or fragment_list_width(line) >= width:
         return line
     return [*line, ("", " ")]
 
@@ -220,7 +220,7 @@ class LineView(UIControl):
             indent = self._indented(line, self._width)
             for start, stop in _wrap(line, self._width, indent)[skip : skip + height - len(rows)]:
                 row = _slice(drawn, start, stop) if stop - start < len(line) else [*drawn]
-                rows.append(with_end([("", " " * indent), *row] if indent and start else row))
+                rows.append(with_end([("", " " * indent), *row] if indent and start else row, self._width))
             skip = 0
             number += 1
         self._rows_drawn = max(1, len(rows))

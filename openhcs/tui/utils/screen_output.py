@@ -19,8 +19,9 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Final, TextIO
 
-from prompt_toolkit.application import get_app
+from prompt_toolkit.application import get_app_or_none
 from prompt_toolkit.data_structures import Size
+from prompt_toolkit.output.base import Output
 from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.utils import get_cwidth
 
@@ -141,14 +142,20 @@ def _has(encoding: str, character: str) -> bool:
 
 def is_plain() -> bool:
     """Whether the screen that is drawn now is to be followed by a screen reader."""
-    output = get_app().output
+    output = _output_now()
     return isinstance(output, ScreenOutput) and output.plain
 
 
 def is_ascii() -> bool:
     """Whether the screen that is drawn now lacks blocks and lines, so that pictures are better drawn with letters."""
-    output = get_app().output
+    output = _output_now()
     return isinstance(output, ScreenOutput) and (output.plain or output.characters != "utf-8")
+
+
+def _output_now() -> Output | None:
+    """What the program draws on; None where there is none, in place of a stand-in that takes a millisecond to make."""
+    app = get_app_or_none()
+    return app.output if app is not None else None
 
 
 def terminal_encoding(environment: Mapping[str, str], stream: str) -> str:

@@ -57,7 +57,7 @@ class DrawnText(UIControl):
         self.window: Window | None = None
 
     def create_content(self, width: int, height: int) -> UIContent:
-        self._lines = [with_end(line) for line in split_lines(self._draw(width))]
+        self._lines = [with_end(line, width) for line in split_lines(self._draw(width))]
         lines = self._lines
         return UIContent(
             get_line=lambda i: lines[i], line_count=len(lines), cursor_position=_cursor(lines), show_cursor=False
