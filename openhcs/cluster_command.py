@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from openhcs.command_help import HelpCommand
+from openhcs.command_options import WORKERS
 from openhcs.errors import InputError
 from openhcs.tui.utils.safe_text import visible_lines
 
@@ -35,7 +36,6 @@ INTERRUPTED = 128 + signal.SIGINT
 PLACEHOLDER = "tls://SCHEDULER:PORT"
 LOOPBACK = "127.0.0.1"
 NAME = re.compile(r"[A-Za-z][\w.-]*")
-WORKERS = "Workers"
 JOBS = "Jobs"
 NETWORK = "The network"
 

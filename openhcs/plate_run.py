@@ -18,6 +18,7 @@ import typer
 from openhcs.core.config import Settings
 from openhcs.core.execution import Execution
 from openhcs.core.known_runs import find_runs
+from openhcs.core.model import Pipeline, PlateIndex, WellPlan
 from openhcs.core.orchestrator import Orchestrator, Run, Turn, default_results_folder
 from openhcs.core.pipeline_file import load_pipeline
 from openhcs.core.progress import RunState
@@ -86,28 +87,19 @@ def run_plate(
     index = orchestrator.initialise()
     if not telling.quiet:
         tell_discrepancies(index.discrepancies)
-    wells = choose_wells(choice.wells, index.wells) if choice.wells else index.wells
-    if choice.at_most is not None and not choice.failed:
-        wells = spread_wells(wells, choice.at_most)
     try:
-        plans = orchestrator.compile(pipeline, wells, choice.sites)
+        plans = _compile(orchestrator, pipeline, index, choice)
     except PipelineError as error:
         if dry_run and telling.as_json:
             typer.echo(problems_json(index.name, pipeline.name, error.problems))
         raise
-    planned = tuple(plan.well for plan in plans)
-    if missing := set(wells) - set(planned):
-        tell(f"note: {name_wells(missing)}: no image of site {sites_text(choice.sites)}; not run")
     out = out or default_results_folder(index.name, pipeline.name, settings.results_folder, choice.sites, plate)
-    if choice.failed:
-        planned = orchestrator.unfinished(out)
-        if not planned:
-            tell(f"Nothing to run again: in {out} no well failed or was cancelled when it was tried last.")
-            if telling.as_json:
-                report(Run.attach(out).poll(), index.discrepancies, telling.truth, as_json=True)
-            return 0
-        if choice.at_most is not None:
-            planned = spread_wells(planned, choice.at_most)
+    wells = _wells_to_run(orchestrator, choice, out)
+    if not wells:
+        tell(f"Nothing to run again: in {out} no well failed or was cancelled when it was tried last.")
+        if telling.as_json:
+            report(Run.attach(out).poll(), index.discrepancies, telling.truth, as_json=True)
+        return 0
     at_once, memory = workers or settings.wells_at_once(execution), settings.worker_memory_bytes
     turn = None
     if waits and workers is None:
@@ -117,7 +109,7 @@ def run_plate(
         turn = Turn()
     check_room = check_room and settings.check_room
     forecast = orchestrator.forecast(
-        out, at_once, memory, planned, execution, fixed_workers=workers is not None or not check_room
+        out, at_once, memory, wells, execution, fixed_workers=workers is not None or not check_room
     )
     if dry_run:
         where = str(out.absolute())
@@ -132,17 +124,36 @@ def run_plate(
     _tell_notes([*forecast.notes, *map(str, forecast.problems)])
     with Interrupts() as interrupts:
         started = orchestrator.run(
-            out, at_once, memory, planned, execution, csv=csv or settings.csv, check_room=False, turn=turn
+            out, at_once, memory, wells, execution, csv=csv or settings.csv, check_room=False, turn=turn
         )
         known_runs().add(out)
         if not telling.quiet:
-            tell(f"{index.name}: {_size(planned, index.wells)} with pipeline {pipeline.name}; results in {out}")
+            tell(f"{index.name}: {_size(wells, index.wells)} with pipeline {pipeline.name}; results in {out}")
         if telling.detach:
             return _detached(started, telling)
         progress = follow(started, interrupts, is_ours=True, quiet=telling.quiet)
     if not interrupts.hung_up and (telling.as_json or not telling.quiet):
         report(progress, index.discrepancies, telling.truth, as_json=telling.as_json)
     return exit_code(progress, interrupts)
+
+
+def _compile(orchestrator: Orchestrator, pipeline: Pipeline, index: PlateIndex, choice: Choice) -> tuple[WellPlan, ...]:
+    """Plan the wells that are named, and a few of them only where that is asked for and does not depend on failures."""
+    wells = choose_wells(choice.wells, index.wells) if choice.wells else index.wells
+    if choice.at_most is not None and not choice.failed:
+        wells = spread_wells(wells, choice.at_most)
+    plans = orchestrator.compile(pipeline, wells, choice.sites)
+    if missing := set(wells) - {plan.well for plan in plans}:
+        tell(f"note: {name_wells(missing)}: no image of site {sites_text(choice.sites)}; not run")
+    return plans
+
+
+def _wells_to_run(orchestrator: Orchestrator, choice: Choice, out: Path) -> tuple[str, ...]:
+    """The wells that are planned; where those that failed are asked for, these of them, which may be none."""
+    if not choice.failed:
+        return tuple(plan.well for plan in orchestrator.plans)
+    wells = orchestrator.unfinished(out)
+    return wells if choice.at_most is None else spread_wells(wells, choice.at_most)
 
 
 def attach_run(out: Path | None, settings: Settings, telling: Telling = Telling()) -> int:
