@@ -73,11 +73,6 @@ class Orchestrator:
         return self._estimate
 
     @property
-    def current_run(self) -> Run | None:
-        """The run started last, until the plate is initialised or compiled again."""
-        return self._run
-
-    @property
     def status(self) -> Status:
         """Where the plate is; while it runs, as of the last `Run.poll`. A cancelled run leaves it compiled."""
         if self._run is not None:

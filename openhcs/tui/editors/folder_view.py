@@ -280,12 +280,6 @@ class FolderView:
         folders = self.mode is SelectionMode.DIRECTORIES_ONLY
         return [names[row] for row in rows if is_folder(row) is folders]
 
-    @property
-    def chosen_count(self) -> int:
-        """How many paths "select" would take now."""
-        entry = self.highlighted
-        return len(self.marks) or int(entry is not None and self.can_choose(entry))
-
     def chosen(self, at_most: int | None = None) -> list[Path]:
         """What "select" would take now: the marked paths, else the highlighted one, else nothing."""
         if self.marks:
