@@ -149,6 +149,7 @@ class _Lines:
         self._every_s = every_s
         self._news = _News()
         self._next_s = 0.0
+        self._last = ""
 
     def show(self, progress: RunProgress) -> None:
         for sentence in self._news.since_last_look(progress):
@@ -156,9 +157,14 @@ class _Lines:
         if self._every_s is None or not progress.total or progress.state.has_ended:
             return
         now_s = time.monotonic()
-        if now_s >= self._next_s:
-            self._next_s = now_s + self._every_s
-            self.say(progress_line(progress, time.time(), LINE_CELLS, with_bar=False))
+        if now_s < self._next_s:
+            return
+        self._next_s = now_s + self._every_s
+        line = progress_line(progress, time.time(), LINE_CELLS, with_bar=False)
+        if progress.state is RunState.WAITING and line == self._last:  # for hours, perhaps
+            return
+        self._last = line
+        self.say(line)
 
     def say(self, text: str) -> None:
         tell(text)

@@ -40,6 +40,19 @@ def test_what_matters_most_comes_first() -> None:
     assert progress_line(some_way(), 60.0, 80, ascii=True).startswith("#####--------------- 11/48 wells")
 
 
+def test_a_run_that_waits_says_its_place_and_in_a_log_only_when_it_changes(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A night of waiting is not a thousand lines of it."""
+    monkeypatch.setattr("openhcs.run_view.LINE_EVERY_S", 0.0)
+    queued = RunProgress().apply(Event(0.0, EventKind.RUN_QUEUED, None, {"wells": list(WELLS)}))
+    with run_view() as view:
+        for place in (2, 2, 1, 1):
+            view.show(queued.apply(Event(1.0, EventKind.RUN_WAITING, None, {"message": "", "place": place})))
+    lines = [f"waiting for its turn ({place}): 48 wells" for place in ("2nd", "1st")]
+    assert capsys.readouterr().err.splitlines() == lines
+
+
 @pytest.mark.parametrize("width", [1, 2, 10, 39, 40, 41, 79, 80, 200])
 def test_the_line_is_never_wider_than_the_terminal(width: int) -> None:
     """At any width, begun or not."""

@@ -79,7 +79,7 @@ class WaitingRun:
         self._tell(None)
         self._say(EventKind.RUN_CANCELLED, message="cancelled before its turn came.")
         # It was no run: the last one in that folder is the one before.
-        self._files.request_file.unlink()
+        self._files.request_file.unlink(missing_ok=True)
         return False
 
     def _tell(self, place: int | None) -> None:
