@@ -144,6 +144,17 @@ class WellReader:
 
         return await in_daemon_thread(even, f"draw {images.well}")
 
+    async def take_apart(
+        self, images: WellImages, tile: Tile, shrink: int, limits: Mapping[int, Limits], palette: Palette
+    ) -> Sequence[Tile]:
+        """Each channel of a tile as one of its own, smaller by `shrink`; nothing of it is read again."""
+
+        def draw() -> Sequence[Tile]:
+            alone = [Tile(tile.site, layers=[(number, _smaller(picture, shrink))]) for number, picture in tile.layers]
+            return [_redrawn(part, limits, images, palette) for part in alone]
+
+        return await in_daemon_thread(draw, f"draw channels of {images.well}")
+
     async def read_record(self, out: Path | None, well: str) -> WellRecord:
         """What is on record about a well; raises `StoreError`."""
 
@@ -207,6 +218,14 @@ def _read_tile(images: WellImages, scene: Scene, site: int, frame: Frame) -> Til
         labels = images.label_picture(scene.label, site, z, t, section, size)
         border = outline(labels) if labels is not None else None
     return Tile(site, layers=layers, border=border)
+
+
+def _smaller(picture: npt.NDArray[np.float32], shrink: int) -> npt.NDArray[np.float32]:
+    """The means of blocks of `shrink` by `shrink` pixels; what is left at the edges is left out."""
+    rows, columns = (max(1, size // shrink) for size in picture.shape)
+    cut = picture[: rows * shrink, : columns * shrink]
+    means: npt.NDArray[np.float32] = cut.reshape(rows, -1, columns, cut.shape[1] // columns).mean(axis=(1, 3))
+    return means
 
 
 def _limits_of(images: WellImages, limits: Mapping[int, Limits]) -> Mapping[int, Limits] | None:

@@ -26,6 +26,7 @@ from prompt_toolkit.utils import get_cwidth
 from openhcs.errors import OpenHCSError
 from openhcs.tui.effects.well_words import describe_site
 from openhcs.tui.effects.wells import Tile, WellReader, colour_words, stock_of
+from openhcs.tui.panes.channel_strip import ChannelStrip, StripSize, fit_strip
 from openhcs.tui.ports import TaskSpawner
 from openhcs.tui.run_text import count_of
 from openhcs.tui.utils.line_view import LineView
@@ -73,6 +74,7 @@ class WellPictures:
         self._limits: dict[Stage, Mapping[int, Limits]] = {}
         self._channels: list[tuple[int, str, str]] = []
         self._tiles: dict[int, Tile] = {}
+        self._strip: ChannelStrip | None = None
         self._drawn_for: object = None
         self._wants_label = False
         self._size_px = (1, 1)
@@ -101,6 +103,7 @@ class WellPictures:
             self._limits.pop(stage, None)
         if not results_only:
             self._tiles, self._size_px, self.error, self.note = {}, (1, 1), "", "reading"
+            self._strip = None
             self._words = []
 
     def change(self, scene: Scene) -> None:
@@ -217,6 +220,22 @@ class WellPictures:
             tiles, found = await self._reader.even_out(images, list(self._tiles.values()), palette)
             self._limits[stage] = {**limits, **found}
             self._tiles = {tile.site: tile for tile in tiles}
+        await self._take_apart(images, palette)
+
+    async def _take_apart(self, images: WellImages, palette: Palette) -> None:
+        """Show the channels of the selected site by themselves where there is room beside the sites."""
+        size, tile = self._strip_size(), self._tiles.get(self.scene.site) if self.scene.site is not None else None
+        if size is None or tile is None or len(tile.layers) < 2:
+            self._strip = None
+            return
+        limits = self._limits.get(self.scene.stage, {})
+        tiles = await self._reader.take_apart(images, tile, size.shrink, limits, palette)
+        self._strip = ChannelStrip(size, [name for _, name, _ in self._channels], tiles)
+
+    def _strip_size(self) -> StripSize | None:
+        if not self.scene.is_overview or self.scene.channel is not None:
+            return None
+        return fit_strip(self._tiling(), *self._area, len(self.stock.channels))
 
     def _say(self, note: str) -> None:
         self.note = note
@@ -275,7 +294,7 @@ class WellPictures:
         scene, stock = self.scene, self.stock
         head: StyleAndTextTuples = [("class:title", f"{scene.stage.value} ")]
         for place, (number, name, colour) in enumerate(self._channels, start=1):
-            alone = on_click(partial(self._toggle_channel, place))
+            alone = on_click(partial(self.toggle_channel, place))
             if scene.channel is None:
                 head.append((f"fg:{colour} bold", f" {place} {name} ", alone))
             elif scene.channel == number:
@@ -299,9 +318,6 @@ class WellPictures:
             head += [("", " " * max(1, room - fragment_list_width(head) + 1)), ("class:busy", note)]
         return _clipped(head, width)
 
-    def _toggle_channel(self, place: int) -> None:
-        self.change(self.scene.with_channel(self.stock, place))
-
     def _message(self) -> list[StyleAndTextTuples]:
         return _in_lines("class:warning", self.error, self._area[0])
 
@@ -321,6 +337,9 @@ class WellPictures:
                 for site in tiles:
                     line += [*self._tile_line(site, number, tiling.width), ("", " ")]
                 lines.append(line)
+        # Of another size it is about to be drawn anew.
+        if self._strip is not None and self._strip.size == self._strip_size():
+            return self._strip.beside(lines)
         return lines
 
     def _caption(self, site: int | None, width: int, focused: bool) -> StyleAndTextTuples:
@@ -359,6 +378,15 @@ class WellPictures:
         tiling = self._tiling()
         place = (tiling.first + (y - 1) // (tiling.height + 1), x // (tiling.width + 1))
         return next((site for site, at in self.stock.places.items() if at == place), None)
+
+    def channel_at(self, x: int, y: int) -> int | None:
+        """The place of the channel whose picture is drawn by itself at a cell of the control."""
+        strip = self._strip if self._strip is not None and self._strip.size == self._strip_size() else None
+        return strip.place_at(x, y - 1) if strip is not None else None
+
+    def toggle_channel(self, place: int) -> None:
+        """Show a channel alone, or all again."""
+        self.change(self.scene.with_channel(self.stock, place))
 
     def enlarge_at(self, x: int, y: int) -> None:
         """Look nearer: of all sites at the one under the mouse."""
@@ -435,6 +463,9 @@ class _PicturesControl(UIControl):
                 get_app().layout.focus(self)
                 if at.y == 0:
                     return click_fragment([owner.head], at, mouse_event)
+                channel = owner.channel_at(at.x, at.y)
+                if channel is not None:
+                    owner.toggle_channel(channel)
                 self._click(owner.site_at(at.x, at.y))
         return None
 

@@ -158,6 +158,17 @@ async def test_a_well_is_looked_at_by_mouse(sites_plate: Path) -> None:
         await wb.wait_for("Well B03 of")
 
 
+async def test_channels_stand_by_themselves_where_there_is_room(sites_plate: Path) -> None:
+    """Beside the sites those of the selected one; a click on one shows it alone everywhere, and the room is free."""
+    async with workbench([sites_plate], size=(200, 40)) as wb:
+        await open_well(wb)
+        await wb.wait_until(lambda: "reading" not in wb.text and wb.text.count("DAPI") == 2, "the channels")
+        x, y = next((line.rindex("2 GFP"), at) for at, line in enumerate(wb.screen()) if at > 2 and "2 GFP" in line)
+        await wb.click(x, y + 2)
+        await wb.wait_for("[2 GFP]")
+        await wb.wait_until(lambda: wb.text.count("GFP") == 1, "one channel")
+
+
 async def test_results_are_seen_beside_what_they_were_made_from(
     sites_plate: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
