@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
 from shutil import which
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from prompt_toolkit.application import get_app
 
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from openhcs.core.run_log import LogReader
 
 __all__ = ["LogFollower", "ResultReader", "copied_words", "copy_text"]
+
+_FAILS_WITHIN_S: Final = 2.0
+"""A program of the desktop that is still there then has found a screen."""
 
 
 class ResultReader:
@@ -199,8 +203,11 @@ def _start(command: Sequence[str]) -> bool:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        return process.wait(timeout=2.0) == 0
-    except subprocess.TimeoutExpired:
-        return True
     except OSError:
         return False
+    try:
+        return process.wait(_FAILS_WITHIN_S) == 0
+    except subprocess.TimeoutExpired:
+        # Waited for in the background, so that it leaves no zombie.
+        threading.Thread(target=process.wait, name=f"wait for {command[0]}", daemon=True).start()
+        return True
