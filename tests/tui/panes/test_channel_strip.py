@@ -19,7 +19,8 @@ from openhcs.tui.widgets.thumbnail import tile_sites
         (118, 32, 4, 3, StripSize(63, 2, 15, 8)),
         (298, 95, 1, 2, StripSize(190, 3, 62, 31)),
         (118, 32, 4, 1, None),
-        (78, 20, 4, 2, None),
+        (78, 20, 4, 2, StripSize(39, 1, 18, 9)),
+        (40, 20, 1, 2, None),
     ],
 )
 def test_channels_stand_where_there_is_room(
