@@ -4,17 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from openhcs.core.turns import Turns
+from openhcs.core.turns import Ticket, Turns
 from openhcs.errors import StoreError
 from openhcs.tui.effects.run_queue import LOOK_EVERY_S, RunQueue
 from tests.tui.screen import in_loop
 
 A, B, C, D = (Path(name) for name in "abcd")
+
+
+class SlowTurns(Turns):
+    """Tells what it has seen when it may."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.has_looked, self.may_tell = threading.Event(), threading.Event()
+
+    def look(self) -> tuple[Ticket, ...]:
+        seen = super().look()
+        self.has_looked.set()
+        self.may_tell.wait()
+        return seen
 
 
 class Kitchen:
@@ -114,6 +129,22 @@ async def test_places_are_changed_for_runs_and_for_plates_that_have_none_yet(kit
     assert kitchen.tickets() == ["d", "c", "b"]
     assert await kitchen.look() == (D, C, B)
     kitchen.end(A, B, C, D)
+
+
+@in_loop
+async def test_what_was_looked_at_before_a_change_does_not_undo_it(kitchen: Kitchen, tmp_path: Path) -> None:
+    """A slow disk tells how the line was; it is shown as the user has it by now."""
+    kitchen.ask(A, B, C)
+    kitchen.start(A, B, C)
+    await kitchen.look()
+    slow = kitchen.turns = SlowTurns(tmp_path / "turns")
+    looking = asyncio.create_task(kitchen.look())
+    while not slow.has_looked.is_set():  # noqa: ASYNC110 - set in a thread
+        await asyncio.sleep(0.01)
+    await kitchen.queue.move([C], -1)
+    slow.may_tell.set()
+    assert await looking == (C, B)
+    kitchen.end(A, B, C)
 
 
 @in_loop
