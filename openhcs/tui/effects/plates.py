@@ -171,7 +171,7 @@ class PlateEffects:
         # While the question stood, what ran may have ended, and what waited may have begun to run.
         running, others = self._running_and_others(folders)
         if others:
-            self._tell(f"{some(visible(folder.name) for folder in others)}: cancelled")
+            self._tell(f"{some(self._called(folder) for folder in others)}: cancelled")
         await self._cancel_all(running, others)
 
     def _running_and_others(self, folders: Collection[Path]) -> tuple[list[Path], list[Path]]:
@@ -242,7 +242,7 @@ class PlateEffects:
         running = [row for row in busy if row.folder in self._runs and row not in waiting]
         unbegun = len(busy) - len(running) - len(waiting)
         many = len(running) + len(waiting) > 1
-        leave, cancel = ("Leave them to it", "Cancel them") if many else ("Leave it running", "Cancel it")
+        leave, cancel = ("Leave them", "Cancel them") if many else ("Leave it running", "Cancel it")
         told = [
             f"{words}: {some(visible(row.name) for row in rows)}."
             for words, rows in (("Running", running), ("Waiting for their turn", waiting))
@@ -277,7 +277,7 @@ class PlateEffects:
         progress = run.progress
         how = f"goes on, {progress.finished + progress.failed} of {count_of(progress.total, 'well')} done"
         how = "waits for its turn" if progress.state is RunState.WAITING else how
-        self._tell(f"{visible(folder.name)}: a run with {visible(progress.pipeline)} {how}")
+        self._tell(f"{self._called(folder)}: a run with {visible(progress.pipeline)} {how}")
         self._state.dispatch(actions.ActivityChanged(folder, Activity.STARTING))
         with nullcontext() if folder in self._queue else self._queue.place(folder):
             self._tell_end(folder, await self._follow(folder, run))
@@ -292,7 +292,7 @@ class PlateEffects:
         except OpenHCSError as error:
             # Said on purpose, in words meant for the user: shown as it is, with nothing about the code.
             self._fail(folder, goal, error)
-            await dialog_helpers.show_refusal(error, f"{goal.value} {folder.name}", self._state)
+            await dialog_helpers.show_refusal(error, f"{goal.value} {self._called(folder)}", self._state)
         except Exception as error:
             self._fail(folder, goal, error)
             raise
@@ -369,7 +369,7 @@ class PlateEffects:
         plans = await in_daemon_thread(lambda: orchestrator.compile(pipeline), f"compile {folder.name}")
         self._state.dispatch(actions.PlateCompiled(folder, pipeline, orchestrator.estimate.text))
         wells = count_of(len(plans), "well")
-        self._tell(f"{visible(folder.name)}: {wells} compiled with {visible(pipeline.name)}", Severity.OK)
+        self._tell(f"{self._called(folder)}: {wells} compiled with {visible(pipeline.name)}", Severity.OK)
 
     async def _run(self, folder: Path, orchestrator: Orchestrator, choice: WellChoice, pipeline: Pipeline) -> None:
         self._begin(folder, Activity.STARTING)
@@ -399,7 +399,7 @@ class PlateEffects:
         run = await _begin_run(begin, f"start {folder.name}")
         words = f" {len(chosen)} of {count_of(len(orchestrator.plans), 'well')}"
         words = "" if choice.kind is WellKind.ALL else words
-        begins = f"{visible(folder.name)}: running{words}; results go to {_shown(out)}"
+        begins = f"{self._called(folder)}: running{words}; results go to {_shown(out)}"
         self._tell_end(folder, await self._follow(folder, run, begins))
 
     async def _choose(self, folder: Path, orchestrator: Orchestrator, choice: WellChoice, out: Path) -> tuple[str, ...]:
@@ -413,7 +413,7 @@ class PlateEffects:
             # The plate is as it was: what was asked for is refused, nothing has failed.
             self._state.dispatch(actions.ActivityChanged(folder, None))
             self._tell(
-                f"{visible(folder.name)}: nothing to run, there are none of {choice.kind.value}", Severity.WARNING
+                f"{self._called(folder)}: nothing to run, there are none of {choice.kind.value}", Severity.WARNING
             )
         if why is not None:
             await dialog_helpers.show_refusal(why, f"run {choice.kind.value}", self._state)
@@ -429,14 +429,14 @@ class PlateEffects:
         if progress.state is RunState.CANCELLED and progress.started_s is None:
             # It was no run: the plate stands as it did.
             self._state.dispatch(actions.ActivityChanged(folder, None))
-            self._errors.look(run, folder.name, progress)
+            self._errors.look(run, self._name(folder), progress)
             return progress
         self._queue.take_turn(folder)
         if begins:
             self._tell(begins)
         while True:
             self._state.dispatch(actions.RunProgressed(folder, progress))
-            self._errors.look(run, folder.name, progress)
+            self._errors.look(run, self._name(folder), progress)
             self._state.dispatch(actions.ClockTicked(round(time.time() * 2) / 2))
             if progress.state.has_ended:
                 return progress
@@ -466,8 +466,7 @@ class PlateEffects:
 
     async def _results_folder(self, folder: Path, pipeline: Pipeline) -> Path:
         settings = await self._preferences.settings()
-        row = self._state.workbench.find(folder)
-        plate = row.name if row is not None else folder.name
+        plate = self._name(folder)
 
         def find() -> Path:
             from openhcs.core.orchestrator import default_results_folder
@@ -483,23 +482,31 @@ class PlateEffects:
 
     # -- what the user is told -----------------------------------------------------------------------------------
 
+    def _name(self, folder: Path) -> str:
+        """What the plate in `folder` is called on the list."""
+        row = self._state.workbench.find(folder)
+        return row.name if row is not None else folder.name
+
+    def _called(self, folder: Path) -> str:
+        return visible(self._name(folder))
+
     def _begin(self, folder: Path, activity: Activity) -> None:
         self._state.dispatch(actions.ActivityChanged(folder, activity))
-        self._tell(f"{visible(folder.name)}: {activity.value}")
+        self._tell(f"{self._called(folder)}: {activity.value}")
 
     def _fail(self, folder: Path, goal: Goal, error: Exception) -> None:
         problems = error.problems if isinstance(error, PipelineError | NoRoomError) else ()
         message = describe(error).splitlines()[0]
         self._state.dispatch(actions.PlateFailed(folder, problems or (Problem(message),)))
-        self._tell(f"{visible(folder.name)}: cannot {goal.value}: {visible(message)}", Severity.ERROR)
+        self._tell(f"{self._called(folder)}: cannot {goal.value}: {visible(message)}", Severity.ERROR)
 
     def _tell_end(self, folder: Path, progress: RunProgress) -> None:
         if progress.state is RunState.CANCELLED and progress.started_s is None:
-            self._tell(f"{visible(folder.name)}: cancelled before its turn came", Severity.WARNING)
+            self._tell(f"{self._called(folder)}: cancelled before its turn came", Severity.WARNING)
             return
         words, severity = end_words(progress)
         where = self.results_hint or f"results in {_shown(Path(progress.out))}"
-        self._tell(f"{visible(folder.name)}: {words}; {where}", severity)
+        self._tell(f"{self._called(folder)}: {words}; {where}", severity)
 
     def _tell(self, text: str, severity: Severity = Severity.INFO) -> None:
         self._state.dispatch(actions.MessageShown(text, severity))

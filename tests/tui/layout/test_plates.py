@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from openhcs.core.demo_plate import make_demo_plate
 from openhcs.core.model import Status
+from openhcs.core.pipeline_file import shipped_pipelines
 from openhcs.core.progress import WellState
 from openhcs.core.turns import turns_here
 from openhcs.testing.driver import WorkbenchDriver, workbench
@@ -273,3 +275,11 @@ async def test_several_runs_go_on_at_once_and_are_cancelled_by_one_answer(screen
         await wb.press("enter")
         await wb.wait_until(lambda: not wb.state.busy, "the runs to end", RUN_S)
         assert [row.status for row in wb.state.plates] == [Status.COMPILED] * 3
+
+
+async def test_a_plate_is_told_of_by_the_name_that_it_has_on_the_list(tmp_path: Path) -> None:
+    """Where the metadata name it, or a folder around it was added, that is another name than the folder's."""
+    make_demo_plate(tmp_path / "2024", wells=("B02",), sites=1, z_steps=2, size_px=128)
+    async with workbench([tmp_path / "2024"], pipeline=shipped_pipelines()["nuclei"]) as wb:
+        await wb.press("c")
+        await wb.wait_for("_Plate_2024: 1 well compiled with nuclei")
