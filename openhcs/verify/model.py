@@ -223,12 +223,10 @@ class Module:
 
     def statement(self, node: ast.AST) -> ast.stmt | None:
         """The statement `node` is in, or is."""
-        while node is not None and not isinstance(node, ast.stmt):
-            parent = self.parents.get(node)
-            if parent is None:
-                return None
-            node = parent
-        return node
+        here: ast.AST | None = node
+        while here is not None and not isinstance(here, ast.stmt):
+            here = self.parents.get(here)
+        return here
 
     def imports(self, package: str) -> bool:
         """Whether it imports `package` or anything from it."""

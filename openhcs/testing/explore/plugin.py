@@ -127,7 +127,7 @@ def _found(report: pytest.TestReport) -> Mapping[str, Any] | None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
+def pytest_report_teststatus(report: pytest.CollectReport | pytest.TestReport) -> tuple[str, str, str] | None:
     """PROVED is passed; what is incomplete has a category of its own."""
     found = _found(report) if isinstance(report, pytest.TestReport) and report.when == "call" else None
     if found is None or not report.passed:
