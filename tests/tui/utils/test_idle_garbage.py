@@ -40,8 +40,8 @@ def looks() -> Iterator[list[int]]:
             found.append(info["collected"])
 
     before = gc.get_threshold()
-    gc.collect()
-    gc.freeze()  # what there was is no reason to look later
+    gc.freeze()
+    gc.collect()  # Python looks once a quarter of what the last look left has been added: of nothing, now
     gc.set_threshold(*THRESHOLDS)
     gc.callbacks.append(note)
     yield found
