@@ -8,6 +8,7 @@ Anybody in the workbench may import this; it imports the engine's values only.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -65,7 +66,8 @@ def shown_plates(workbench: Workbench) -> tuple[int, ...]:
     """The positions of the plates that the filter lets through, in the order chosen."""
     view = workbench.plate_view
     words = view.filter.casefold().split()
-    shown = [at for at, row in enumerate(workbench.plates) if not words or _matches(row, words)]
+    above = len(_folder_of_all(workbench.plates)) if words else 0
+    shown = [at for at, row in enumerate(workbench.plates) if not words or _matches(row, words, above)]
     if view.order is not PlateOrder.ADDED:
         turns = {folder: turn for turn, folder in enumerate(workbench.queue)}
         key = _SORT_KEYS[view.order]
@@ -73,8 +75,17 @@ def shown_plates(workbench: Workbench) -> tuple[int, ...]:
     return tuple(shown)
 
 
-def _matches(row: PlateRow, words: Collection[str]) -> bool:
-    text = f"{row.name} {row.folder} {row.facts.format if row.facts else ''} {status_word(row)}".casefold()
+def _folder_of_all(plates: Collection[PlateRow]) -> str:
+    """The folder that all plates are in: what stands in its path tells none from another. Empty where there is none."""
+    try:
+        return os.path.commonpath([row.folder.parent for row in plates])
+    except ValueError:
+        return ""
+
+
+def _matches(row: PlateRow, words: Collection[str], above: int) -> bool:
+    folder = str(row.folder)[above:]
+    text = f"{row.name} {folder} {row.facts.format if row.facts else ''} {status_word(row)}".casefold()
     return all(word in text for word in words)
 
 

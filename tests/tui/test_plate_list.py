@@ -16,7 +16,8 @@ from openhcs.tui.state import reduce
 from openhcs.tui.workbench import Activity, PlateOrder, PlateRow, PlateView, Workbench
 
 NAMES = ("plate 10", "plate 9", "Other", "plate 1")
-FOLDERS = tuple(Path("/screen") / name for name in NAMES)
+DAYS = ("monday", "monday", "tuesday", "tuesday")
+FOLDERS = tuple(Path("/run 1") / day / name for day, name in zip(DAYS, NAMES, strict=True))
 TEN, NINE, OTHER, ONE = FOLDERS
 
 
@@ -81,13 +82,14 @@ def test_by_status_plates_that_wait_stand_in_the_order_of_their_turns() -> None:
         ("", list(NAMES)),
         ("PLATE 1", ["plate 10", "plate 1"]),
         ("failed", ["plate 9"]),
-        ("screen run", ["plate 1"]),
+        ("tuesday run", ["plate 1"]),
+        ("run 1", ["plate 1"]),
         ("not init", ["Other"]),
         ("nothing like this", []),
     ],
 )
 def test_plates_are_filtered_by_all_words(words: str, expected: list[str]) -> None:
-    """In name, folder, format or status, whatever the case."""
+    """In name, folder, format or status, whatever the case; of folders what not all plates have above them."""
     assert names(after(viewed(words))) == expected
 
 
