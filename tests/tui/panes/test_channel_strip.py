@@ -48,6 +48,6 @@ def test_the_strip_stands_beside_the_lines_and_knows_its_channels() -> None:
     tile = Tile(1, lines=[[("", "####")], [("", "####")]])
     strip = ChannelStrip(StripSize(6, 1, 4, 2), ["DAPI", "GFP"], [tile, tile])
     lines = [fragment_list_to_text(line) for line in strip.beside([[("", "abc")]])]
-    assert lines == ["abc    1 D…", "      ####", "      ####", "       2 G…", "      ####", "      ####"]
+    assert lines == ["abc    1 …", "      ####", "      ####", "       2 …", "      ####", "      ####"]
     assert [strip.place_at(7, y) for y in (-1, 0, 2, 3, 5, 6)] == [None, 1, 1, 2, 2, None]
     assert strip.place_at(5, 0) is None
