@@ -57,6 +57,9 @@ if TYPE_CHECKING:
 __all__ = ["Goal", "PlateEffects"]
 
 POLL_S: Final = 0.15
+WAITING_POLL_S: Final = 0.5
+"""Many plates may wait, and each look takes a thread."""
+
 CANCEL_S: Final = 10.0
 """How long leaving waits for cancelled runs to end."""
 
@@ -458,7 +461,7 @@ class PlateEffects:
                 if shown is Activity.QUEUED:
                     self._state.dispatch(actions.ActivityChanged(folder, Activity.STARTING))
                 return progress
-            await asyncio.sleep(POLL_S)
+            await asyncio.sleep(WAITING_POLL_S if progress.state is RunState.WAITING else POLL_S)
 
     async def results_folder(self, row: PlateRow) -> Path:
         """Where the results of the last run of `row` are, or those of the next one will be."""
