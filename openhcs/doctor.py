@@ -28,7 +28,7 @@ from openhcs.core.config import Settings, available_cores, load_settings
 from openhcs.core.formats import FORMATS
 from openhcs.core.formats.plugins import format_plugins
 from openhcs.errors import SettingsError
-from openhcs.tui.utils.screen_output import terminal_encoding
+from openhcs.tui.utils.screen_output import is_gnu_screen, terminal_encoding
 
 __all__ = ["Finding", "Verdict", "examine", "is_healthy", "to_json", "to_text"]
 
@@ -218,6 +218,11 @@ def _mouse(section: str, environment: Mapping[str, str]) -> Finding:
     term = environment.get("TERM", "")
     if term in TERMINALS_WITHOUT_MOUSE:
         return Finding(section, "mouse", f"unlikely with TERM={term}; everything has a key", Verdict.NOTE)
+    if is_gnu_screen(environment):
+        step = "--mouse takes it all the same."
+        return Finding(
+            section, "mouse", "off in GNU screen, which holds Escape back while it is on", Verdict.NOTE, step
+        )
     if environment.get("TMUX"):
         return Finding(section, "mouse", "likely, if tmux passes it on: tmux set -g mouse on")
     return Finding(section, "mouse", "likely")

@@ -108,6 +108,7 @@ def test_the_json_holds_what_the_text_says() -> None:
     [
         ({"TERM": "xterm-256color", "COLORTERM": "truecolor"}, ["100 x 30", "16 million", "mouse *likely", "neither"]),
         ({"TERM": "dumb"}, ["TERM is dumb", "unlikely"]),
+        ({"TERM": "screen", "STY": "x"}, ["off in GNU screen", "screen"]),
         ({"TERM": "screen", "TMUX": "x", "SSH_CONNECTION": "y"}, ["16 \\(TERM=screen", "set -g mouse", "tmux, ssh"]),
         ({"TERM": "xterm", "NO_COLOR": "1"}, ["none, because NO_COLOR"]),
         ({"TERM": "xterm", "PYTHONIOENCODING": "ascii"}, ["without check marks", "C.UTF-8"]),

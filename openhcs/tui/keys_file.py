@@ -1,7 +1,7 @@
 """The keys file: which keys the user wants for which actions, and the file to start from.
 
     plates.run: R
-    pipeline.undo: [u, Ctrl-Z]
+    pipeline.undo: [u, Ctrl-U]
 
 Read before the first frame, and only where there is one.
 """

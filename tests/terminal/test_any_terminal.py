@@ -124,6 +124,21 @@ def test_a_terminal_that_cannot_place_text_is_refused(term: str, tmp_path: Path)
         assert "\x1b[?1049h" not in terminal.written
 
 
+def test_ctrl_z_goes_back_to_the_shell_for_a_while(tmp_path: Path) -> None:
+    """Ctrl-Z stops the workbench, also while a dialog is open; `fg` brings it back as it was."""
+    with running(tmp_path) as terminal:
+        terminal.wait_for("not initialised")
+        terminal.send("\x10")
+        terminal.wait_for("Action:")
+        terminal.send("\x1a")
+        terminal.wait_for("Stopped", "Suspended")
+        terminal.send("clear; fg; echo code=$?\n")
+        terminal.wait_for("Action:")
+        terminal.send("\x1b")
+        terminal.wait_for("Plates (1)")
+        leave(terminal)
+
+
 def test_what_is_closed_is_no_terminal(tmp_path: Path) -> None:
     """With its standard input closed the workbench is refused in the same words, without a traceback."""
     with running(tmp_path, "<&-") as terminal:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from openhcs.core import paths
+from openhcs.tui.utils.screen_output import is_gnu_screen
 from openhcs.tui.widgets.themes import Theme
 
 __all__ = ["ScreenSettings", "read_screen_settings"]
@@ -40,7 +41,7 @@ class ScreenSettings:
 
 
 def read_screen_settings() -> ScreenSettings:
-    """What the environment says, else the settings file, else the defaults."""
+    """What the environment says, else the settings file, else the defaults; in GNU screen without the mouse."""
     said = {name: os.environ.get(f"OPENHCS_{name.upper()}") for name in ScreenSettings.__slots__}
     told = _settings_file() | {name: value for name, value in said.items() if value is not None}
     known = ScreenSettings()
@@ -48,7 +49,7 @@ def read_screen_settings() -> ScreenSettings:
     return ScreenSettings(
         theme=Theme(str(theme)) if theme in set(Theme) else known.theme,
         plain=_truth(told.get("plain"), known.plain),
-        mouse=_truth(told.get("mouse"), known.mouse),
+        mouse=_truth(told.get("mouse"), not is_gnu_screen(os.environ)),
         characters=_ENCODINGS.get(str(told.get("characters"))),
     )
 

@@ -76,6 +76,7 @@ class CanonicalTUILayout:
         inspector: shows the tasks.
         keymap: gives the rows the user's keys.
         on_quit: what `q` does.
+        on_suspend: what Ctrl-Z does.
         on_tour_end: told when the tour for newcomers has been seen, or left.
         on_details: shows an error that a pane's tile tells of.
     """
@@ -92,6 +93,7 @@ class CanonicalTUILayout:
         settings: SettingsEffects,
         inspector: TaskInspector,
         on_quit: Effect,
+        on_suspend: Effect,
         on_tour_end: Callable[[], None],
         handler: SafeErrorHandler,
         on_details: Callable[[BaseException], None],
@@ -108,11 +110,13 @@ class CanonicalTUILayout:
             state, pipeline, tasks, self._refuse, self.keymap, self._has_screen, preview
         )
         history = ErrorHistoryView(errors, state, tasks, self.plate_manager.open_well)
-        self.rows = self.keymap.rows("Everywhere", self._rows(on_quit, history, appearance, settings, inspector))
+        self.rows = self.keymap.rows(
+            "Everywhere", self._rows(on_quit, on_suspend, history, appearance, settings, inspector)
+        )
         self.tour = Tour(
             self._tour_steps, is_free=lambda: self.here is not None, on_end=on_tour_end, app_state=state, tasks=tasks
         )
-        above_all = [row for row in self.rows if row.label == _INSPECTOR]
+        above_all = _named(self.rows, _INSPECTOR, _SUSPEND)
         self.keys_above_all = merge_key_bindings(
             [key_bindings(above_all, tasks=tasks, refuse=self._refuse), self.tour.keys]
         )
@@ -285,6 +289,7 @@ class CanonicalTUILayout:
     def _rows(
         self,
         on_quit: Effect,
+        on_suspend: Effect,
         history: ErrorHistoryView,
         appearance: Appearance,
         settings: SettingsEffects,
@@ -330,6 +335,13 @@ class CanonicalTUILayout:
                 inspector.why_not,
                 on_footer=False,
             ),
+            Binding(
+                ("c-z",),
+                on_suspend,
+                _SUSPEND,
+                "Go back to the shell for a while; `fg` there brings the workbench back.",
+                on_footer=False,
+            ),
             Binding(("q", "c-q", "c-c"), on_quit, "Quit", "Leave the workbench; a run may go on without it."),
         )
 
@@ -344,7 +356,7 @@ class CanonicalTUILayout:
                     None,
                     *_named(self.rows, "Settings", "Theme"),
                     None,
-                    *_named(self.rows, "Quit"),
+                    *_named(self.rows, _SUSPEND, "Quit"),
                 ),
             ),
             Menu("Plate", _grouped(plates, ("Add", "Remove", "Put back"), _JOBS)),
@@ -371,6 +383,7 @@ class CanonicalTUILayout:
 
 
 _INSPECTOR: Final = "Tasks"
+_SUSPEND: Final = "Suspend"
 _PALETTE: Final = "Commands"
 _MENUS: Final = "Menus"
 

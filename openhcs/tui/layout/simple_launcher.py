@@ -175,6 +175,7 @@ class SimpleOpenHCSTUILauncher:
             settings=SettingsEffects(self.state, tasks, preferences, appearance.follow_settings),
             inspector=TaskInspector(tasks, self.program.watchdog, self.state),
             on_quit=quit_,
+            on_suspend=self.program.suspend,
             on_tour_end=lambda: tasks.fire_and_forget(preferences.remember_tour(), "remember the tour"),
             handler=self.program.errors,
             on_details=self.program.show_details,

@@ -14,6 +14,8 @@ from typing import Final
 
 from prompt_toolkit.output import ColorDepth
 
+from openhcs.tui.utils.screen_output import is_gnu_screen
+
 __all__ = ["colour_depth"]
 
 _WITHOUT_COLOUR: Final = ("vt100", "vt102", "vt220", "vt320", "vt420", "xterm-mono")
@@ -28,11 +30,6 @@ def colour_depth(environment: Mapping[str, str]) -> ColorDepth | None:
     term = environment.get("TERM", "")
     if environment.get("NO_COLOR") or term in _WITHOUT_COLOUR:
         return ColorDepth.DEPTH_1_BIT
-    if environment.get("COLORTERM", "").lower() in ("truecolor", "24bit") and not _is_gnu_screen(environment):
+    if environment.get("COLORTERM", "").lower() in ("truecolor", "24bit") and not is_gnu_screen(environment):
         return ColorDepth.DEPTH_24_BIT
     return ColorDepth.DEPTH_4_BIT if term in _BASIC_COLOURS else None
-
-
-def _is_gnu_screen(environment: Mapping[str, str]) -> bool:
-    """Whether the terminal is GNU screen, and not a tmux that runs in it."""
-    return "STY" in environment and "TMUX" not in environment

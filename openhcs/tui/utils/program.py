@@ -72,6 +72,7 @@ class Program:
             on_second=self._show_blocked,
         )
         self._strict = strict
+        self._has_terminal = False
         self.app: GuardedApplication[int] | None = None
         self.dialogs: FloatDialogHost | None = None
         self.tasks.set_error_handler(self.errors.handle_error_sync)
@@ -96,6 +97,11 @@ class Program:
         """Leave the program with `code`; without effect where it is leaving already."""
         if self.app is not None and self.app.is_running and not self.app.is_done:
             self.app.exit(result=code)
+
+    def suspend(self) -> None:
+        """Stop as Ctrl-Z does, until the shell continues it; without effect but in a terminal of its own."""
+        if self.app is not None and self._has_terminal:
+            self.app.suspend()
 
     def invalidate(self) -> None:
         """Have the screen drawn anew soon; from any thread, and without effect where there is none."""
@@ -149,6 +155,7 @@ class Program:
             self.focus.app = app
             # Until the guard has given the terminal back, which puts the cursor where it was before the program.
             self.errors.screen_is_live = lambda: app.is_running or (guard is not None and guard.is_live)
+            self._has_terminal = guard is not None
             if guard is not None:
                 guard.catch_signals(self._end_by_signal, app.suspend, app.take_terminal_again)
             # In the loop's first turn, and so behind the first frame, which is painted before anything is awaited.

@@ -25,7 +25,7 @@ from prompt_toolkit.output.base import Output
 from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.utils import get_cwidth
 
-__all__ = ["ScreenOutput", "is_ascii", "is_plain", "terminal_encoding"]
+__all__ = ["ScreenOutput", "is_ascii", "is_gnu_screen", "is_plain", "terminal_encoding"]
 
 _CONSOLE_FONT: Final = "cp437"
 """What the fonts of the Linux console have in common of symbols; their letters vary."""
@@ -156,6 +156,15 @@ def _output_now() -> Output | None:
     """What the program draws on; None where there is none, in place of a stand-in that takes a millisecond to make."""
     app = get_app_or_none()
     return app.output if app is not None else None
+
+
+def is_gnu_screen(environment: Mapping[str, str]) -> bool:
+    """Whether the terminal is GNU screen, and not a tmux that runs in it.
+
+    It hands COLORTERM on from the terminal outside and cannot draw such colours, and while the mouse is on it holds a
+    lone Escape back until the next key.
+    """
+    return "STY" in environment and "TMUX" not in environment
 
 
 def terminal_encoding(environment: Mapping[str, str], stream: str) -> str:
