@@ -167,9 +167,7 @@ class Turns:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                content = json.loads(os.read(descriptor, os.fstat(descriptor).st_size))
-                out, plate = Path(content["results"]), Path(content["plate"])
-                found.append(Ticket(int(order), run_id, state == _HAS_TURN, out, plate))
+                found.append(Ticket(int(order), run_id, state == _HAS_TURN, *_places(descriptor)))
             else:
                 with suppress(FileNotFoundError):
                     file.unlink()
@@ -179,6 +177,15 @@ class Turns:
 
     def _file(self, ticket: Ticket) -> Path:
         return self._folder / f"{ticket.order:020d}.{_HAS_TURN if ticket.has_turn else _WAITS}.{ticket.run_id}"
+
+
+def _places(ticket: int) -> tuple[Path, Path]:
+    """The results folder and the plate's; where a full disk took a part of them only, none: the turn does without."""
+    try:
+        content = json.loads(os.read(ticket, os.fstat(ticket).st_size))
+        return Path(content["results"]), Path(content["plate"])
+    except (ValueError, KeyError, TypeError):
+        return Path(), Path()
 
 
 def turns_here() -> Turns:

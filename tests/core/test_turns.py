@@ -119,6 +119,17 @@ def test_a_ticket_that_somebody_removed_is_told_to_its_run(line: Line, tmp_path:
         Turns(Path("/dev/null/turns")).take("a", tmp_path, tmp_path, waits=True)
 
 
+def test_a_ticket_of_which_the_disk_took_a_part_keeps_its_place(line: Line, tmp_path: Path) -> None:
+    """Where its results go is not known from it then; everybody's turn comes all the same."""
+    for name in "abc":
+        line.take(name)
+    (damaged,) = (tmp_path / "state" / "turns").glob("*.b")
+    os.truncate(damaged, 5)
+    line.end("a")
+    assert (line.ask("c"), line.ask("b")) == (2, 0)
+    assert [ticket.out for ticket in line.turns.look()] == [Path(), Path("out/c")]
+
+
 @given(st.sets(st.sampled_from("abcdef")), st.sampled_from((-1, 1)))
 def test_what_is_moved_keeps_its_order_and_goes_one_place_past_the_others(names: set[str], by: int) -> None:
     """Neither those that move nor the others change their order, and nobody goes further than one place."""
