@@ -65,7 +65,8 @@ def _event_text(event: Event) -> str:
             wells = data.get("wells")
             count = len(wells) if isinstance(wells, list) else 0
             word = "started" if event.kind is EventKind.RUN_STARTED else "asked for"
-            return f"{word}: {count} {'well' if count == 1 else 'wells'} of {data.get('plate')} with {data.get('pipeline')}"
+            noun = "well" if count == 1 else "wells"
+            return f"{word}: {count} {noun} of {data.get('plate')} with {data.get('pipeline')}"
         case EventKind.WELL_STARTED:
             return "started"
         case EventKind.STEP_STARTED:
