@@ -7,7 +7,6 @@ frame only puts finished lines beside each other. On a plain screen the pictures
 from __future__ import annotations
 
 import textwrap
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -35,8 +34,8 @@ from openhcs.tui.utils.screen_output import is_plain
 from openhcs.tui.well_scene import Frame, Scene, Stage, Stock
 from openhcs.tui.widgets.bindings import Binding, key_bindings
 from openhcs.tui.widgets.colour_scale import Palette, palette_of_screen
+from openhcs.tui.widgets.double_click import DoubleClick
 from openhcs.tui.widgets.drawn_text import click_fragment, cut, is_reachable, on_click, text_column
-from openhcs.tui.widgets.selectable_list import DOUBLE_CLICK_S
 from openhcs.tui.widgets.thumbnail import FreshStyles, Tiling, tile_sites
 
 if TYPE_CHECKING:
@@ -427,7 +426,7 @@ class _PicturesControl(UIControl):
     def __init__(self, owner: WellPictures, bindings: KeyBindingsBase) -> None:
         self._owner = owner
         self._bindings = bindings
-        self._last_click: tuple[float, int] = (-1.0, -1)
+        self._clicks = DoubleClick()
         self._grabbed: tuple[Point, Frame] | None = None
 
     def is_focusable(self) -> bool:
@@ -470,10 +469,5 @@ class _PicturesControl(UIControl):
         return None
 
     def _click(self, site: int | None) -> None:
-        if site is None:
-            return
-        owner, now_s = self._owner, time.monotonic()
-        clicked_s, clicked = self._last_click
-        twice = clicked == site and now_s - clicked_s <= DOUBLE_CLICK_S
-        self._last_click = (-1.0, -1) if twice else (now_s, site)
-        owner.choose_site(site, near=twice)
+        if site is not None:
+            self._owner.choose_site(site, near=self._clicks.is_second(site))

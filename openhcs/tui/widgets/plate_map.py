@@ -9,7 +9,6 @@ Deliberately absent: what a well's shape and colour mean, which belongs to the c
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,10 +21,10 @@ from prompt_toolkit.mouse_events import MouseButton, MouseEvent, MouseEventType,
 
 from openhcs.tui.ports import TaskSpawner
 from openhcs.tui.widgets.bindings import Binding, key_bindings, start_effect
+from openhcs.tui.widgets.double_click import DoubleClick
 from openhcs.tui.widgets.drawn_text import is_reachable
 from openhcs.tui.widgets.map_cells import SELECTED, SELECTED_AWAY, WellLook, well_lines
 from openhcs.tui.widgets.map_layout import HEADER_CELLS, Grid, MapLayout, Position, lay_out, row_letters
-from openhcs.tui.widgets.selectable_list import DOUBLE_CLICK_S
 
 if TYPE_CHECKING:
     from prompt_toolkit.key_binding.key_bindings import NotImplementedOrNone
@@ -182,7 +181,7 @@ class _MapControl(UIControl):
         self._layout: MapLayout | None = None
         self._pressed: int | None = None
         self._pressed_cell: tuple[int, ...] = ()
-        self._last_click: tuple[float, tuple[int, ...]] = (-1.0, ())
+        self._clicks = DoubleClick()
 
     def is_focusable(self) -> bool:
         return True
@@ -331,8 +330,7 @@ class _MapControl(UIControl):
         owner, self._pressed, self._pressed_cell = self._owner, None, wells
         if not wells:
             return
-        clicked_s, clicked = self._last_click
-        follows = clicked == wells and time.monotonic() - clicked_s <= DOUBLE_CLICK_S
+        follows = self._clicks.would_follow(wells)
         if follows and owner.index in wells:
             self._pressed = owner.index
         else:
@@ -358,11 +356,7 @@ class _MapControl(UIControl):
             self._pressed = None
             return
         self._pressed = None
-        now_s = time.monotonic()
-        clicked_s, clicked = self._last_click
-        twice = clicked == wells and now_s - clicked_s <= DOUBLE_CLICK_S
-        self._last_click = (-1.0, ()) if twice else (now_s, wells)
-        if twice:
+        if self._clicks.is_second(wells):
             owner.activate()
 
     def _toggle_all(self, wells: list[int]) -> None:

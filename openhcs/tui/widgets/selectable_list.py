@@ -6,7 +6,6 @@ list keeps it. Deliberately absent: filtering, sorting and several selected rows
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
@@ -26,6 +25,7 @@ from openhcs.tui.ports import TaskSpawner
 from openhcs.tui.utils.screen_output import is_plain
 from openhcs.tui.utils.scrolled_window import ScrolledWindow
 from openhcs.tui.widgets.bindings import Binding, key_bindings, start_effect
+from openhcs.tui.widgets.double_click import DoubleClick
 from openhcs.tui.widgets.drawn_text import is_reachable
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ __all__ = ["SelectableList", "on_box"]
 
 T = TypeVar("T")
 
-DOUBLE_CLICK_S: Final = 0.5
 _MARK: Final = "> "
 _BOX: Final = "[x] "
 
@@ -227,7 +226,7 @@ class _ListControl(UIControl):
     def __init__(self, owner: SelectableList[Any], bindings: KeyBindingsBase) -> None:
         self._owner = owner
         self._bindings = bindings
-        self._last_click: tuple[float, int] = (-1.0, -1)
+        self._clicks = DoubleClick()
 
     def is_focusable(self) -> bool:
         return self._owner.focusable
@@ -270,12 +269,9 @@ class _ListControl(UIControl):
         if not 0 <= index < len(owner._items()):
             return None
         if owner._on_click is not None and owner._on_click(index, mouse_event):
-            self._last_click = (-1.0, -1)
+            self._clicks.forget()
             return None
-        now_s = time.monotonic()
-        clicked_s, clicked_index = self._last_click
-        twice = clicked_index == index and now_s - clicked_s <= DOUBLE_CLICK_S
-        self._last_click = (-1.0, -1) if twice else (now_s, index)
+        twice = self._clicks.is_second(index)
         owner.select(index)
         if twice:
             owner.activate()

@@ -167,7 +167,7 @@ async def test_both_wells_of_a_cell_are_reached_by_mouse(monkeypatch: pytest.Mon
     """A click selects the upper of two that share a cell, a later one the lower; clicked twice at once it opens."""
     tasks = Tasks()
     plate = Plate(whole(32, 48), tasks, (32, 48))
-    pause = "openhcs.tui.widgets.plate_map.DOUBLE_CLICK_S"
+    pause = "openhcs.tui.widgets.double_click.DOUBLE_CLICK_S"
     async with shown(plate.map, rows=17, tasks=tasks) as screen:
         await screen.press("right")
         monkeypatch.setattr(pause, 0.0)
