@@ -12,7 +12,6 @@ from openhcs.core.demo_plate import make_demo_plate
 from openhcs.core.model import Status
 from openhcs.core.pipeline_file import shipped_pipelines
 from openhcs.core.progress import WellState
-from openhcs.core.turns import turns_here
 from openhcs.testing.driver import WorkbenchDriver, workbench
 from openhcs.tui import actions
 from openhcs.tui.effects.plate_list import pasted_paths
@@ -185,13 +184,15 @@ async def select(wb: WorkbenchDriver, folder: Path) -> None:
 async def test_runs_wait_in_a_queue_that_is_seen_and_changed(screen: Path, gate: Gate) -> None:
     """All marked plates are asked to run; one does, the others tell their place, go ahead, and are taken out of it.
 
-    A plate that cannot be initialised does not hold up those behind it, and what is left is told in sum.
+    A plate that cannot be initialised does not hold up those behind it, and what is left is told in sum. What waits
+    when the workbench is left is found by the next one, and has its turn.
     """
     broken = screen / "broken"
     (broken / "inside").mkdir(parents=True)
     plates = [screen / "plate 1", broken, screen / "plate 2", screen / "old" / "plate 10"]
     async with workbench(plates, pipeline=gate.pipeline, size=(120, 40)) as wb:
         await wb.press("*", "r")
+        wb.launcher.state.dispatch(actions.PipelineRenamed("another by now"))
         await wb.wait_for("Cannot run broken", RUN_S)
         await wb.press("escape")
         await wb.wait_for("waiting (2nd)", RUN_S)
@@ -202,14 +203,21 @@ async def test_runs_wait_in_a_queue_that_is_seen_and_changed(screen: Path, gate:
         await select(wb, second)
         await wb.press("K")
         assert wb.state.queue == (second, first)
-        assert "waiting (1st)" in wb.line(f"> o {second.name}")
+        assert "waiting (1st)" in wb.line(f"> - {second.name}")
         await wb.press("K")
         await wb.press("x")
         await wb.wait_until(lambda: wb.state.queue == (first,), "the place to be given up")
         await wb.wait_for("of 2 plates, 0 of 4 wells")
         await wb.press("K")
         await wb.wait_for("does not wait for its turn")
-        wb.launcher.state.dispatch(actions.PipelineRenamed("another by now"))
+        wb.launcher.state.dispatch(actions.PipelineRenamed("held"))
+        await wb.press("q")
+        await wb.wait_for(f"Waiting for their turn: {first.name}.")
+        await wb.press("l")
+        assert await wb.wait_exit(RUN_S) == 0
+    async with workbench(comes_to_rest=False, size=(120, 40)) as wb:
+        await wb.wait_until(lambda: wb.state.queue == (first,), "the one that waits to be found", RUN_S)
+        await wb.wait_for("(1st)")
         gate.open()
         await wb.wait_until(lambda: not wb.state.busy, "both runs to end", 2 * RUN_S)
         await wb.wait_for("2 plates, 4 of 4 wells")
@@ -218,32 +226,6 @@ async def test_runs_wait_in_a_queue_that_is_seen_and_changed(screen: Path, gate:
         assert {row.out.name for row in wb.state.plates if row.out is not None} == {"held"}
     async with workbench(comes_to_rest=False) as wb:
         await wb.wait_until(lambda: wb.text.count("2 wells done") == 2, "the last runs to be told", RUN_S)
-
-
-async def test_plates_that_wait_have_their_turn_though_the_workbench_is_left(screen: Path, gate: Gate) -> None:
-    """The next workbench shows them where they are in the line, changes it, and cancels; what is left is done."""
-    plates = [screen / "plate 1", screen / "plate 2", screen / "old" / "plate 10"]
-    async with workbench(plates, pipeline=gate.pipeline, size=(120, 40)) as wb:
-        await wb.press("*", "r")
-        await wb.wait_for("waiting (2nd)", RUN_S)
-        await wb.wait_until(lambda: len(turns_here().look()) == 3, "all to have runs", RUN_S)
-        await wb.press("q")
-        await wb.wait_for("Waiting for their turn: ")
-        await wb.press("l")
-        assert await wb.wait_exit(RUN_S) == 0
-    async with workbench(comes_to_rest=False, size=(120, 40)) as wb:
-        await wb.wait_for("waiting (2nd)", RUN_S)
-        first, second = wb.state.queue
-        await select(wb, second)
-        await wb.press("K")
-        assert wb.state.queue == (second, first)
-        await select(wb, first)
-        await wb.press("x")
-        await wb.wait_until(lambda: wb.state.queue == (second,), "the place to be given up")
-        gate.open()
-        await wb.wait_until(lambda: not wb.state.busy, "both runs to end", 2 * RUN_S)
-        done = {row.folder for row in wb.state.plates if row.status is Status.FINISHED}
-        assert done == {*plates} - {first}
 
 
 async def test_several_runs_go_on_at_once_and_are_cancelled_by_one_answer(screen: Path, gate: Gate, home: Path) -> None:
