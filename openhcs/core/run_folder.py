@@ -31,7 +31,8 @@ class RunRequest(BaseModel):
     `workers` is how many wells may be processed at the same time; None takes every worker of a scheduler that is there.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Another version of the program may have asked for more: its results are to be found, and run again, all the same.
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     plate: str
     pipeline: str
@@ -108,4 +109,16 @@ class RunFolder(RunFiles):
         except (OSError, ValidationError) as error:
             if isinstance(error, StoreError):
                 raise
-            raise StoreError(f"run request: {self.path} ({error}); expected run.json and plans.json.") from error
+            raise StoreError(
+                f"run request: {self.path} ({_first_fault(error)}); expected run.json and plans.json, as runs write "
+                "them. Choose another results folder, or move this run's folder away."
+            ) from error
+
+
+def _first_fault(error: OSError | ValidationError) -> str:
+    """What is wrong with a file, without what pydantic says of itself."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    fault = error.errors(include_url=False)[0]
+    place = ".".join(map(str, fault["loc"]))
+    return f"{place}: {fault['msg']}" if place else fault["msg"]

@@ -49,6 +49,20 @@ def test_runs_are_found_where_results_go_and_where_they_are_remembered(tmp_path:
         os.close(alive)
 
 
+def test_a_request_of_another_version_is_read_and_a_damaged_one_told_in_words(tmp_path: Path) -> None:
+    """What a later version asks for besides is passed over; a file that is damaged names its fault and a way out."""
+    folder = leave_run(tmp_path / "out")
+    text = folder.request_file.read_text(encoding="utf-8")
+    folder.request_file.write_text(text.replace("{", '{"later": true,', 1), encoding="utf-8")
+    assert folder.request().plate == "p"
+    folder.request_file.write_text(text.replace('"workers": 1', '"workers": -1'), encoding="utf-8")
+    with pytest.raises(StoreError, match=r"\(workers: Input should be greater than 0\).*Choose another results folder"):
+        folder.request()
+    folder.request_file.write_text(text[:20], encoding="utf-8")
+    with pytest.raises(StoreError, match=r"\(Invalid JSON"):
+        folder.request()
+
+
 def test_a_results_folder_that_cannot_be_has_no_runs(tmp_path: Path) -> None:
     """Those that are remembered are found all the same."""
     leave_run(tmp_path / "elsewhere")
