@@ -39,7 +39,7 @@ def with_end(line: StyleAndTextTuples, width: int) -> StyleAndTextTuples:
     prompt_toolkit joins such a character to the one before, and leaves it in the next cell as well, from where it is
     written a second time and moves the rest of the row, unless something is drawn there.
     """
-    text = line[-1][1] if line else ""
+    text = next((fragment[1] for fragment in reversed(line) if fragment[1]), "")
     if text.isascii() or get_cwidth(text[-1]) or fragment_list_width(line) >= width:
         return line
     return [*line, ("", " ")]

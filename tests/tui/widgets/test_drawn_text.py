@@ -60,10 +60,10 @@ def test_the_column_of_a_text_is_behind_its_label(line: str, column: int) -> Non
 async def test_a_combining_character_at_the_end_of_a_line_leaves_the_row_in_place() -> None:
     """What stands right of a name that ends so stays in its column, in drawn text and in long ones alike."""
     name = "/data/combin\u0301ing e\u0301"
-    drawn = drawn_window(lambda width: [("", name)])
+    drawn = drawn_window(lambda width: [("", name), ("", "\n"), ("", name), ("", "\n")], height=2)
     view = LineView(lambda: [name])
-    beside = [VSplit([left, Window(char="|", width=1)], height=1) for left in (drawn, view)]
+    beside = [VSplit([left, Window(char="|", width=1)], height=2) for left in (drawn, view)]
     async with shown(HSplit([*beside, Window()])) as screen:
         await screen.wait_for("/data/")
-        assert all(line.startswith(normalize("NFC", name)) for line in screen.text.splitlines()[:2])
-        assert [line.index("|") for line in screen.text.splitlines()[:2]] == [79, 79]
+        assert all(line.startswith(normalize("NFC", name)) for line in screen.text.splitlines()[:3])
+        assert [line.index("|") for line in screen.text.splitlines()[:3]] == [79] * 3
