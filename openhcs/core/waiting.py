@@ -46,7 +46,7 @@ class WaitingRun:
         self._place: int | None = None
         self._in_trouble = False
         self._at_once = 1
-        self._settings_stamp: int | None = None
+        self._settings_stamp: tuple[int, ...] | None = None
 
     @property
     def is_cancelled(self) -> bool:
@@ -112,8 +112,7 @@ class WaitingRun:
         # pydantic, some 10 MB: for the first to wait alone, and only if another run goes on.
         from openhcs.core.config import load_settings
 
-        file = paths.settings_file()
-        stamp = file.stat().st_mtime_ns if file.exists() else 0
+        stamp = _stamp(paths.settings_file())
         if stamp != self._settings_stamp:
             self._settings_stamp = stamp
             try:
@@ -124,3 +123,12 @@ class WaitingRun:
 
     def _say(self, kind: EventKind, /, **data: Json) -> None:
         self._journal.append(Event(time.time(), kind, data=data))
+
+
+def _stamp(file: Path) -> tuple[int, ...]:
+    """What changes whenever the file does; empty where there is none."""
+    try:
+        found = file.stat()
+    except OSError:
+        return ()
+    return found.st_mtime_ns, found.st_size, found.st_ino

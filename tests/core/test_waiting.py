@@ -124,8 +124,6 @@ def test_settings_and_places_are_looked_at_while_runs_wait(tmp_path: Path, home:
     wait_for(second, RunState.WAITING, place=1)
     wait_for(third, RunState.WAITING, place=2)
     assert turns_here().put(third.run_id, 1) == 1
-    wait_for(second, RunState.WAITING, place=2)
-    wait_for(third, RunState.WAITING, place=1)
     settings.write_text("runs_at_once: many\n")
     deadline = time.monotonic() + PATIENCE_S
     while "expected" not in third.log.read_text():
