@@ -110,7 +110,7 @@ DEMO = (
     Shot(ESCAPE, "Wells of demo-plate"),
     Shot("\tmv", "Colour the wells by"),
     Shot(f"{DOWN}\r", "objects in the well", "plate-map"),
-    Shot("\r", "▀▀▀▀"),
+    Shot("\r", "(?s)as acquired(?!.*reading).*▀▀▀▀"),
     Shot("b", "results  1"),
     Shot("l", "outlines: nuclei"),
     Shot("+", "site 1, 1x"),
