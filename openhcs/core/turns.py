@@ -19,7 +19,7 @@ import socket
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -107,12 +107,14 @@ class Turns:
             mine = next((ticket for ticket in tickets if ticket.run_id == run_id), None)
             if mine is None:
                 raise LookupError(run_id)
-            having = sum(ticket.has_turn for ticket in tickets)
-            place = [ticket for ticket in tickets if not ticket.has_turn].index(mine) + 1 if not mine.has_turn else 0
-            if place == 1 and (not having or having < at_once()):
-                self._file(mine).rename(self._file(Ticket(mine.order, run_id, True, mine.out, mine.plate)))
+            if mine.has_turn:
                 return 0
-            return place
+            waiting = [ticket for ticket in tickets if not ticket.has_turn]
+            having = len(tickets) - len(waiting)
+            if mine is waiting[0] and (not having or having < at_once()):
+                self._file(mine).rename(self._file(replace(mine, has_turn=True)))
+                return 0
+            return waiting.index(mine) + 1
 
     def reorder(self, orders: Mapping[str, int]) -> None:
         """Give runs that still wait another order, by their ids."""
@@ -120,8 +122,7 @@ class Turns:
             for ticket in self._living():
                 order = orders.get(ticket.run_id, ticket.order)
                 if not ticket.has_turn and order != ticket.order:
-                    there = Ticket(order, ticket.run_id, False, ticket.out, ticket.plate)
-                    self._file(ticket).rename(self._file(there))
+                    self._file(ticket).rename(self._file(replace(ticket, order=order)))
 
     def put(self, run_id: str, place: int) -> int:
         """Put a run that waits at a place among those that wait, or the nearest there is; return that.
