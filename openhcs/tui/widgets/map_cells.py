@@ -63,18 +63,13 @@ def _shaped(layout: MapLayout, look: WellLook, style: str, cursor: str, beside: 
 
 
 def _filled(layout: MapLayout, look: WellLook, style: str, cursor: str, beside: str) -> list[StyleAndTextTuples]:
-    """A well as a block, with its words on it where there are lines; the cursor stands at its edge."""
+    """A well as a block, with its words on it where there are lines; cursor and mark stand in the gap behind it."""
     wide, tall = layout.cell - 1, layout.tall
     lines: list[StyleAndTextTuples] = []
     for line in range(tall):
-        edge = beside if line == 0 else " " if cursor else ""
-        body = max(1, wide - len(edge))
         # The last line of several is half as high, which leaves as much between rows as there is between columns.
         shape = "▀" if line == tall - 1 > 0 and look.shape == _FULL else look.shape
-        part: StyleAndTextTuples
-        if tall > 1 and line == (tall - 1) // 2 and look.words and get_cwidth(look.words) <= body:
-            part = [(look.words_style, f"{look.words:^{body}}")]
-        else:
-            part = [(style, shape * body)]
-        lines.append([*part, (cursor or "class:mark", edge), ("", " " * (layout.cell - body - len(edge)))])
+        has_words = tall > 1 and line == (tall - 1) // 2 and look.words and get_cwidth(look.words) <= wide
+        block = (look.words_style, f"{look.words:^{wide}}") if has_words else (style, shape * wide)
+        lines.append([block, (cursor or "class:mark", beside if line == 0 and beside else " ")])
     return lines
