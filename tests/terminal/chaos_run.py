@@ -211,7 +211,9 @@ class Terminal:
 
     @property
     def text(self) -> str:
-        return "\n".join(self.screen.display)
+        # Not `display`, which fails on a wide character of which one half is overwritten.
+        cells, columns = self.screen.buffer, range(self.screen.columns)
+        return "\n".join("".join(cells[y][x].data for x in columns) for y in range(self.screen.lines))
 
     @property
     def modes(self) -> list[Any]:
@@ -229,9 +231,12 @@ class Terminal:
         return int(found[1]) if found is not None else None
 
     def send(self, data: bytes) -> None:
-        """Type `data`, reading on: an application that waits for us to read must not be waited for."""
+        """Type `data`, reading on: an application that waits for us to read must not be waited for.
+
+        What one that has been left does not read is for nobody.
+        """
         deadline = time.monotonic() + BOUND_S
-        while data:
+        while data and self.exit_code is None:
             if time.monotonic() > deadline:
                 raise Broken(f"the application has not read its keys for {BOUND_S} s")
             if select.select([self.fd], [self.fd], [], 0.1)[1]:
@@ -346,7 +351,7 @@ class Life:
     # -- actions -------------------------------------------------------------------------------------------------
 
     def _click(self, action: Click) -> None:
-        for y, line in enumerate(self.terminal.screen.display, 1):
+        for y, line in enumerate(self.terminal.text.splitlines(), 1):
             if action.text in line:
                 x = line.index(action.text) + 2
                 return self.terminal.send(b"\x1b[<0;%d;%dM\x1b[<0;%d;%dm" % (x, y, x, y))
@@ -402,7 +407,7 @@ class Life:
         state = self._settled_state()
         if state["error_dialogs"] > 1:
             raise Broken(f"{state['error_dialogs']} error dialogs at once")
-        if sum("Esc Close" in line for line in self.terminal.screen.display) > 1:
+        if sum("Esc Close" in line for line in self.terminal.text.splitlines()) > 1:
             raise Broken("two error dialogs on the screen")
         received, *became = state["ledger"]
         if received != sum(became):

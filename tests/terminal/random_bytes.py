@@ -302,9 +302,10 @@ class Sitting:
             left = [mode for mode, to in terminal.mode_settings().items() if to != (mode == b"25")]
             if left:
                 raise Broken(f"modes of the terminal left on: {left}")
-            said = bytes(terminal.written).decode("utf-8", "replace")
+            # Behind the full screen, on which the traceback of a function of the user's may well have stood.
+            said = bytes(terminal.written).rpartition(b"\x1b[?1049l")[2].decode("utf-8", "replace")
             if any(complaint in said for complaint in _COMPLAINTS):
-                raise Broken(f"on the terminal: {said[-3000:]}")
+                raise Broken(f"on the terminal: {said}")
         finally:
             terminal.close()
 

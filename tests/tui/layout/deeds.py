@@ -18,7 +18,6 @@ __all__ = [
     "Press",
     "Resize",
     "RunShipped",
-    "Stop",
     "Type",
     "deed_of",
     "starts_a_run",
@@ -78,25 +77,25 @@ class Resize:
     rows: int
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """The program suspended, and continued at once."""
+Deed = Press | Type | Paste | Mouse | Command | RunShipped | Resize
 
-
-Deed = Press | Type | Paste | Mouse | Command | RunShipped | Resize | Stop
-
-_SIZES = ((80, 24), (100, 30), (160, 48), (61, 17), (40, 10), (300, 100), (12, 4), (80, 24))
+_SIZES = (
+    *[(80, 24)] * 6,
+    *[(100, 30)] * 4,
+    *((160, 48), (160, 48), (61, 17), (40, 10), (12, 4), (300, 100)),
+)
 _LETTERS = tuple("aabcdefghiijklmnoprstuvwxyzABCDEFGHIJKLMNOPRSTUVWXYZ,?? **+-[]/0123456789.:#'<>")
-"""`q` leaves or asks; it is pressed by `LEAVING`, not as often as the others."""
+"""`q` leaves or asks; it is one of `LEAVING`, which are not pressed as often as the others; nor is `_STOPPING`."""
 
 _KEYS = (
     "up", "down", "left", "right", "up", "down", "left", "right", "enter", "enter", "escape", "tab", "s-tab", "space",
     "pageup", "pagedown", "home", "end", "backspace", "delete", "s-up", "s-down", "c-left", "c-right", "insert",
     "f1", "f2", "f3", "f5", "f6", "f10", "f12",
     "c-a", "c-b", "c-d", "c-e", "c-f", "c-g", "c-k", "c-l", "c-n", "c-o", "c-p", "c-r", "c-s", "c-t", "c-u", "c-v",
-    "c-w", "c-x", "c-y", "c-z", "c-\\", "c-@",
+    "c-w", "c-x", "c-y", "c-\\", "c-@",
     "escape f", "escape p", "escape v", "escape w", "escape s", "escape h", "escape b", "escape d",
 )  # fmt: skip
+_STOPPING = "c-z"
 LEAVING = ("q", "q", "c-q", "c-c")
 _RUN_LETTERS = tuple("rtfwF")
 _WORDS = (
@@ -124,9 +123,9 @@ _KINDS = (
     ("paste", 1.5),
     ("task", 4.0),
     ("any command", 3.0),
-    ("size", 2.0),
+    ("size", 3.0),
     ("stop", 0.25),
-    ("run", 0.3),
+    ("run", 0.15),
     ("leave", 0.1),
 )
 _MICE = (("click", 14.0), ("double", 4.0), ("wheel", 4.0), ("drag", 3.0), ("ctrl", 1.0))
@@ -168,7 +167,7 @@ def deed_of(seed: int, number: int) -> Deed:
         case "size":
             return Resize(*chance.choice(_SIZES))
         case "stop":
-            return Stop()
+            return Press((_STOPPING,))
         case "run":
             return RunShipped()
         case "leave":

@@ -3,8 +3,9 @@
     python -m tests.tui.layout.soak --hours 8                      # eight virtual hours by one seed
     python -m tests.tui.layout.soak --seed 7 --from 1 --to 2400    # those deeds again, on a new workbench
 
-A deed a second, without a pause, is busy use, so 3,600 deeds stand for an hour. Every five virtual minutes all dialogs
-are closed and runs are waited for; what is held then must not grow. Ends with 1 where something went wrong or grows.
+A deed a second, without a pause, is busy use, so 3,600 deeds stand for an hour. Every fifteen virtual minutes all
+dialogs are closed and runs are waited for; what is held then must not grow. Ends with 1 where something went wrong or
+grows.
 
 Pipelines and tables are saved wherever the file browser happens to stand, and files are replaced: run it as a user, or
 in a container, that can write nothing of value.
@@ -38,7 +39,7 @@ from tests.tui.layout.random_user import Found, User, write_editor
 __all__ = ["Look", "look_at"]
 
 DEEDS_AN_HOUR: Final = 3600
-LOOKS_AN_HOUR: Final = 12
+LOOKS_AN_HOUR: Final = 4
 MIB_AN_HOUR: Final = 1.0
 """What memory may grow by once all has been used; a dialog that leaks costs some 50."""
 
