@@ -61,86 +61,103 @@ MemoryOption = Annotated[
         "--memory", metavar="SIZE", rich_help_panel=WORKERS, help="Memory of each worker; a well that takes more fails."
     ),
 ]
+SlurmWorkersOption = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, rich_help_panel=WORKERS, help="Workers to keep; each takes one well at a time."),
+]
+AdaptOption = Annotated[
+    tuple[int, int] | None,
+    typer.Option(
+        metavar="MIN MAX",
+        rich_help_panel=WORKERS,
+        help="In place of --workers: MAX while a run is connected, MIN otherwise.",
+    ),
+]
+PerJobOption = Annotated[
+    int,
+    typer.Option(
+        metavar="N", rich_help_panel=JOBS, min=1, help="Workers in one job: more where whole nodes are given."
+    ),
+]
+CoresOption = Annotated[int, typer.Option(metavar="N", min=1, rich_help_panel=WORKERS, help="Cores of each worker.")]
+WalltimeOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME", rich_help_panel=JOBS, help="How long a job may take, as in 04:00:00; it is replaced then."
+    ),
+]
+PartitionOption = Annotated[
+    str | None,
+    typer.Option("--partition", "--queue", metavar="NAME", rich_help_panel=JOBS, help="The partition to submit to."),
+]
+AccountOption = Annotated[str | None, typer.Option(metavar="NAME", rich_help_panel=JOBS, help="The account that pays.")]
+JobExtraOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="DIRECTIVE",
+        rich_help_panel=JOBS,
+        help="One more option for sbatch, as in --job-extra=--gres=gpu:1. Repeatable.",
+    ),
+]
+SetupOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="LINE",
+        rich_help_panel=JOBS,
+        help="A line of shell before the workers, as in 'module load cuda'. Repeatable.",
+    ),
+]
+SlurmInterfaceOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        rich_help_panel=NETWORK,
+        help="The network interface between this machine and the nodes, as in ib0.",
+    ),
+]
+WorkerInterfaceOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", rich_help_panel=NETWORK, help="The same on the nodes, where it has another name there."
+    ),
+]
+PollOption = Annotated[
+    float,
+    typer.Option(metavar="SECONDS", rich_help_panel=JOBS, min=1, help="Seconds between two looks at slurm's queue."),
+]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print a job's script, and submit nothing.")]
+LocalWorkersOption = Annotated[
+    int,
+    typer.Option(metavar="N", rich_help_panel=WORKERS, min=0, help="Workers to keep; each takes one well at a time."),
+]
+LocalInterfaceOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        rich_help_panel=NETWORK,
+        help="The network interface by which other machines join with workers; by default none can.",
+    ),
+]
 
 
 @cluster.command(cls=HelpCommand)
 def slurm(
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", min=1, rich_help_panel=WORKERS, help="Workers to keep; each takes one well at a time."
-        ),
-    ] = None,
-    adapt: Annotated[
-        tuple[int, int] | None,
-        typer.Option(
-            metavar="MIN MAX",
-            rich_help_panel=WORKERS,
-            help="In place of --workers: MAX while a run is connected, MIN otherwise.",
-        ),
-    ] = None,
-    per_job: Annotated[
-        int,
-        typer.Option(
-            metavar="N", rich_help_panel=JOBS, min=1, help="Workers in one job: more where whole nodes are given."
-        ),
-    ] = 1,
-    cores: Annotated[int, typer.Option(metavar="N", min=1, rich_help_panel=WORKERS, help="Cores of each worker.")] = 1,
+    workers: SlurmWorkersOption = None,
+    adapt: AdaptOption = None,
+    per_job: PerJobOption = 1,
+    cores: CoresOption = 1,
     memory: MemoryOption = "4 GB",
-    walltime: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TIME", rich_help_panel=JOBS, help="How long a job may take, as in 04:00:00; it is replaced then."
-        ),
-    ] = None,
-    partition: Annotated[
-        str | None,
-        typer.Option(
-            "--partition", "--queue", metavar="NAME", rich_help_panel=JOBS, help="The partition to submit to."
-        ),
-    ] = None,
-    account: Annotated[
-        str | None, typer.Option(metavar="NAME", rich_help_panel=JOBS, help="The account that pays.")
-    ] = None,
-    job_extra: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="DIRECTIVE",
-            rich_help_panel=JOBS,
-            help="One more option for sbatch, as in --job-extra=--gres=gpu:1. Repeatable.",
-        ),
-    ] = None,
-    setup: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="LINE",
-            rich_help_panel=JOBS,
-            help="A line of shell before the workers, as in 'module load cuda'. Repeatable.",
-        ),
-    ] = None,
-    interface: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            rich_help_panel=NETWORK,
-            help="The network interface between this machine and the nodes, as in ib0.",
-        ),
-    ] = None,
-    worker_interface: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", rich_help_panel=NETWORK, help="The same on the nodes, where it has another name there."
-        ),
-    ] = None,
-    poll: Annotated[
-        float,
-        typer.Option(
-            metavar="SECONDS", rich_help_panel=JOBS, min=1, help="Seconds between two looks at slurm's queue."
-        ),
-    ] = 10,
+    walltime: WalltimeOption = None,
+    partition: PartitionOption = None,
+    account: AccountOption = None,
+    job_extra: JobExtraOption = None,
+    setup: SetupOption = None,
+    interface: SlurmInterfaceOption = None,
+    worker_interface: WorkerInterfaceOption = None,
+    poll: PollOption = 10,
     name: NameOption = "openhcs-cluster",
     file: FileOption = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print a job's script, and submit nothing.")] = False,
+    dry_run: DryRunOption = False,
 ) -> int:
     """Start a scheduler here, and workers as slurm jobs; Ctrl-C ends them.
 
@@ -171,21 +188,9 @@ def slurm(
 
 @cluster.command(cls=HelpCommand)
 def local(
-    workers: Annotated[
-        int,
-        typer.Option(
-            metavar="N", rich_help_panel=WORKERS, min=0, help="Workers to keep; each takes one well at a time."
-        ),
-    ] = 2,
+    workers: LocalWorkersOption = 2,
     memory: MemoryOption = "4 GB",
-    interface: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            rich_help_panel=NETWORK,
-            help="The network interface by which other machines join with workers; by default none can.",
-        ),
-    ] = None,
+    interface: LocalInterfaceOption = None,
     name: NameOption = "openhcs-cluster",
     file: FileOption = None,
 ) -> int:
