@@ -19,4 +19,5 @@ async def test_news_end_the_wait() -> None:
     """A block that is asked for is read at once."""
     wake = asyncio.Event()
     wake.set()
-    await wait_set(wake, 3600.0)
+    async with asyncio.timeout(10.0):
+        await wait_set(wake, 3600.0)
