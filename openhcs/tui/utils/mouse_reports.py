@@ -2,6 +2,8 @@
 
 A terminal on a noisy line, or one that speaks half of a protocol, sends reports of buttons that do not exist, or
 without a place. prompt_toolkit's handler raises on those: nobody has done anything, so nobody is to be shown an error.
+
+Checked by tests/tui/utils/test_application.py.
 """
 
 from __future__ import annotations
