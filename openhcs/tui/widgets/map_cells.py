@@ -63,13 +63,21 @@ def _shaped(layout: MapLayout, look: WellLook, style: str, cursor: str, beside: 
 
 
 def _filled(layout: MapLayout, look: WellLook, style: str, cursor: str, beside: str) -> list[StyleAndTextTuples]:
-    """A well as a block, with its words on it where there are lines; cursor and mark stand in the gap behind it."""
+    """A well as a block, with its words on it where there are lines; a cursor covers the words, or else an edge."""
     wide, tall = layout.cell - 1, layout.tall
+    fits = tall > 1 and look.words and get_cwidth(look.words) <= wide
     lines: list[StyleAndTextTuples] = []
     for line in range(tall):
+        here = beside if line == 0 else ""
+        if fits and line == (tall - 1) // 2:
+            # Where the mark has no room before the words, they are underlined.
+            text = f"{here}{look.words}" if get_cwidth(look.words) + len(here) <= wide else look.words
+            underlined = " underline" if beside == "*" else ""
+            lines.append([(f"{cursor or look.words_style}{underlined}", f"{text:^{wide}}"), ("", " ")])
+            continue
         # The last line of several is half as high, which leaves as much between rows as there is between columns.
         shape = "▀" if line == tall - 1 > 0 and look.shape == _FULL else look.shape
-        has_words = tall > 1 and line == (tall - 1) // 2 and look.words and get_cwidth(look.words) <= wide
-        block = (look.words_style, f"{look.words:^{wide}}") if has_words else (style, shape * wide)
-        lines.append([block, (cursor or "class:mark", beside if line == 0 and beside else " ")])
+        body = max(1, wide - len(here))
+        gap = " " * (layout.cell - body - len(here))
+        lines.append([(style, shape * body), (cursor or "class:mark", here), ("", gap)])
     return lines

@@ -214,7 +214,10 @@ async def test_wells_grow_with_the_screen(columns: int, rows: int, size: tuple[i
         plate.filled = True
         await screen.press("right")
         assert screen.lines[y + tall - 1][x : x + cell].strip() == "▀" * (cell - 1)
-        assert "14" in screen.lines[y + (tall - 1) // 2]
+        told = screen.lines[y + (tall - 1) // 2][x + cell : x + 2 * cell - 1]
+        assert told.strip() == (">15" if cell == 5 else "15")
+        await press_at(screen, x + cell, y, button=16)
+        assert "*" in screen.lines[y][x + cell : x + 2 * cell] or cell == 3
 
 
 @in_loop
