@@ -146,6 +146,7 @@ async def test_a_well_is_looked_at_by_mouse(sites_plate: Path) -> None:
         await wb.drag((40, 15), (20, 12))
         await wb.wait_until(lambda: "reading" not in wb.text and picture(wb) != before, "the picture moved")
         await wb.wheel(40, 15, by=3)
+        await wb.wait_until(lambda: " site 1" in wb.text and "reading" not in wb.text, "all sites in their places")
         x, y = wb.find(" site 1")
         await wb.wheel(x + 2, y + 3, by=-1)
         await wb.wait_for("site 1, 1x")
