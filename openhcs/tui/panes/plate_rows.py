@@ -105,8 +105,9 @@ def plate_line(
     style, words = _words(row, place)
     name = visible(label if label is not None else row.name)
     if plain:
-        told = [words, _count_words(row), "marked" if marked else ""]
-        return [(style, cut(f"{name}: {', '.join(filter(None, told))}", columns.width))]
+        told = ", ".join(filter(None, [words, _count_words(row), "marked" if marked else ""]))
+        room = max(8, columns.width - get_cwidth(told) - len(": "))
+        return [(style, cut(f"{cut_middle(name, room)}: {told}", columns.width))]
     head: StyleAndTextTuples = [(_STYLES[row.status], row.status.value), ("class:mark", "*" if marked else " ")]
     runs = row.status is Status.RUNNING and row.activity is None and row.progress is not None and row.progress.total
     if columns.width < WIDE:

@@ -97,7 +97,9 @@ class LineView(UIControl):
 
     @property
     def is_at_end(self) -> bool:
-        """Whether the last line is on the screen."""
+        """Whether the last line is on the screen, and on a plain one the cursor on it: who reads above stays there."""
+        if is_plain() and self._cursor_row < self._rows_drawn - 1:
+            return False
         return (self._line, self._row) >= self._end()
 
     # -- scrolling -----------------------------------------------------------------------------------------------

@@ -138,7 +138,7 @@ def tab_fragments(
         others = ", ".join(title(page) for page in pages if page is not current)
         return [
             ("class:title", f" {title(current)}, page {number} of {len(pages)}."),
-            ("class:muted", f" Others: {others}"),
+            ("class:muted", f" Others: {others}."),
         ]
     for page in pages:
         here = page is current

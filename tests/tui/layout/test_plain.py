@@ -164,7 +164,7 @@ async def test_a_well_is_told_in_words(plate: Path) -> None:
         await wb.wait_for("Site 2")
         assert wb.screen()[0] == "Well B02 of two: pending"
         assert line_at_cursor(wb) == "2 sites as acquired, z 2 of 3"
-        assert "page 1 of 4. Others: Measurements, Provenance, Log" in wb.text
+        assert "page 1 of 4. Others: Measurements, Provenance, Log." in wb.text
         await wb.press("down", "down")
         assert line_at_cursor(wb).startswith("Channel DAPI: 128 x 128 pixels, ")
         assert "l Labels" not in wb.text

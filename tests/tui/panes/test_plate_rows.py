@@ -114,6 +114,13 @@ def test_for_a_screen_reader_there_are_words_alone() -> None:
     assert line(QUEUED, place=1, marked=True, plain=True) == "plate 7: waiting (1st), marked"
 
 
+def test_a_long_name_leaves_room_for_how_its_plate_stands() -> None:
+    """For a screen reader too the name is cut, and not what is told of it."""
+    told = line(replace(ROWS[0], folder=Path("/data") / f"{'plate ' * 20}end"), plain=True, marked=True)
+    assert told.endswith("end: not initialised, marked")
+    assert get_cwidth(told) <= 60
+
+
 def test_a_screen_reader_is_told_of_a_large_run_ten_times() -> None:
     """The line of a run changes with every tenth of its wells, and with every well that fails."""
     told = {line(running(done, 384), plain=True) for done in range(384)}

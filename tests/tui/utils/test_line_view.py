@@ -13,6 +13,7 @@ from prompt_toolkit.mouse_events import MouseButton, MouseEvent, MouseEventType
 from prompt_toolkit.utils import get_cwidth
 
 from openhcs.tui.utils.line_view import LINE_LIMIT, LineView
+from tests.tui.screen import in_loop, shown
 from tests.tui.utils.kit import Stage, stage, until
 
 
@@ -219,3 +220,15 @@ def test_rows_of_a_line_stand_below_each_other() -> None:
     assert rows_of(view, 21, 2) == ["     word word word ", "end"]
     narrow = LineView(lambda: ["key  " + "word " * 9], indent=lambda line: 500)
     assert all(get_cwidth(row) <= 10 for row in rows_of(narrow, 11, 40))
+
+
+@in_loop
+async def test_for_a_screen_reader_the_end_is_where_the_cursor_is() -> None:
+    """Who goes up from the last line to read is not at the end any more, though the line is on the screen."""
+    view = LineView(lambda: ["one", "two", "three"])
+    async with shown(view, rows=6, focus=view.window, plain=True) as screen:
+        at_end = []
+        for key in ("end", "up", "down"):
+            await screen.press(key)
+            at_end.append(view.is_at_end)
+        assert at_end == [True, False, True]
