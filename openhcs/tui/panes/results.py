@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 from prompt_toolkit.application import get_app
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import StyleAndTextTuples, fragment_list_width
-from prompt_toolkit.layout.containers import AnyContainer, ConditionalContainer, HSplit, Window
+from prompt_toolkit.layout.containers import AnyContainer, ConditionalContainer, HSplit
+from prompt_toolkit.utils import get_cwidth
 
 from openhcs.core.progress import RunProgress
 from openhcs.errors import OpenHCSError
@@ -39,7 +40,7 @@ from openhcs.tui.utils.dialog_helpers import show_scrollable_error_dialog
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
 from openhcs.tui.widgets.bindings import Binding, key_bindings
-from openhcs.tui.widgets.drawn_text import cut, drawn_window, tab_fragments
+from openhcs.tui.widgets.drawn_text import drawn_window, fit, tab_fragments
 from openhcs.tui.workbench import PlateRow
 
 if TYPE_CHECKING:
@@ -229,7 +230,7 @@ class ResultsView:
         body = HSplit(
             [
                 drawn_window(self._tabs),
-                Window(height=1, char="─", style="class:pane.border"),
+                drawn_window(self._rule),
                 *(bound(page, container) for page, container in pages),
             ],
             key_bindings=key_bindings(self._common_rows, tasks=self._tasks, refuse=self._tell),
@@ -259,10 +260,19 @@ class ResultsView:
 
     def _tabs(self, width: int) -> StyleAndTextTuples:
         tabs = tab_fragments(ResultPage, self._page, self._page_title, self._turn_to)
-        if self._note:
-            room = max(0, width - fragment_list_width(tabs))
-            tabs.append(("class:warning", cut(f" {self._note}", room)))
+        if self._note and self._fits_beside(tabs, width):
+            tabs.append(("class:warning", f" {self._note}"))
         return tabs
+
+    def _rule(self, width: int) -> StyleAndTextTuples:
+        """The line below the tabs; in its place what is told, where there is no room for that beside them."""
+        tabs = tab_fragments(ResultPage, self._page, self._page_title, self._turn_to)
+        if self._note and not self._fits_beside(tabs, width):
+            return [("class:warning", fit(f" {self._note}", width))]
+        return [("class:pane.border", "─" * width)]
+
+    def _fits_beside(self, tabs: StyleAndTextTuples, width: int) -> bool:
+        return fragment_list_width(tabs) + get_cwidth(self._note) < width
 
     def _page_title(self, page: ResultPage) -> str:
         failed = self._progress.failed if self._progress is not None and page is ResultPage.FAILURES else 0

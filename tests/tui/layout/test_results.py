@@ -60,6 +60,7 @@ async def test_results_are_looked_at_by_keys(demo: Path, home: Path, size: tuple
         assert "No warnings." in wb.text
         await wb.press("y")
         assert copied(wb) == str(out)
+        assert f"copied {out}"[:60] in wb.text
 
         await wb.press("tab")
         await wb.wait_for("nuclei counted of every well")
