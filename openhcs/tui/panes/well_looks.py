@@ -24,21 +24,22 @@ from openhcs.tui.workbench import Measure
 
 __all__ = ["measure_legend", "state_legend", "state_look", "told_fragments", "value_look"]
 
-# Where half a cell is all a well has, its colour is all that tells its state there: no two are alike in any palette.
+# Where half a cell is all a well has, its colour is all that tells its state there: no two are alike in any palette,
+# and what failed is lighter or darker than what is done, for those who do not tell red from green.
 _ON_DARK: Final = {
-    WellState.PENDING: "#4a525a",
+    WellState.PENDING: "#3f464d",
     WellState.RUNNING: "#6cb6ff",
-    WellState.FINISHED: "#3fa35a",
-    WellState.REUSED: "#2f7f86",
-    WellState.FAILED: "#ff5a50",
+    WellState.FINISHED: "#2e7d47",
+    WellState.REUSED: "#256b78",
+    WellState.FAILED: "#ff867c",
     WellState.CANCELLED: "#e6b450",
 }
 _ON_LIGHT: Final = {
     WellState.PENDING: "#b4bbc2",
     WellState.RUNNING: "#2a78d6",
-    WellState.FINISHED: "#3d9a57",
-    WellState.REUSED: "#14666e",
-    WellState.FAILED: "#c62f26",
+    WellState.FINISHED: "#46a562",
+    WellState.REUSED: "#3a9ea8",
+    WellState.FAILED: "#9c1511",
     WellState.CANCELLED: "#b07500",
 }
 _IN_SIXTEEN: Final = {

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
 from prompt_toolkit.formatted_text import fragment_list_to_text
 from prompt_toolkit.output.vt100 import FG_ANSI_COLORS
 
 from openhcs.core.progress import WellProgress, WellState
 from openhcs.tui.panes.well_looks import measure_legend, state_legend, state_look, told_fragments, value_look
 from openhcs.tui.widgets.colour_scale import Palette, Scale
+from openhcs.tui.widgets.themes import PALETTES, Theme
 from openhcs.tui.workbench import Measure
+from tests.tui.widgets.test_themes import contrast
 
 AREA = Measure("area_um2", "measurements")
 
@@ -20,6 +23,16 @@ def test_every_state_has_a_shape_and_a_colour_of_its_own() -> None:
         assert len({look.shape for look in looks}) == len({look.colour for look in looks}) == len(WellState)
         if not palette.has_many:
             assert all(look.colour in FG_ANSI_COLORS for look in looks)
+
+
+@pytest.mark.parametrize("palette", [Palette.MANY, Palette.MANY_ON_LIGHT], ids=lambda palette: palette.name)
+def test_failure_is_told_from_success_without_hues(palette: Palette) -> None:
+    """Where a colour is all there is room for, failed wells differ from finished ones by 2 to 1 in lightness."""
+    colours = {state: str(state_look(WellProgress("B02", state=state), palette).colour) for state in WellState}
+    for done in (WellState.FINISHED, WellState.REUSED):
+        assert contrast(colours[WellState.FAILED], colours[done]) >= 2.0
+    ground = PALETTES[Theme.LIGHT if palette.is_on_light else Theme.DARK].ground
+    assert min(contrast(colour, ground) for colour in colours.values()) >= 1.7
 
 
 def test_numbers_are_colours_or_else_shapes() -> None:
