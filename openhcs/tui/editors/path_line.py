@@ -1,4 +1,4 @@
-"""The line that says where a file browser stands, and becomes a field to type a path into.
+"""The path of a file browser: the line that says it, and becomes a field to type another into.
 
 Tab completes a name as a shell does; the disk is asked in a thread, and an answer that comes after more typing is
 dropped.
