@@ -13,6 +13,8 @@ import tifffile
 from openhcs.core.model import Component, FunctionCall, Pipeline, Step
 from openhcs.core.orchestrator import Run
 from openhcs.core.progress import RunProgress, RunState, WellState
+from openhcs.core.worker_status import WorkerStatus
+from openhcs.errors import RunError
 
 MODULE = "tests.core.misbehaving"
 HOLD, FAIL = 7, 9
@@ -68,10 +70,17 @@ def states(progress: RunProgress) -> dict[str, WellState]:
     return {name: well.state for name, well in progress.wells.items()}
 
 
+def _workers(run: Run) -> tuple[WorkerStatus, ...]:
+    try:
+        return run.workers()
+    except RunError:  # a busy machine takes long to import what the runner needs before it answers
+        return ()
+
+
 def program_of(run: Run, well: str) -> list[psutil.Process]:
     """The worker that has a well of `CALL`, and the program that it started."""
     for _ in range(1200):
-        for worker in run.workers() if run.wait(0.1).state is RunState.RUNNING else ():
+        for worker in _workers(run) if run.wait(0.1).state is RunState.RUNNING else ():
             children = psutil.Process(worker.pid).children() if worker.well == well else []
             programs = [child for child in children if child.name() == "sleep"]
             if programs:
