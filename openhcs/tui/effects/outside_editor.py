@@ -22,7 +22,7 @@ from prompt_toolkit.application import get_app
 
 from openhcs.errors import InputError
 from openhcs.tui.utils.application import GuardedApplication
-from openhcs.tui.utils.daemon_thread import in_daemon_thread
+from openhcs.tui.utils.daemon_thread import in_daemon_thread, make_in_daemon_thread
 from openhcs.tui.utils.safe_text import visible
 
 __all__ = ["Edited", "edit_text", "find_editor"]
@@ -75,7 +75,9 @@ async def edit_text(text: str, file_name: str, line: int | None = None) -> Edite
     app = get_app()
     if not isinstance(app, GuardedApplication):
         raise InputError("editor: there is no terminal to lend; expected the workbench to be open.")
-    folder = await in_daemon_thread(lambda: _write(text, file_name), "write the text to edit")
+    folder = await make_in_daemon_thread(
+        lambda: _write(text, file_name), lambda written: written.cleanup(), "write the text to edit"
+    )
     try:
         file = Path(folder.name) / file_name
         at = [f"+{line}"] if line is not None and Path(command[0]).name in _TAKE_A_LINE else []
@@ -95,7 +97,7 @@ async def _run(words: tuple[str, ...]) -> None:
     with suppress(OSError, ValueError):
         print(f"The workbench waits for {name}. Close the file there to come back.", file=sys.__stdout__, flush=True)
     try:
-        process = await in_daemon_thread(lambda: subprocess.Popen(words), f"start {name}")
+        process = await make_in_daemon_thread(lambda: subprocess.Popen(words), _end, f"start {name}")
     except OSError as error:
         raise InputError(
             f"editor: {visible(shlex.join(words[:-1]))} cannot be started ({error.strerror}); expected a program. "
@@ -108,6 +110,11 @@ async def _run(words: tuple[str, ...]) -> None:
         raise
     if code != 0:
         raise InputError(f"editor: {name} ended with {code}, not 0. The pipeline is as it was.")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    process.wait()
 
 
 def _write(text: str, file_name: str) -> tempfile.TemporaryDirectory[str]:

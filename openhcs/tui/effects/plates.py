@@ -13,9 +13,8 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-import threading
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
+from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
 from contextlib import asynccontextmanager, nullcontext, suppress
 from enum import Enum
 from functools import partial
@@ -46,7 +45,7 @@ from openhcs.tui.effects.well_choices import ALL_WELLS, WellChoice, WellKind, wi
 from openhcs.tui.run_text import count_of, end_words, some
 from openhcs.tui.state import AppState
 from openhcs.tui.utils import dialog_helpers
-from openhcs.tui.utils.daemon_thread import begin_in_daemon_thread, in_daemon_thread
+from openhcs.tui.utils.daemon_thread import in_daemon_thread, make_in_daemon_thread
 from openhcs.tui.utils.safe_text import describe, visible
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
 from openhcs.tui.workbench import Activity, PlateFacts, PlateRow, Severity
@@ -399,7 +398,7 @@ class PlateEffects:
                 turn=Turn(asked_ns, share.runs),
             )
 
-        run = await _begin_run(begin, f"start {folder.name}")
+        run = await make_in_daemon_thread(begin, lambda begun: begun.cancel(), f"start {folder.name}")
         words = f" {len(chosen)} of {count_of(len(orchestrator.plans), 'well')}"
         words = "" if choice.kind is WellKind.ALL else words
         begins = f"{self._called(folder)}: running{words}; results go to {_shown(out)}"
@@ -513,23 +512,6 @@ class PlateEffects:
 
     def _tell(self, text: str, severity: Severity = Severity.INFO) -> None:
         self._state.dispatch(actions.MessageShown(text, severity))
-
-
-async def _begin_run(begin: Callable[[], Run], name: str) -> Run:
-    """The run that `begin()` starts, which blocks; given up meanwhile, it is cancelled as soon as it is there."""
-    begun = begin_in_daemon_thread(begin, name)
-    try:
-        return await asyncio.shield(begun)
-    except asyncio.CancelledError:
-        # The thread goes on: what it starts is nobody's, and would go on unseen.
-        begun.add_done_callback(_cancel_begun)
-        raise
-
-
-def _cancel_begun(begun: asyncio.Future[Run]) -> None:
-    # Where no run came of it, nobody waits to be told why.
-    if not begun.cancelled() and begun.exception() is None:
-        threading.Thread(target=begun.result().cancel, name="cancel a run given up", daemon=True).start()
 
 
 def _shown(path: Path) -> str:

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-__all__ = ["begin_in_daemon_thread", "in_daemon_thread"]
+__all__ = ["begin_in_daemon_thread", "in_daemon_thread", "make_in_daemon_thread"]
 
 R = TypeVar("R")
 
@@ -22,6 +22,38 @@ R = TypeVar("R")
 async def in_daemon_thread(work: Callable[[], R], name: str) -> R:
     """The result of `work()`, or its exception. Cancelling the wait leaves the thread to end by itself."""
     return await begin_in_daemon_thread(work, name)
+
+
+async def make_in_daemon_thread(make: Callable[[], R], undo: Callable[[R], object], name: str) -> R:
+    """The result of `make()`, or its exception; where the wait is cancelled, what is made all the same is undone.
+
+    For what goes on by itself, a process say: nobody would ever end it. `undo` is called in a thread of its own.
+    """
+    handing_over = threading.Lock()
+    made: list[R] = []
+    given_up = False
+
+    def begin_undo(result: R) -> None:
+        threading.Thread(target=undo, args=(result,), name=f"undo: {name}", daemon=True).start()
+
+    def work() -> R:
+        result = make()
+        with handing_over:
+            made.append(result)
+            is_nobodys = given_up
+        if is_nobodys:
+            begin_undo(result)
+        return result
+
+    try:
+        return await begin_in_daemon_thread(work, name)
+    except asyncio.CancelledError:
+        with handing_over:
+            given_up = True
+            came_just_then = list(made)
+        for result in came_just_then:
+            begin_undo(result)
+        raise
 
 
 def begin_in_daemon_thread(work: Callable[[], R], name: str) -> asyncio.Future[R]:

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import pytest
 
-from openhcs.tui.utils.daemon_thread import in_daemon_thread
+from openhcs.tui.utils.daemon_thread import in_daemon_thread, make_in_daemon_thread
 
 
 class Panic(BaseException):
@@ -73,7 +73,7 @@ def test_the_program_ends_without_it() -> None:
     """A call that never returns does not hold the interpreter."""
     script = """
 import asyncio, threading
-from openhcs.tui.utils.daemon_thread import in_daemon_thread
+from openhcs.tui.utils.daemon_thread import in_daemon_thread, make_in_daemon_thread
 
 async def main():
     asyncio.ensure_future(in_daemon_thread(threading.Event().wait, "for ever"))
@@ -83,3 +83,53 @@ asyncio.run(main())
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=20)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("comes", ["late", "just then", "after the loop"])
+def test_what_is_made_for_nobody_is_undone(comes: str) -> None:
+    """Whether it is there when the wait is cancelled or only afterwards, it is undone once."""
+    go_on, made, undone = threading.Event(), threading.Event(), threading.Event()
+    things: list[object] = []
+
+    def make() -> object:
+        if comes != "just then":
+            assert go_on.wait(20)
+        made.set()
+        return made
+
+    def undo(thing: object) -> None:
+        things.append(thing)
+        undone.set()
+
+    async def main() -> None:
+        making = asyncio.ensure_future(make_in_daemon_thread(make, undo, "a thing"))
+        await asyncio.sleep(0)
+        if comes == "just then":
+            assert made.wait(20)
+            for thread in threading.enumerate():
+                if thread.name == "a thing":
+                    thread.join(20)
+        making.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await making
+        if comes == "late":
+            go_on.set()
+            await asyncio.to_thread(undone.wait, 20)
+
+    asyncio.run(main())
+    go_on.set()
+    assert undone.wait(20)
+    assert things == [made]
+
+
+def test_what_is_made_and_taken_stays() -> None:
+    """Who waited has it, or the failure to make it; nothing is undone."""
+    undone: list[object] = []
+    assert asyncio.run(make_in_daemon_thread(lambda: "a thing", undone.append, "work")) == "a thing"
+    with pytest.raises(OSError, match="gone"):
+        asyncio.run(make_in_daemon_thread(_fail, undone.append, "work"))
+    assert undone == []
+
+
+def _fail() -> NoReturn:
+    raise OSError("gone")
