@@ -122,15 +122,17 @@ def _state_lines(row: PlateRow, width: int, now_s: float, *, plain: bool) -> lis
     return [(f"class:{severity.value}", words), ("class:muted", f"{_RESULTS}{visible(str(row.out))}")]
 
 
-def well_fragments(well: WellProgress, width: int, *, marked: bool = False, plain: bool = False) -> StyleAndTextTuples:
+def well_fragments(
+    well: WellProgress, width: int, *, marked: bool = False, plain: bool = False, number: str = ""
+) -> StyleAndTextTuples:
     """One line of the well list: state, name, mark, what it does or why it failed, time at the right.
 
-    `plain` is that in words, without what changes from moment to moment.
+    `plain` is that in words, without what changes from moment to moment; it tells `number` too, which the map shows.
     """
     symbol, style = WELL_LOOK[well.state]
     if plain:
         words = "" if well.state is WellState.RUNNING else well_words(well)
-        told = [well.state.value, "" if words == well.state.value else words, "marked" if marked else ""]
+        told = [well.state.value, number, "" if words == well.state.value else words, "marked" if marked else ""]
         return [(style, cut(f"{visible(well.well)}: {', '.join(filter(None, told))}", width))]
     tail = duration_text(well.seconds) if well.seconds is not None else ""
     head = f"{symbol} {fit(visible(well.well), 4)}{'*' if marked else ' '}"

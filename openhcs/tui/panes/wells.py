@@ -30,7 +30,7 @@ from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.utils.screen_output import is_plain
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
 from openhcs.tui.widgets.bindings import Binding
-from openhcs.tui.widgets.colour_scale import Palette, Scale, palette_of_screen
+from openhcs.tui.widgets.colour_scale import Palette, Scale, number_text, palette_of_screen
 from openhcs.tui.widgets.drawn_text import drawn_window
 from openhcs.tui.widgets.kept import Kept
 from openhcs.tui.widgets.keymap import Keymap
@@ -71,9 +71,7 @@ class WellsPane:
         self.rows = keymap.rows("Wells", self._bindings())
         well_list = SelectableList[WellProgress](
             self.items,
-            lambda well, width: plate_text.well_fragments(
-                well, width, marked=well.well in self._marked, plain=is_plain()
-            ),
+            self._list_row,
             index=lambda: state.workbench.well,
             on_select=lambda index: state.dispatch(actions.WellSelected(index)),
             on_activate=lambda well: self._view.show(),
@@ -124,6 +122,16 @@ class WellsPane:
 
     def __pt_container__(self) -> Container:
         return self.container.container
+
+    def _list_row(self, well: WellProgress, width: int) -> StyleAndTextTuples:
+        marked = well.well in self._marked
+        if not is_plain():
+            return plate_text.well_fragments(well, width, marked=marked)
+        measure, number = self._state.workbench.measure, ""
+        if measure is not None and measure.table is not None:  # what the map would show; objects are told anyway
+            value = self._measured()[0].get(well.well)
+            number = f"{visible(measure.name)} {'unknown' if value is None else number_text(value)}"
+        return plate_text.well_fragments(well, width, marked=marked, plain=True, number=number)
 
     @property
     def place(self) -> Place:

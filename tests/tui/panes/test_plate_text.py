@@ -85,6 +85,13 @@ def test_a_running_well_tells_its_step_and_how_far_it_is() -> None:
     assert "Step     Project; 50% of the well is done" in plate_text.well_detail_text(well)
 
 
+def test_for_a_screen_reader_a_wells_line_is_words_with_the_number_of_the_map() -> None:
+    """State, number, what there is to tell and mark stand behind each other; a state is not told twice."""
+    well = WellProgress("B03", WellState.PENDING)
+    told = plate_text.well_fragments(well, 60, marked=True, plain=True, number="area_px 411")
+    assert fragment_list_to_text(told) == "B03: pending, area_px 411, marked"
+
+
 def test_a_failed_well_tells_step_and_cause_and_its_detail_the_rest() -> None:
     """The line has the step and the message; the details add plane, file, kind and traceback."""
     well = FAILED.wells["A02"]
