@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-# What the workbench imports in threads is imported here: pytest takes the source of each module apart, which Python 3.11
-# cannot do in two threads at once ("AST constructor recursion depth mismatch", python/cpython#106905).
+# What the workbench imports in threads is imported here: pytest takes the source of each module apart, which Python
+# 3.11 cannot do in two threads at once ("AST constructor recursion depth mismatch", python/cpython#106905).
 import openhcs.core.previews
 import openhcs.core.well_records
 import openhcs.core.well_tables  # noqa: F401
