@@ -44,7 +44,7 @@ def end_words(progress: RunProgress) -> tuple[str, Severity]:
             return f"finished {finished}{took}", Severity.OK
         case RunState.FINISHED:
             return (
-                f"{progress.failed} of {progress.total} wells failed, {progress.finished} finished{took}",
+                f"{progress.failed} of {count_of(progress.total, 'well')} failed, {progress.finished} finished{took}",
                 Severity.ERROR,
             )
         case RunState.CANCELLED:
@@ -52,7 +52,7 @@ def end_words(progress: RunProgress) -> tuple[str, Severity]:
         case RunState.WAITING:
             return f"waiting for its turn, {count_of(progress.total, 'well')}", Severity.INFO
         case RunState.STARTING | RunState.RUNNING:
-            return f"running: {progress.finished} of {progress.total} wells finished", Severity.INFO
+            return f"running: {progress.finished} of {count_of(progress.total, 'well')} finished", Severity.INFO
         case RunState.FAILED:
             return f"the run ended before its time: {visible(progress.message)}", Severity.ERROR
 

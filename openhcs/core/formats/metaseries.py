@@ -54,8 +54,10 @@ def read_tag(path: Path) -> MetaSeriesTag:
     except PlaneError:
         raise
     except (*DAMAGED, ParseError) as error:
+        # An index out of range is tifffile's way to say that there is no image.
+        got = "one without an image" if isinstance(error, IndexError) else f"{type(error).__name__}: {error}"
         raise PlaneError(
-            f"image metadata cannot be read: {path}; expected a TIFF file, got {type(error).__name__}: {error}."
+            f"image metadata cannot be read: {path}; expected a complete TIFF file, got {got}. Copy the file again."
         ) from error
     properties = metadata.get("PlaneInfo", {}) if metadata else {}
     return _tag(properties) if isinstance(properties, Mapping) else MetaSeriesTag()

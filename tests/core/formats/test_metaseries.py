@@ -87,3 +87,14 @@ def test_a_tag_with_a_document_type_is_refused(tmp_path: Path, entity: str) -> N
         read_tag(path)
     (remark,) = index_plate(tmp_path / "x_Plate_1").discrepancies
     assert "no pixel size or wavelength for w1" in str(remark)
+
+
+def test_a_file_cut_short_is_told_as_such(tmp_path: Path) -> None:
+    """A file that ends before its directory has no image, which is said in words and not by a name of Python's."""
+    path = tmp_path / "x_A01_s1_w1.TIF"
+    tifffile.imwrite(path, np.zeros((64, 64), np.uint16))
+    whole = path.read_bytes()
+    offset = (1 << 20).to_bytes(4, "little")
+    path.write_bytes(whole[:4] + offset + whole[8:])  # the directory would be behind the file's end
+    with pytest.raises(PlaneError, match=r"expected a complete TIFF file, got one without an image"):
+        read_tag(path)
