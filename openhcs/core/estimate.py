@@ -168,7 +168,9 @@ def estimate_wells(rehearsed: Mapping[str, Rehearsal], sizes: PlaneSizes) -> Est
 
 
 def size_words(count: int) -> str:
-    """Bytes as people read them: `812 MiB`, `3.4 GiB`."""
+    """Bytes as people read them: `40 KiB`, `812 MiB`, `3.4 GiB`."""
+    if count < 2**20:
+        return f"{math.ceil(count / 2**10)} KiB"
     if count < 2**30:
         return f"{math.ceil(count / 2**20)} MiB"
     return f"{count / 2**30:.1f} GiB" if count < 2**40 else f"{count / 2**40:.1f} TiB"

@@ -186,7 +186,7 @@ def test_the_machine_has_something() -> None:
     """Real figures of this machine; a folder that does not exist yet is looked for upwards."""
     assert machine.free_memory_bytes() > 0
     assert machine.free_room(Path(__file__) / "not" / "there").folder == Path(__file__)
-    assert [size_words(count) for count in (1, 3 << 20, 3 << 30, 3 << 40)] == ["1 MiB", "3 MiB", "3.0 GiB", "3.0 TiB"]
+    assert [size_words(count) for count in (1, 3 << 20, 3 << 30, 3 << 40)] == ["1 KiB", "3 MiB", "3.0 GiB", "3.0 TiB"]
 
 
 def test_an_estimate_and_a_forecast_agree(tmp_path: Path) -> None:
