@@ -12,6 +12,7 @@ for a run that waits is to take little memory (docs/decisions/0032). Checked by 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -29,6 +30,8 @@ from openhcs.errors import StoreError
 __all__ = ["Ticket", "Turn", "Turns", "moved", "turns_here"]
 
 _LOCK: Final = "lock"
+_LOCKED_WITHIN_S: Final = 2.0
+_TRIED_EVERY_S: Final = 0.005
 _NEW: Final = "new"
 _WAITS: Final = "waits"
 _HAS_TURN: Final = "has-turn"
@@ -146,7 +149,7 @@ class Turns:
                 self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(self._folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                _lock(descriptor)
                 yield
             finally:
                 os.close(descriptor)
@@ -178,6 +181,18 @@ class Turns:
 
     def _file(self, ticket: Ticket) -> Path:
         return self._folder / f"{ticket.order:020d}.{_HAS_TURN if ticket.has_turn else _WAITS}.{ticket.run_id}"
+
+
+def _lock(descriptor: int) -> None:
+    """Lock a file that others hold for milliseconds; raises `TimeoutError` where one of them was stopped meanwhile."""
+    end_s = time.monotonic() + _LOCKED_WITHIN_S
+    while True:
+        with suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        if time.monotonic() > end_s:
+            raise TimeoutError(errno.ETIMEDOUT, "a process that was stopped holds its lock")
+        time.sleep(_TRIED_EVERY_S)
 
 
 def _places(ticket: int) -> tuple[Path, Path]:

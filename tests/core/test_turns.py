@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -128,6 +129,17 @@ def test_a_ticket_of_which_the_disk_took_a_part_keeps_its_place(line: Line, tmp_
     line.end("a")
     assert (line.ask("c"), line.ask("b")) == (2, 0)
     assert [ticket.out for ticket in line.turns.look()] == [Path(), Path("out/c")]
+
+
+def test_a_process_that_was_stopped_in_a_change_holds_nobody_up(line: Line, tmp_path: Path) -> None:
+    """Whoever comes meanwhile is told what holds the turns, and comes through once that is over."""
+    line.take("a")
+    lock = os.open(tmp_path / "state" / "turns" / "lock", os.O_RDWR)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    with pytest.raises(StoreError, match="a process that was stopped holds its lock"):
+        line.turns.look()
+    os.close(lock)
+    assert [ticket.run_id for ticket in line.turns.look()] == ["a"]
 
 
 @given(st.sets(st.sampled_from("abcdef")), st.sampled_from((-1, 1)))
