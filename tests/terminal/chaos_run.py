@@ -256,7 +256,7 @@ class Terminal:
                 return
             self.written += data
             self._stream.feed(data)
-            if self.stops > self._resumed:
+            while self.stops > self._resumed:
                 self._resumed += 1
                 os.write(self.fd, b"\r")
 
@@ -279,8 +279,10 @@ class Terminal:
     def forget_written(self) -> None:
         """Forget what was written, but for how it left the modes: whoever goes on for long looks through it often."""
         modes = self.mode_settings()
+        rest = self.written[-100:]  # it may end in the middle of what the shell says
         self.written[:] = b"".join(b"\x1b[?%b%b" % (number, b"h" if to else b"l") for number, to in modes.items())
-        self._resumed = 0
+        self.written += rest
+        self._resumed = self.stops
 
     def close(self) -> None:
         self._shell.close(force=True)

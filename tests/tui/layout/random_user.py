@@ -44,7 +44,7 @@ __all__ = ["Found", "User", "write_editor"]
 ANSWER_S: Final = 60.0
 """How long a deed may take; the machine may be busy."""
 
-REST_S: Final = 120.0
+REST_S: Final = 600.0
 """How long runs may go on that were started before a rest."""
 
 _SHOWN = 15
