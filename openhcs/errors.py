@@ -43,6 +43,7 @@ __all__ = [
     "StoreError",
     "TableChangedError",
     "TerminalError",
+    "TurnsError",
     "WellError",
 ]
 
@@ -122,6 +123,10 @@ class StoreError(OpenHCSError, OSError):
 
 class DiskFullError(StoreError):
     """The disk or the quota is full: nothing else can be written there either."""
+
+
+class TurnsError(StoreError):
+    """Which run has its turn can be neither kept nor read."""
 
 
 class TableChangedError(StoreError):

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from openhcs.core import paths
-from openhcs.errors import StoreError
+from openhcs.errors import TurnsError
 
 __all__ = ["Ticket", "Turn", "Turns", "moved", "turns_here"]
 
@@ -63,7 +63,7 @@ class Ticket:
 
 
 class Turns:
-    """The tickets in `folder`. Every method may be called from any thread and process; each raises `StoreError`."""
+    """The tickets in `folder`. Every method may be called from any thread and process; each raises `TurnsError`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -154,7 +154,7 @@ class Turns:
             finally:
                 os.close(descriptor)
         except OSError as error:
-            raise StoreError(
+            raise TurnsError(
                 f"turns of runs: {self._folder} ({error.strerror or error}); expected to write there. Check space and "
                 "permissions, or run without waiting for a turn."
             ) from error

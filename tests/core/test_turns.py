@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openhcs.core.turns import Turns, moved
-from openhcs.errors import StoreError
+from openhcs.errors import TurnsError
 
 
 class Line:
@@ -116,7 +116,7 @@ def test_a_ticket_that_somebody_removed_is_told_to_its_run(line: Line, tmp_path:
     with pytest.raises(LookupError):
         line.ask("a")
     assert Turns(tmp_path / "nowhere").look() == ()
-    with pytest.raises(StoreError, match="expected to write there"):
+    with pytest.raises(TurnsError, match="expected to write there"):
         Turns(Path("/dev/null/turns")).take("a", tmp_path, tmp_path, waits=True)
 
 
@@ -136,7 +136,7 @@ def test_a_process_that_was_stopped_in_a_change_holds_nobody_up(line: Line, tmp_
     line.take("a")
     lock = os.open(tmp_path / "state" / "turns" / "lock", os.O_RDWR)
     fcntl.flock(lock, fcntl.LOCK_EX)
-    with pytest.raises(StoreError, match="a process that was stopped holds its lock"):
+    with pytest.raises(TurnsError, match="a process that was stopped holds its lock"):
         line.turns.look()
     os.close(lock)
     assert [ticket.run_id for ticket in line.turns.look()] == ["a"]

@@ -34,6 +34,7 @@ from openhcs.errors import (
     RunError,
     SettingsError,
     StoreError,
+    TurnsError,
 )
 from openhcs.tui import actions
 from openhcs.tui.effects.live_runs import find_last_runs, remember_run
@@ -382,12 +383,13 @@ class PlateEffects:
             return
         asked_ns = self._queue.order_of(folder)
 
-        def begin() -> Run:
+        def begin() -> tuple[Run, TurnsError | None]:
             # pydantic and psutil, which are there by now with the engine.
             from openhcs.core.shares import share_of
 
             share = share_of(settings, settings.execution)
-            return orchestrator.run(
+            start = partial(
+                orchestrator.run,
                 out,
                 share.workers,
                 share.memory_bytes,
@@ -395,10 +397,15 @@ class PlateEffects:
                 settings.execution,
                 check_room=settings.check_room,
                 csv=settings.csv,
-                turn=Turn(asked_ns, share.runs),
             )
+            try:
+                return start(turn=Turn(asked_ns, share.runs)), None
+            except TurnsError as error:  # a home that is full must not keep from running what goes elsewhere
+                return start(), error
 
-        run = await make_in_daemon_thread(begin, lambda begun: begun.cancel(), f"start {folder.name}")
+        run, no_turns = await make_in_daemon_thread(begin, lambda begun: begun[0].cancel(), f"start {folder.name}")
+        if no_turns is not None:
+            self._tell(f"{self._called(folder)} waits for no other: {visible(str(no_turns))}", Severity.WARNING)
         words = f" {len(chosen)} of {count_of(len(orchestrator.plans), 'well')}"
         words = "" if choice.kind is WellKind.ALL else words
         begins = f"{self._called(folder)}: running{words}; results go to {_shown(out)}"

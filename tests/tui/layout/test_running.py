@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from openhcs.core import paths
 from openhcs.core.model import Status
 from openhcs.core.orchestrator import Run
 from openhcs.core.pipeline_file import shipped_pipelines
@@ -109,6 +110,19 @@ async def test_a_truncated_image_fails_its_well_and_no_other(demo: Path, home: P
         await wb.press("enter")
         await wb.wait_for("PlaneError")
         assert broken.name in wb.text
+
+
+async def test_a_plate_runs_where_turns_cannot_be_kept(demo: Path, gate: Gate) -> None:
+    """A home that cannot be written is told, and keeps no plate from running."""
+    turns = paths.state_folder() / "turns"
+    turns.parent.mkdir(parents=True)
+    turns.write_text("no folder")
+    gate.open()
+    async with workbench([demo], pipeline=gate.pipeline, size=(160, 24)) as wb:
+        await wb.press("r")
+        await wb.wait_for("waits for no other: turns of runs:", RUN_S)
+        await wb.wait_for("2 wells done", RUN_S)
+        await wb.wait_idle()
 
 
 async def test_a_run_is_cancelled_after_a_question(demo: Path, gate: Gate) -> None:
