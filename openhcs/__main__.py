@@ -1,7 +1,8 @@
 """The command `openhcs`, also as `python -m openhcs`.
 
-`openhcs tui` without options, which is how the workbench is opened every day, does not wait for the parser of the
-command line: with what that imports it takes as long as the workbench itself (benchmarks/startup.py).
+`openhcs` alone, in a terminal, and `openhcs tui` without options, which is how the workbench is opened every day, do not
+wait for the parser of the command line: with what that imports it takes as long as the workbench itself
+(benchmarks/startup.py).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command line and leave the process with its exit code."""
-    command, *arguments = sys.argv[1:] or [""]
+    command, *arguments = sys.argv[1:] or ["tui" if os.isatty(0) and os.isatty(1) else ""]
     is_plain = not any(argument.startswith("-") for argument in arguments)
     if command == "tui" and is_plain and "_OPENHCS_COMPLETE" not in os.environ:
         _open_workbench([Path(argument).absolute() for argument in arguments])

@@ -440,7 +440,8 @@ def options(
 ) -> None:
     """Run image-processing pipelines over high-content screening plates.
 
-    `openhcs COMMAND --help` explains a command. All pages are in docs, the tutorial among them.
+    Alone, in a terminal, `openhcs` opens the workbench. `openhcs COMMAND --help` explains a command. All pages are in
+    docs, the tutorial among them.
     """
 
 

@@ -50,7 +50,7 @@ def openhcs_says(*arguments: str, code: int = 0) -> subprocess.CompletedProcess[
 
 
 def test_without_arguments_it_says_what_it_can_do() -> None:
-    """Bare `openhcs` lists its commands."""
+    """Bare `openhcs` lists its commands where there is no terminal to open the workbench in."""
     shown = subprocess.run(OPENHCS, capture_output=True, text=True, check=False)
     for command in ("tui", "demo", "run", "attach", "runs", "doctor", "version"):
         assert f" {command} " in shown.stdout

@@ -46,6 +46,18 @@ def leave(terminal: Terminal) -> str:
     return terminal.written.partition("\x1b[?1049h")[2].rpartition("\x1b[?1049l")[0]
 
 
+@pytest.mark.parametrize(("term", "shown"), [("xterm", "No plates yet."), ("dumb", "Usage: openhcs ")])
+def test_alone_it_opens_the_workbench_where_there_can_be_one(term: str, shown: str, tmp_path: Path) -> None:
+    """`openhcs` and nothing else is the workbench; in a terminal that cannot show it, the list of commands."""
+    terminal = Terminal(tmp_path, TERM=term)
+    try:
+        terminal.wait_for("$")
+        terminal.send(f"{shlex.quote(sys.executable)} -m openhcs\n")
+        terminal.wait_for(shown)
+    finally:
+        terminal.close()
+
+
 @pytest.mark.parametrize("term", ["xterm", "screen", "tmux-256color", "vt220", "linux", "rxvt"])
 def test_the_workbench_opens_in_any_terminal(term: str, tmp_path: Path) -> None:
     """Whatever the terminal is called, the screen stands, a key moves the focus, and the shell is given back."""
