@@ -1,6 +1,6 @@
 """The command `openhcs`, also as `python -m openhcs`.
 
-`openhcs` alone, in a terminal, and `openhcs tui` without options, which is how the workbench is opened every day, do not
+`openhcs` alone in a terminal, and `openhcs tui` without options, which is how the workbench is opened every day, do not
 wait for the parser of the command line: with what that imports it takes as long as the workbench itself
 (benchmarks/startup.py).
 """
