@@ -375,6 +375,8 @@ class PlateEffects:
         self._tell(f"{self._called(folder)}: {wells} compiled with {visible(pipeline.name)}", Severity.OK)
 
     async def _run(self, folder: Path, orchestrator: Orchestrator, choice: WellChoice, pipeline: Pipeline) -> None:
+        self._begin(folder, Activity.QUEUED)
+        await self._queue.wait_for_earlier(folder)
         self._begin(folder, Activity.STARTING)
         settings = await self._preferences.settings()
         out = await self._results_folder(folder, pipeline)
@@ -425,7 +427,8 @@ class PlateEffects:
                 f"{self._called(folder)}: nothing to run, there are none of {choice.kind.value}", Severity.WARNING
             )
         if why is not None:
-            await dialog_helpers.show_refusal(why, f"run {choice.kind.value}", self._state)
+            refusal = dialog_helpers.show_refusal(why, f"run {choice.kind.value}", self._state)
+            self._tasks.fire_and_forget(refusal, "refuse to run")  # those behind it do not wait for its reader
         return chosen
 
     async def _follow(self, folder: Path, run: Run, begins: str = "") -> RunProgress:

@@ -51,6 +51,7 @@ class RunQueue:
         self._looked_s = 0.0
         self._changes = 0
         self._changing = asyncio.Lock()
+        self._moved_on = asyncio.Event()
 
     def __contains__(self, folder: Path) -> bool:
         return folder in self._orders
@@ -67,6 +68,16 @@ class RunQueue:
             self._runs.pop(folder, None)
             self._running.discard(folder)
             self._tell()
+            self._move_on()
+
+    async def wait_for_earlier(self, folder: Path) -> None:
+        """Wait until every plate that was asked for before has its run, or none: who is alone has its turn at once."""
+        while any(order < self._orders[folder] and one not in self._runs for one, order in self._orders.items()):
+            await self._moved_on.wait()
+
+    def _move_on(self) -> None:
+        self._moved_on.set()
+        self._moved_on = asyncio.Event()
 
     def order_of(self, folder: Path) -> int:
         """The order that a run of the plate is to have, see `Turns.take`."""
@@ -75,6 +86,7 @@ class RunQueue:
     def enter(self, folder: Path, run_id: str) -> None:
         """From now on the plate is where the ticket of its run is."""
         self._runs[folder] = run_id
+        self._move_on()
 
     def take_turn(self, folder: Path) -> None:
         """The plate's run has begun."""
@@ -110,6 +122,7 @@ class RunQueue:
         self._tickets = tuple(replace(one, order=of_runs.get(one.run_id, one.order)) for one in self._tickets)
         self._changes += 1
         self._tell()
+        self._move_on()
         async with self._changing:
             await in_daemon_thread(partial(self._turns().reorder, of_runs), "change who is next")
 

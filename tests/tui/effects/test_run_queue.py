@@ -110,6 +110,29 @@ async def test_the_order_is_that_of_asking_whoever_is_ready_first(kitchen: Kitch
 
 
 @in_loop
+async def test_runs_begin_in_the_order_of_asking(kitchen: Kitchen) -> None:
+    """Who is ready first waits for those before it, until each has its run, has given up, or was put behind it."""
+
+    async def waits(folder: Path) -> asyncio.Task[None]:
+        waiting = asyncio.create_task(kitchen.queue.wait_for_earlier(folder))
+        await asyncio.sleep(0)
+        return waiting
+
+    kitchen.ask(A, B, C, D)
+    last, third = await waits(D), await waits(C)
+    await kitchen.queue.wait_for_earlier(A)
+    kitchen.start(A)
+    await asyncio.sleep(0)
+    assert not third.done()
+    kitchen.end(B)
+    await third
+    assert not last.done()
+    await kitchen.queue.move([D], -1)
+    await last
+    kitchen.end(A, C, D)
+
+
+@in_loop
 async def test_places_are_changed_for_runs_and_for_plates_that_have_none_yet(kitchen: Kitchen) -> None:
     """It is seen at once, tickets follow, and a plate that gets its run later has the place that it was given."""
     kitchen.ask(A, B, C, D)

@@ -197,8 +197,9 @@ async def test_runs_wait_in_a_queue_that_is_seen_and_changed(screen: Path, gate:
         await wb.press("escape")
         await wb.wait_for("waiting (2nd)", RUN_S)
         await wb.wait_for("of 3 plates, 0 of 6 wells", RUN_S)
-        running = next(row for row in wb.state.plates if row.folder in wb.state.having_turn)
-        first, second = wb.state.queue
+        await wb.wait_until(lambda: bool(wb.state.having_turn), "the first to have its turn", RUN_S)
+        running, _, first, second = plates
+        assert (wb.state.having_turn, wb.state.queue) == ({running}, (first, second))
         await wb.press("*")
         await select(wb, second)
         await wb.press("K")
@@ -222,7 +223,7 @@ async def test_runs_wait_in_a_queue_that_is_seen_and_changed(screen: Path, gate:
         await wb.wait_until(lambda: not wb.state.busy, "both runs to end", 2 * RUN_S)
         await wb.wait_for("2 plates, 4 of 4 wells")
         done = {row.folder for row in wb.state.plates if row.status is Status.FINISHED}
-        assert done == {running.folder, first}
+        assert done == {running, first}
         assert {row.out.name for row in wb.state.plates if row.out is not None} == {"held"}
     async with workbench(comes_to_rest=False) as wb:
         await wb.wait_until(lambda: wb.text.count("2 wells done") == 2, "the last runs to be told", RUN_S)
