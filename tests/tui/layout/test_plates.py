@@ -199,7 +199,7 @@ async def test_runs_wait_in_a_queue_that_is_seen_and_changed(screen: Path, gate:
         await wb.wait_for("of 3 plates, 0 of 6 wells", RUN_S)
         await wb.wait_until(lambda: bool(wb.state.having_turn), "the first to have its turn", RUN_S)
         running, _, first, second = plates
-        assert (wb.state.having_turn, wb.state.queue) == ({running}, (first, second))
+        assert (wb.state.having_turn, wb.state.queue) == (frozenset({running}), (first, second))
         await wb.press("*")
         await select(wb, second)
         await wb.press("K")
