@@ -31,7 +31,8 @@ def no_process_is_left() -> Iterator[None]:
     """Leaving the preview ends its process."""
     before = {child.pid for child in psutil.Process().children()}
     yield
-    assert not {child.pid for child in psutil.Process().children()} - before
+    left = [child for child in psutil.Process().children() if child.pid not in before]
+    assert not left, [(child.status(), child.cmdline()) for child in left]
 
 
 @asynccontextmanager
