@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 
 from prompt_toolkit.application import get_app
 from prompt_toolkit.formatted_text import StyleAndTextTuples
@@ -23,8 +24,8 @@ __all__ = ["ResultPlotPage"]
 class ResultPlotPage:
     """Plots what `offer` says can be plotted.
 
-    `counts(name)` are the objects of a label image by well, as of now. `tell` is given what is being read, and nothing
-    once it is there.
+    `counts(name)` are the objects of a label image by well, as of now. `reading(what)` is a block in which something is
+    being read.
     """
 
     def __init__(
@@ -32,12 +33,12 @@ class ResultPlotPage:
         reader: ResultReader,
         loading: LatestTasks,
         counts: Callable[[str], Mapping[str, int]],
-        tell: Callable[[str], None],
+        reading: Callable[[str], AbstractContextManager[None]],
     ) -> None:
         self._reader = reader
         self._loading = loading
         self._counts = counts
-        self._tell = tell
+        self._reading = reading
         self._subjects: Sequence[Plotted] = ()
         self._at = 0
         self._by = Grouping.ALL
@@ -74,12 +75,11 @@ class ResultPlotPage:
         counts = self._counts(subject.name) if subject.table is None else {}
 
         async def load() -> None:
-            self._tell(f"reading {subject.title}")
-            try:
-                self._plot, self._trouble = await read_plot(self._reader, subject, by, counts), ""
-            except OpenHCSError as error:
-                self._trouble = str(error)
-            self._tell("")
+            with self._reading(subject.title):
+                try:
+                    self._plot, self._trouble = await read_plot(self._reader, subject, by, counts), ""
+                except OpenHCSError as error:
+                    self._trouble = str(error)
             self._page.change()
             self._page.view.scroll_home()
             get_app().invalidate()

@@ -6,6 +6,7 @@ What is shown stays as it was read until it is asked for again. The rows on the 
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
@@ -33,8 +34,8 @@ __all__ = ["ResultTablePage"]
 class ResultTablePage:
     """Shows one of the tables that `offer` names.
 
-    `on_open(well)` opens the well of a row. `tell` is given what is being read or has been done, and nothing once that
-    is over.
+    `on_open(well)` opens the well of a row. `tell` is given what has been done; `reading(what)` is a block in which
+    something is being read.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class ResultTablePage:
         loading: LatestTasks,
         on_open: Callable[[str], Coroutine[Any, Any, None]],
         tell: Callable[[str], None],
+        reading: Callable[[str], AbstractContextManager[None]],
         *,
         app_state: DialogHost,
         tasks: TaskSpawner,
@@ -50,6 +52,7 @@ class ResultTablePage:
         self._reader = reader
         self._loading = loading
         self._tell = tell
+        self._reading = reading
         self._app_state = app_state
         self._tasks = tasks
         self._tables: Sequence[str] = ()
@@ -83,12 +86,11 @@ class ResultTablePage:
         self._query = query
 
         async def open_() -> None:
-            self._tell(f"reading {query.table}")
-            try:
-                self._table.show(await self._reader.open_table(query))
-            except OpenHCSError as error:
-                self._table.show(None, visible(str(error)))
-            self._tell("")
+            with self._reading(query.table):
+                try:
+                    self._table.show(await self._reader.open_table(query))
+                except OpenHCSError as error:
+                    self._table.show(None, visible(str(error)))
             get_app().invalidate()
 
         self._loading.start("table", open_(), "read the table of the results")

@@ -7,7 +7,8 @@ asked for again. All reading is done in threads, in exclusive groups of tasks; a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -80,6 +81,7 @@ class ResultsView:
         self._log = log
         self._opening = Opening()
         self._loading = LatestTasks("results", tasks)
+        self._being_read: list[str] = []
 
     async def show(self, row: PlateRow, page: ResultPage = ResultPage.SUMMARY) -> None:
         """Show the results of the last run of `row`, be it of an earlier session, until the user closes them."""
@@ -195,9 +197,9 @@ class ResultsView:
     def _build(self) -> None:
         open_well = partial(self._open_well, self._folder)
         self._summary_page = DrawnPage(self._summary_lines)
-        self._plots = ResultPlotPage(self._reader, self._loading, self._counts, self._tell)
+        self._plots = ResultPlotPage(self._reader, self._loading, self._counts, self._reading)
         self._table = ResultTablePage(
-            self._reader, self._loading, open_well, self._tell, app_state=self._state, tasks=self._tasks
+            self._reader, self._loading, open_well, self._tell, self._reading, app_state=self._state, tasks=self._tasks
         )
         self._failures = FailuresPage(lambda: self._progress, open_well, self._tasks)
         self._windows = {
@@ -258,21 +260,36 @@ class ResultsView:
         name = row.name if row is not None else self._folder.name
         return f"Results of {visible(name)}"
 
+    @contextmanager
+    def _reading(self, what: str) -> Iterator[None]:
+        """Tell for the time of the block that `what` is being read, unless there is something else to tell."""
+        self._being_read.append(what)
+        get_app().invalidate()
+        try:
+            yield
+        finally:
+            self._being_read.remove(what)
+            get_app().invalidate()
+
+    @property
+    def _told(self) -> str:
+        return self._note or (f"reading {visible(self._being_read[-1])}" if self._being_read else "")
+
     def _tabs(self, width: int) -> StyleAndTextTuples:
         tabs = tab_fragments(ResultPage, self._page, self._page_title, self._turn_to)
-        if self._note and self._fits_beside(tabs, width):
-            tabs.append(("class:warning", f" {self._note}"))
+        if self._told and self._fits_beside(tabs, width):
+            tabs.append(("class:warning", f" {self._told}"))
         return tabs
 
     def _rule(self, width: int) -> StyleAndTextTuples:
         """The line below the tabs; in its place what is told, where there is no room for that beside them."""
         tabs = tab_fragments(ResultPage, self._page, self._page_title, self._turn_to)
-        if self._note and not self._fits_beside(tabs, width):
-            return [("class:warning", fit(f" {self._note}", width))]
+        if self._told and not self._fits_beside(tabs, width):
+            return [("class:warning", fit(f" {self._told}", width))]
         return [("class:pane.border", "─" * width)]
 
     def _fits_beside(self, tabs: StyleAndTextTuples, width: int) -> bool:
-        return fragment_list_width(tabs) + get_cwidth(self._note) < width
+        return fragment_list_width(tabs) + get_cwidth(self._told) < width
 
     def _page_title(self, page: ResultPage) -> str:
         failed = self._progress.failed if self._progress is not None and page is ResultPage.FAILURES else 0

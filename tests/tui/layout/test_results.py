@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import re
 from collections.abc import Iterator
@@ -12,7 +13,10 @@ import pytest
 
 from openhcs.core.demo_plate import make_demo_plate
 from openhcs.core.pipeline_file import shipped_pipelines
+from openhcs.core.result_query import TableQuery
+from openhcs.core.result_tables import ResultTable
 from openhcs.testing.driver import WorkbenchDriver, workbench
+from openhcs.tui.effects.results import ResultReader
 from tests.tui.layout.gate import RUN_S, Gate, closed_gate
 
 NUCLEI = shipped_pipelines()["nuclei"]
@@ -42,11 +46,22 @@ async def run(wb: WorkbenchDriver, end: str) -> None:
 
 
 @pytest.mark.parametrize("size", [(80, 24), (200, 60)])
-async def test_results_are_looked_at_by_keys(demo: Path, home: Path, size: tuple[int, int]) -> None:
+async def test_results_are_looked_at_by_keys(
+    demo: Path, home: Path, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """After a run: its summary and plate, plots of counts and columns, a table that is sorted, summed up and exported.
 
-    Results of an earlier session are there as well, before the plate has been run in this one.
+    Results of an earlier session are there as well, before the plate has been run in this one. What was done is told
+    also while tables are read, and stays when that is over.
     """
+    open_table, go_on, opened = ResultReader.open_table, asyncio.Event(), asyncio.Event()
+
+    async def held(self: ResultReader, query: TableQuery) -> ResultTable:
+        await go_on.wait()
+        opened.set()
+        return await open_table(self, query)
+
+    monkeypatch.setattr(ResultReader, "open_table", held)
     out = home / "openhcs-results" / "demo" / "nuclei"
     async with workbench([demo], pipeline=NUCLEI, size=size) as wb:
         await wb.press("o")
@@ -58,8 +73,13 @@ async def test_results_are_looked_at_by_keys(demo: Path, home: Path, size: tuple
         await wb.wait_for("nuclei of each well")
         assert "wells a minute" in wb.text
         assert "No warnings." in wb.text
+        await wb.wait_for("reading ")
         await wb.press("y")
         assert copied(wb) == str(out)
+        assert f"copied {out}"[:60] in wb.text
+        go_on.set()
+        await opened.wait()
+        await wb.wait_until(lambda: "read the table" not in str(wb.launcher.program.tasks.snapshot()), "the table")
         assert f"copied {out}"[:60] in wb.text
 
         await wb.press("tab")
