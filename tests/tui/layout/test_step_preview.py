@@ -18,6 +18,8 @@ from openhcs.tui.effects.wells import Tile, WellReader
 from openhcs.tui.well_scene import Frame, Scene
 
 NUCLEI = shipped_pipelines()["nuclei"]
+ENDS_WITHIN_S = 10.0
+"""What is closed in a thread ends behind the test."""
 
 
 @pytest.fixture(scope="session")
@@ -29,9 +31,10 @@ def sites_plate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def no_process_is_left() -> Iterator[None]:
     """Leaving the preview ends its process."""
-    before = {child.pid for child in psutil.Process().children()}
+    before = set(psutil.Process().children())
     yield
-    left = [child for child in psutil.Process().children() if child.pid not in before]
+    begun = set(psutil.Process().children()) - before
+    _, left = psutil.wait_procs(begun, timeout=ENDS_WITHIN_S)
     assert not left, [(child.status(), child.cmdline()) for child in left]
 
 
