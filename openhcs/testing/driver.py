@@ -301,8 +301,7 @@ async def workbench(
     """Run the workbench in a terminal of `size` (columns, rows), on the running loop, for the time of the block.
 
     `comes_to_rest` says that nothing is going on after the start, such as a run from before; `tour` that somebody who
-    is new is shown around; `screen` how it is drawn, as
-    the settings say unless it is given.
+    is new is shown around; `screen` how it is drawn, as the settings say unless it is given.
     """
     terminal = _Terminal(*size)
     screen = screen if screen is not None else read_screen_settings()
