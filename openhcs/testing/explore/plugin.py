@@ -168,6 +168,7 @@ class _Verdicts:
     def pytest_sessionfinish(self) -> None:
         """Write what was explored."""
         target = self._config.getoption("--explore-json")
+        # What pytest-xdist gives its workers, and has no other sign of; the process that they report to writes.
         if target is not None and not hasattr(self._config, "workerinput"):
             tests = [{"test": test, **found} for test, found in self._found.items()]
             target.write_text(json.dumps({"version": 1, "explored": tests}, indent=2) + "\n", encoding="utf-8")

@@ -22,7 +22,13 @@ from prompt_toolkit.mouse_events import MouseButton, MouseEvent, MouseEventType
 if TYPE_CHECKING:
     from prompt_toolkit.key_binding.key_bindings import NotImplementedOrNone
 
-__all__ = ["ScrolledWindow"]
+__all__ = ["ScrolledWindow", "is_held"]
+
+
+def is_held(mouse_event: MouseEvent) -> bool:
+    """Whether a button goes down, or is down while the mouse moves."""
+    presses = mouse_event.event_type in (MouseEventType.MOUSE_DOWN, MouseEventType.MOUSE_MOVE)
+    return presses and mouse_event.button is not MouseButton.NONE
 
 
 class ScrolledWindow(Window):
@@ -80,9 +86,7 @@ class ScrolledWindow(Window):
         )
 
     def _on_bar(self, top: int, height: int, mouse_event: MouseEvent) -> NotImplementedOrNone:
-        is_held = mouse_event.button is not MouseButton.NONE
-        presses = mouse_event.event_type in (MouseEventType.MOUSE_DOWN, MouseEventType.MOUSE_MOVE)
-        if not (is_held and presses) or not any(self is other for other in get_app().layout.walk_through_modal_area()):
+        if not is_held(mouse_event) or not any(self is other for other in get_app().layout.walk_through_modal_area()):
             return NotImplemented
         self._scroll_to(min(1.0, max(0.0, (mouse_event.position.y - top) / max(1, height - 1))))
         return None

@@ -19,11 +19,12 @@ from prompt_toolkit.layout.dimension import Dimension
 from prompt_toolkit.layout.mouse_handlers import MouseHandlers
 from prompt_toolkit.layout.screen import Screen, WritePosition
 from prompt_toolkit.layout.scrollable_pane import ScrollablePane
-from prompt_toolkit.mouse_events import MouseButton, MouseEvent, MouseEventType
+from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
 from prompt_toolkit.utils import get_cwidth
 
 from openhcs.tui.ports import TaskSpawner
 from openhcs.tui.utils.screen_output import is_plain
+from openhcs.tui.utils.scrolled_window import is_held
 from openhcs.tui.widgets.bindings import Binding, footer_fragments, key_bindings
 from openhcs.tui.widgets.drawn_text import DrawnText, cut, drawn_window, fit, on_click
 from openhcs.tui.widgets.text_field import TextField
@@ -396,8 +397,7 @@ class _WheelPane(ScrollablePane):
         )
 
     def _on_bar(self, mouse_event: MouseEvent, share: float) -> NotImplementedOrNone:
-        presses = mouse_event.event_type in (MouseEventType.MOUSE_DOWN, MouseEventType.MOUSE_MOVE)
-        if not presses or mouse_event.button is MouseButton.NONE:
+        if not is_held(mouse_event):
             return NotImplemented
         inside = [part for part in walk(self.content, skip_hidden=True) if isinstance(part, Window)]
         fields = [window for window in inside if window.content.is_focusable()]
