@@ -96,7 +96,7 @@ class User:
         self._stops = stops
         self._leaves = leaves
         self._runs = runs
-        self._others = set(psutil.Process().children())
+        self._others = set(psutil.Process().children(recursive=True))
         self._wb: WorkbenchDriver | None = None
         self._block: AbstractAsyncContextManager[WorkbenchDriver] | None = None
         self._done: deque[str] = deque(maxlen=_SHOWN)
@@ -138,9 +138,9 @@ class User:
             if self._has_left():
                 await self.leave()
 
-    def _processes(self) -> set[psutil.Process]:
-        """What this user has begun, and goes on."""
-        return set(psutil.Process().children()) - self._others
+    def processes(self) -> set[psutil.Process]:
+        """What this user has begun, and goes on, with what that has begun."""
+        return set(psutil.Process().children(recursive=True)) - self._others
 
     async def rest(self) -> None:
         """Close every dialog, and wait until nothing goes on."""
@@ -151,9 +151,9 @@ class User:
             await self._close_dialogs()
             await wb.wait_idle(REST_S)
             # A runner has told its last word a moment before it ends.
-            await wb.wait_until(lambda: not self._processes(), "the end of the processes", ANSWER_S)
+            await wb.wait_until(lambda: not self.processes(), "the end of the processes", ANSWER_S)
         except AssertionError as error:
-            children = [(child.status(), child.cmdline()) for child in self._processes()]
+            children = [(child.status(), child.cmdline()) for child in self.processes()]
             raise self._found(f"{error}\n{wb.launcher.program.tasks.snapshot()}\n{children}") from error
         self._look_for_faults()
         if wb.dialogs:

@@ -76,7 +76,7 @@ def look_at(user: User, deeds: int) -> Look:
         wb.dialogs,
         threading.active_count(),
         me.num_fds(),
-        len(me.children(recursive=True)),
+        len(user.processes()),
     )
 
 
