@@ -42,6 +42,9 @@ _SCHEDULER_SETTINGS: dict[str, object] = {
 _SUBMITTED_AT_ONCE = 10
 _LOG_LINES = 12
 
+_LAST_ANSWER_WITHIN_S = 5.0
+"""How long who leaves at once waits for an answer to the last submission; most take less than a second."""
+
 _BARREN_JOBS = 3
 """So many jobs in a row that end without a worker are no accident."""
 
@@ -277,17 +280,37 @@ class StandingCluster:
     async def _submit_missing(self, address: str) -> None:
         # A few at each look: Ctrl-C and what is told do not wait for hundreds of them.
         for _ in range(min(self._wanted_jobs() - len(self._jobs), _SUBMITTED_AT_ONCE)):
-            number = self._submitted
             try:
-                job = await self._queue.submit(number, address)
+                await self._submit_one(address)
             except RunError as error:
-                if not number:
+                if not self._submitted:
                     raise
                 self._change_again_s = time.monotonic() + self._pace.retry_s
                 self._report.happened(f"Not all jobs could be submitted; this is tried again. {error}")
                 return
+
+    async def _submit_one(self, address: str) -> None:
+        """Submit a job; raises `RunError`.
+
+        A cancellation waits for the queue's answer: a job that it took unheard would be nobody's, and stay.
+        """
+
+        async def submit() -> None:
+            number = self._submitted
+            job = await self._queue.submit(number, address)
             self._submitted += 1
             self._jobs.append(_Job(number, job))
+
+        submitting = asyncio.create_task(submit(), name="submit a job")
+        try:
+            await asyncio.shield(submitting)
+        except asyncio.CancelledError:
+            await asyncio.wait({submitting}, timeout=_LAST_ANSWER_WITHIN_S)
+            if not submitting.done():
+                self._report.happened(f"The queue may have taken one more job, {self._job.name}; see what it has.")
+                submitting.cancel()
+                await asyncio.wait({submitting})
+            raise
 
     def _tell(self, scheduler: Scheduler) -> None:
         ready = len(scheduler.workers)

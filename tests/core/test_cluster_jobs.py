@@ -164,6 +164,28 @@ def test_a_refused_submission_ends_the_cluster_with_what_sbatch_said(slurm: Made
     assert list(files.scheduler.parent.glob("lab.*")) == [files.logs]
 
 
+def test_who_leaves_during_a_submission_leaves_no_job(slurm: MadeSlurm, files: ClusterFiles) -> None:
+    """A job that sbatch has taken and not told yet is cancelled with the others; a Ctrl-C in between waits for it."""
+    taken, answer = slurm.folder / "1001.script", slurm.folder / "answer"
+    sbatch = f"cat > {taken}; until [ -e {answer} ]; do sleep 0.02; done; echo 1001"
+
+    async def live() -> None:
+        heard = Heard()
+        life = asyncio.create_task(slurm_cluster(files, heard, Wanted(1, 1)).run(asyncio.Event()))
+        async with asyncio.timeout(PATIENCE_S):
+            while not taken.exists():  # noqa: ASYNC110 - another process makes it
+                await asyncio.sleep(0.02)
+        life.cancel()
+        answer.touch()
+        with pytest.raises(asyncio.CancelledError):
+            await life
+        assert heard.told == ["Ending 1 job (1001)."]
+
+    with slurm.broken("sbatch", sbatch):
+        asyncio.run(live())
+    assert (slurm.folder / "1001.ending").read_text() == "CANCELLED"
+
+
 def test_where_there_is_no_slurm_it_says_so(files: ClusterFiles) -> None:
     """A machine without slurm's programs is told from one whose slurm refuses."""
     with pytest.raises(RunError, match=r"squeue: it cannot be started .*expected slurm's programs"):
