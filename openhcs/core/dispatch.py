@@ -96,13 +96,16 @@ class Dispatch:
         """
         processing = asyncio.create_task(self._run_pending(open_cluster), name="pending wells")
         cancelled = asyncio.create_task(self._cancelling.wait(), name="cancel")
-        await asyncio.wait({processing, cancelled}, return_when=asyncio.FIRST_COMPLETED)
-        cancelled.cancel()  # noqa: HCS101 - it only waits
-        if self._cluster is None and not processing.done():
+        try:
+            await asyncio.wait({processing, cancelled}, return_when=asyncio.FIRST_COMPLETED)
+            if self._cluster is not None or processing.done():
+                await processing
+        finally:
+            cancelled.cancel()
             processing.cancel()
-            await asyncio.wait({processing}, timeout=_STARTING_ENDS_WITHIN_S)  # what is left ends with this process
-        else:
-            await processing
+            # What starts workers may not listen; what is left of it ends with this process.
+            at_most_s = _STARTING_ENDS_WITHIN_S if self._cluster is None else None
+            await asyncio.wait({processing, cancelled}, timeout=at_most_s)
 
     def cancel(self) -> None:
         """Cancel every well that is not done, also before `run`; the workers that have one are killed."""
