@@ -70,6 +70,7 @@ def progress_line(
         f"{bar(progress.fraction, _BAR_CELLS, ascii)} " if with_bar and width >= 2 * _BAR_CELLS else "",
         f"{ended}/{progress.total} wells",
         f", {progress.failed} failed" if progress.failed else "",
+        ", starting workers" if progress.is_starting else "",
         f", {visible(progress.waiting)}" if progress.waiting else "",
         f", {duration_text(left_s)} left" if left_s is not None else "",
         f", {pace}" if (pace := pace_text(progress, now_s)) else "",

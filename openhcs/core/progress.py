@@ -189,6 +189,15 @@ class RunProgress:
         """The share of all wells' steps that is done, from 0 to 1."""
         return sum(well.fraction for well in self.wells.values()) / self.total if self.wells else 0.0
 
+    @cached_property
+    def is_starting(self) -> bool:
+        """Whether it has its turn and no well was begun yet: the workers are starting, which a busy machine draws out."""
+        if self.state is not RunState.RUNNING:
+            return self.state is RunState.STARTING
+        untouched = self.counts[WellState.PENDING]
+        begun = untouched + self.counts[WellState.REUSED] < self.total or any(w.retries for w in self.wells.values())
+        return untouched > 0 and not begun
+
     @property
     def took_s(self) -> float | None:
         """Seconds from its start to its end; None while it lasts."""

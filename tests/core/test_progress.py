@@ -31,6 +31,22 @@ def test_a_run_begins_with_all_wells_pending() -> None:
     assert progress.eta_s(110.0) is None
 
 
+def test_a_run_is_starting_until_a_well_was_begun() -> None:
+    """However long its workers take; not while it waits for its turn, and not where there is nothing to do."""
+    reused = [Event(101.0, EventKind.WELL_REUSED, name) for name in WELLS]
+    begun = Event(102.0, EventKind.WELL_STARTED, WELLS[-1])
+    retried = Event(103.0, EventKind.WELL_RETRIED, WELLS[-1], {"message": "the worker died"})
+    queued = Event(99.0, EventKind.RUN_QUEUED, data={"wells": WELLS})
+
+    assert RunProgress().is_starting
+    assert not RunProgress().apply(queued).is_starting
+    assert RunProgress().apply_all([queued, STARTED, *reused[:-1]]).is_starting
+    assert not RunProgress().apply_all([STARTED, *reused]).is_starting
+    assert not RunProgress().apply_all([STARTED, begun]).is_starting
+    assert not RunProgress().apply_all([STARTED, begun, retried]).is_starting
+    assert not RunProgress().apply_all([STARTED, Event(104.0, EventKind.RUN_FAILED)]).is_starting
+
+
 def test_fraction_counts_steps_and_the_pace_leaves_reused_wells_out() -> None:
     """A well in its third of four steps is half done; reused wells are done but say nothing about the pace."""
     progress = after(

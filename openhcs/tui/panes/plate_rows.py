@@ -204,7 +204,7 @@ _TENTHS: Final = 10
 def _count_words(row: PlateRow) -> str:
     """How far a run is, in at most ten steps however many wells there are, since each is read out; failures at once."""
     progress = row.progress
-    if row.status is not Status.RUNNING or progress is None or not progress.total:
+    if row.status is not Status.RUNNING or progress is None or progress.is_starting or not progress.total:
         return ""
     over, wells = _over(progress), count_of(progress.total, "well")
     tenths = over * _TENTHS // progress.total
@@ -222,7 +222,7 @@ def _words(row: PlateRow, place: int | None) -> tuple[str, str]:
     if row.status is Status.RUNNING and progress is not None:
         if row.activity is not None:
             return "class:busy", f"{row.activity.value} {_over(progress)}/{progress.total}"
-        return "class:busy", "running" if progress.total else "starting"
+        return "class:busy", "starting" if progress.is_starting else "running"
     if row.activity is not None:
         return "class:busy", row.activity.value
     match row.status:

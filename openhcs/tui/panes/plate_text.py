@@ -14,7 +14,7 @@ from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.utils import get_cwidth
 
 from openhcs.core.model import Status
-from openhcs.core.progress import WellProgress, WellState
+from openhcs.core.progress import RunProgress, RunState, WellProgress, WellState
 from openhcs.core.wording import told_once
 from openhcs.tui.run_text import count_of, end_words, worker_lines
 from openhcs.tui.utils.safe_text import visible
@@ -105,6 +105,19 @@ def _first_of(told: Sequence[object], head: str, width: int) -> str:
     return f"{cut(text, max(0, width - len(more)))}{more}"
 
 
+def _under_way(progress: RunProgress, now_s: float, *, plain: bool) -> str:
+    """What a run does and since when; without that for a screen reader, since each change is read out."""
+    since_s = None if plain else progress.started_s
+    so_far = f"{duration_text(now_s - since_s)} so far" if since_s is not None else ""
+    if progress.state is RunState.WAITING:
+        doing = "waiting"
+    else:
+        doing = "starting workers" if progress.is_starting else "" if so_far else "running"
+    words = ": ".join(filter(None, (progress.pipeline, ", ".join(filter(None, (doing, so_far))))))
+    joint = " " if progress.state is RunState.WAITING else "; "
+    return visible(joint.join(filter(None, (words, progress.waiting))))
+
+
 def _state_lines(row: PlateRow, width: int, now_s: float, *, plain: bool) -> list[tuple[str, str]]:
     if row.problems:
         return [("class:error", _first_of(row.problems, "Problem: " if plain else "X ", width))]
@@ -112,12 +125,8 @@ def _state_lines(row: PlateRow, width: int, now_s: float, *, plain: bool) -> lis
     if progress is None:
         return []
     if not progress.state.has_ended:
-        so_far = duration_text(now_s - progress.started_s) if progress.started_s is not None else ""
-        told = "running" if plain else f"{so_far} so far"
-        words = f"{visible(progress.pipeline)}: {told}" if so_far else "The workers are starting"
-        if progress.waiting:
-            return [("class:warning", f"{words}; {visible(progress.waiting)}")]
-        return [("class:busy", words)]
+        style = "class:warning" if progress.waiting and progress.state is RunState.RUNNING else "class:busy"
+        return [(style, _under_way(progress, now_s, plain=plain))]
     words, severity = end_words(progress)
     return [(f"class:{severity.value}", words), ("class:muted", f"{_RESULTS}{visible(str(row.out))}")]
 

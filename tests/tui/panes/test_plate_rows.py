@@ -123,7 +123,8 @@ def test_a_long_name_leaves_room_for_how_its_plate_stands() -> None:
 
 def test_a_screen_reader_is_told_of_a_large_run_ten_times() -> None:
     """The line of a run changes with every tenth of its wells, and with every well that fails."""
-    told = {line(running(done, 384), plain=True) for done in range(384)}
+    assert line(running(0, 384), plain=True) == "plate 7: starting"
+    told = {line(running(done, 384), plain=True) for done in range(1, 384)}
     assert len(told) == 10
     assert "plate 7: running, 30 percent of 384 wells done" in told
     assert line(running(100, 384, failed=2), plain=True) == "plate 7: running, 20 percent of 384 wells done, 2 failed"

@@ -114,6 +114,24 @@ def test_the_summary_says_what_the_plate_is_and_how_its_run_went() -> None:
     ]
 
 
+def test_a_run_under_way_says_what_it_does_and_since_when() -> None:
+    """Before its turn, while its workers start, and from then on; a time that passes is not read out."""
+    untouched = replace(RUNNING, wells={"A01": WellProgress("A01")})
+    waits = replace(untouched, state=RunState.WAITING, started_s=None, waiting="for its turn, number 2")
+
+    def told(progress: RunProgress, *, plain: bool = False) -> str:
+        row = replace(PLATE, facts=None, status=Status.RUNNING, progress=progress)
+        return fragment_list_to_text(plate_text.summary_fragments(row, 80, 137.0, plain=plain)).splitlines()[-1]
+
+    assert told(waits) == "nuclei: waiting for its turn, number 2"
+    assert told(RunProgress()) == "starting workers"
+    assert told(untouched) == "nuclei: starting workers, 37 s so far"
+    assert told(untouched, plain=True) == "nuclei: starting workers"
+    assert told(RUNNING) == "nuclei: 37 s so far"
+    assert told(RUNNING, plain=True) == "nuclei: running"
+    assert told(replace(RUNNING, waiting="no workers")) == "nuclei: 37 s so far; no workers"
+
+
 def test_what_is_cut_says_which_key_shows_the_rest() -> None:
     """A problem or a note that is longer than the pane, or is one of several, ends with the key for it."""
     long = Problem("x" * 50)
