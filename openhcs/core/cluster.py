@@ -44,8 +44,8 @@ class Worker:
 class ClusterEvents(Protocol):
     """Who is told of what happens in a cluster; called in the event loop."""
 
-    def step_began(self, well: str, step: int, steps: int, name: str) -> None:
-        """A worker begins a step (from 1) of a well, or the well itself (0)."""
+    def step_began(self, well: str, step: int, steps: int, name: str, where: str) -> None:
+        """A worker begins a step (from 1) of a well, or the well itself (0); arguments as those of `worker.Report`."""
 
     def workers_changed(self) -> None:
         """A worker came or went."""

@@ -145,7 +145,7 @@ class Dispatch:
             statuses.append(WorkerStatus(worker.address, worker.host, worker.pid, memory, well, seconds))
         return statuses
 
-    def step_began(self, well: str, step: int, steps: int, name: str) -> None:
+    def step_began(self, well: str, step: int, steps: int, name: str, where: str) -> None:
         """A worker begins a step of a well, or the well itself (step 0)."""
         one = self._running.get(well)
         if one is None:
@@ -154,7 +154,7 @@ class Dispatch:
             self._watch_time(one)
         if step:
             one.step = name
-            self._say(EventKind.STEP_STARTED, well, step=step, steps=steps, name=name)
+            self._say(EventKind.STEP_STARTED, well, step=step, steps=steps, name=name, where=where)
 
     def workers_changed(self) -> None:
         """A worker came or went."""

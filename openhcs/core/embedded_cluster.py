@@ -155,7 +155,7 @@ class EmbeddedCluster:
             WorkerDied: the process is gone, killed by us or by the system, and nothing of it is left.
         """
         async with self._explaining_death(worker):
-            self._events.step_began(plan.well, 0, 0, "")  # the worker has nothing else to do
+            self._events.step_began(plan.well, 0, 0, "", "")  # the worker has nothing else to do
             task = WellTask(plan, out, self._run_id, worker.pid, self._topic, is_ours=True)
             return await outcome_of(self._calls.call(worker.address, run_well_in_thread, task))
 

@@ -49,7 +49,7 @@ def main() -> None:
             _carry_out(
                 request["plans"],
                 Path(request["out"]),
-                lambda number, count, name: answer(step=number, of=count, name=name),
+                lambda number, count, name, _: answer(step=number, of=count, name=name),
             )
         except Exception as error:  # the boundary: whatever went wrong is told to whoever asked
             answer(failed=failure_of(error).message)
@@ -57,7 +57,7 @@ def main() -> None:
             answer(done=True)
 
 
-def _carry_out(plans: str, out: Path, report: Callable[[int, int, str], None]) -> None:
+def _carry_out(plans: str, out: Path, report: Callable[[int, int, str, str], None]) -> None:
     for plan in plans_from_json(plans):
         folder = ResultsFolder(out)
         folder.claim(plan.plate, Path(plan.root))

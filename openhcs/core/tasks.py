@@ -109,11 +109,11 @@ def _run_well(task: WellTask, worker: Worker) -> WellDone | Failure | None:
         os.setpgid(0, 0)  # what a function copies of this process ends with it
     mark_worker(task.run_id)
 
-    def report(step: int, steps: int, name: str) -> None:
-        worker.log_event(task.topic, (plan.well, step, steps, name))
+    def report(step: int, steps: int, name: str, where: str) -> None:
+        worker.log_event(task.topic, (plan.well, step, steps, name, where))
 
     if not task.is_ours:
-        report(0, 0, "")  # it may have waited for others' tasks
+        report(0, 0, "", "")  # it may have waited for others' tasks
     # ngio computes with dask; within a task that would go to the cluster, and this worker would take on other wells.
     with dask.config.set(scheduler="synchronous"), _only_while_wanted(worker, task):
         try:

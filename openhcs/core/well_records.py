@@ -70,7 +70,9 @@ def _event_text(event: Event) -> str:
         case EventKind.WELL_STARTED:
             return "started"
         case EventKind.STEP_STARTED:
-            return f"step {data.get('step')} of {data.get('steps')}: {data.get('name')}"
+            # Journals of earlier versions have the numbers alone.
+            where = data.get("where") or f"step {data.get('step')} of {data.get('steps')}"
+            return f"{where}: {data.get('name')}"
         case EventKind.WELL_FINISHED:
             return f"finished{_objects(data.get('objects'))}"
         case EventKind.WELL_REUSED:

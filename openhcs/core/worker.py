@@ -47,7 +47,7 @@ from openhcs.processing.types import Role, SitePositions
 
 __all__ = ["WellResult", "failure_of", "process_well"]
 
-Report = Callable[[int, int, str], None]
+Report = Callable[[int, int, str, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,8 @@ def process_well(plan: WellPlan, out: Path, report: Report) -> WellResult:
     """Do all steps of `plan` and put the results in the results folder `out`, all of them or none.
 
     Args:
-        report: is told what begins: which step (from 1), of how many, and its name. Steps count once for each part.
+        report: is told what begins: which step (from 1), of how many, its name, and where in the well that is, in
+            words: `site 2, step 3 of 5`. In numbers steps count once for each part.
 
     Raises:
         WellError: anything went wrong; its fields say where, its cause why.
@@ -149,9 +150,10 @@ class _Well:
         """Do all steps on one part; raises `WellError`."""
         part = _Part(self.plan, self.format, dict(files), self._kinds)
         steps = len(self.plan.steps) * sum(len(site) for site in self._parts)
-        for step in self.plan.steps:
+        of_part = self._part_words(files)
+        for number, step in enumerate(self.plan.steps, start=1):
             self._begun += 1
-            self._report(self._begun, steps, step.name)
+            self._report(self._begun, steps, step.name, f"{of_part}step {number} of {len(self.plan.steps)}")
             started = time.perf_counter()
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
@@ -161,6 +163,12 @@ class _Well:
             self.step_seconds[step.name] += time.perf_counter() - started
         self.objects.update({name: sum(map(_count, planes.values())) for name, planes in part.labels.items()})
         return PartResult(part.all_images(), part.labels)
+
+    def _part_words(self, files: Mapping[PlaneKey, str]) -> str:
+        """What a part is called among the well's parts, `site 2, t 3, `; nothing where there is only one."""
+        first = next(iter(files))
+        site = f"site {first.site}, " if len(self._parts) > 1 else ""
+        return site + (f"t {first.t}, " if any(len(times) > 1 for times in self._parts) else "")
 
     def _process_stack(self, part: _Part, step: Step, stack: Stack) -> None:
         """Call the step's functions in order; an image result is what the next one gets.

@@ -41,7 +41,7 @@ def results(plate: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = ResultsFolder(out)
     folder.claim(plans[0].plate, Path(plans[0].root))
     create_plate(folder, plans[0].plate)
-    process_well(plans[0], out, lambda step, steps, name: None)
+    process_well(plans[0], out, lambda *_: None)
     return out
 
 

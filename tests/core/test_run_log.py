@@ -41,6 +41,7 @@ def events() -> list[tuple[EventKind, str | None, Mapping[str, Json]]]:
     return [
         (EventKind.RUN_STARTED, None, {"plate": "P", "pipeline": "nuclei", "wells": ["A01", "A02"]}),
         (EventKind.WELL_STARTED, "A01", {}),
+        (EventKind.STEP_STARTED, "A01", {"step": 6, "steps": 10, "name": "Blur", "where": "site 2, step 1 of 5"}),
         (EventKind.WELL_RETRIED, "A01", {"message": "its worker was lost"}),
         (EventKind.WELL_FAILED, "A01", {"message": "image of A01 is cut short"}),
         (EventKind.WELL_FINISHED, "A02", {"objects": {"nuclei": 7}}),
@@ -63,6 +64,7 @@ def test_what_happened_is_told_in_words(run: RunFolder, tmp_path: Path) -> None:
     assert told == [
         "run   started: 2 wells of P with nuclei",
         "A01   started",
+        "A01   site 2, step 1 of 5: Blur",
         "A01   tried again: its worker was lost",
         "A01   failed: image of A01 is cut short",
         "A02   finished: 7 nuclei",
@@ -73,8 +75,8 @@ def test_what_happened_is_told_in_words(run: RunFolder, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "well", "level", "numbers"),
     [
-        (LogKind.EVENTS, "A01", LogLevel.ALL, [1, 2, 3]),
-        (LogKind.EVENTS, "", LogLevel.WARNINGS, [2, 3]),
+        (LogKind.EVENTS, "A01", LogLevel.ALL, [1, 2, 3, 4]),
+        (LogKind.EVENTS, "", LogLevel.WARNINGS, [3, 4]),
         (LogKind.EVENTS, "A02", LogLevel.ERRORS, []),
         (LogKind.PRINTED, "A02", LogLevel.ALL, [2, 4]),
         (LogKind.PRINTED, "", LogLevel.WARNINGS, [1, 3, 4, 5]),
@@ -97,7 +99,7 @@ def test_lines_are_filtered_by_well_and_level(
         (LogQuery(LogKind.PRINTED, search="Error that"), [5]),
         (LogQuery(LogKind.PRINTED, search="ERROR"), []),
         (LogQuery(LogKind.PRINTED, well="A02", search="a"), [2, 4]),
-        (LogQuery(LogKind.EVENTS, search="7 nuclei"), [4]),
+        (LogQuery(LogKind.EVENTS, search="7 nuclei"), [5]),
     ],
 )
 def test_texts_are_found(run: RunFolder, tmp_path: Path, query: LogQuery, numbers: list[int]) -> None:

@@ -36,9 +36,9 @@ def plate(tmp_path: Path) -> Path:
     return folder
 
 
-def run(plate: Path, out: Path, *steps: Step) -> list[tuple[str, int, int, str]]:
+def run(plate: Path, out: Path, *steps: Step) -> list[tuple[str, int, int, str, str]]:
     """Process every well; what was reported, with the well."""
-    reports: list[tuple[str, int, int, str]] = []
+    reports: list[tuple[str, int, int, str, str]] = []
     folder = ResultsFolder(out)
     index = index_plate(plate)
     folder.claim(index.name, Path(index.root))
@@ -72,6 +72,7 @@ def test_each_time_point_is_processed_by_itself(plate: Path, tmp_path: Path) -> 
     reports = run(plate, tmp_path / "out", Step("Mean", (FunctionCall("project_mean"),), (Component.SITE,)))
     assert [report[1:3] for report in reports if report[0] == "B02"] == [(1, 3), (2, 3), (3, 3)]
     assert [report[1:3] for report in reports if report[0] == "B03"] == [(1, 2), (2, 2)]
+    assert [report[4] for report in reports if report[0] == "B03"] == ["t 1, step 1 of 1", "t 3, step 1 of 1"]
     means = image_of(tmp_path / "out", 2, site=0).get_as_numpy().mean(axis=(1, 2, 3))
     assert means.tolist() == [101.5, 201.5, 301.5]
 

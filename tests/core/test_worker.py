@@ -55,7 +55,7 @@ def planned(plate: Path, *steps: Step) -> WellPlan:
     return plan
 
 
-def process(plan: WellPlan, out: Path, steps: list[tuple[int, int, str]] | None = None) -> WellResult:
+def process(plan: WellPlan, out: Path, steps: list[tuple[int, int, str, str]] | None = None) -> WellResult:
     folder = ResultsFolder(out)
     folder.claim(plan.plate, Path(plan.root))
     create_plate(folder, plan.plate)
@@ -83,11 +83,11 @@ def failure(plan: WellPlan, out: Path) -> WellError:
 
 
 def test_planes_go_where_their_keys_say(plate: Path, tmp_path: Path) -> None:
-    """Every plane ends at its channel and z of its site's image; steps are counted over the parts."""
-    steps: list[tuple[int, int, str]] = []
+    """Every plane ends at its channel and z of its site's image; steps are counted over the parts, and told of each."""
+    steps: list[tuple[int, int, str, str]] = []
     plan = planned(plate, step(call("warn"), name="Same"))
     result = process(plan, tmp_path / "out", steps)
-    assert steps == [(1, 2, "Same"), (2, 2, "Same")]
+    assert steps == [(1, 2, "Same", "site 1, step 1 of 1"), (2, 2, "Same", "site 2, step 1 of 1")]
     for site in (1, 2):
         image = image_at(tmp_path / "out", site).get_image()
         assert image.axes == ("c", "z", "y", "x")
@@ -172,9 +172,9 @@ def test_time_points_come_together_in_one_image(plate: Path, tmp_path: Path) -> 
     late = plate / "TimePoint_2" / "ZStep_1" / "small_A01_s1_w2.TIF"
     late.parent.mkdir(parents=True)
     tifffile.imwrite(late, np.full((64, 48), 7, np.uint16))
-    steps: list[tuple[int, int, str]] = []
+    steps: list[tuple[int, int, str, str]] = []
     process(planned(plate, step(call("project_maximum"), name="Project")), tmp_path / "out", steps)
-    assert steps[-1] == (3, 3, "Project")
+    assert steps[-1] == (3, 3, "Project", "site 2, t 1, step 1 of 1")
     image = image_at(tmp_path / "out", 1).get_image()
     assert image.axes == ("t", "c", "y", "x")
     assert image.get_as_numpy().mean(axis=(2, 3)).tolist() == [[113, 123], [0, 7]]
