@@ -228,6 +228,7 @@ def _page(entry: ErrorEntry) -> ErrorPage:
         details=entry.traceback,
         exception=lambda: entry.exception,
         count=lambda: entry.count,
+        is_refusal=entry.is_refusal,
     )
 
 

@@ -143,13 +143,14 @@ class ErrorDialog:
 
     def _button_text(self) -> StyleAndTextTuples:
         several = len(self.pages) > 1
-        details = bool(self.pages.current.details)
+        page = self.pages.current
+        details = bool(page.details)
         buttons: list[tuple[str, str, Callable[[], None], bool]] = [
             ("Esc", "Close", self.close, True),
             ("←", "Previous", lambda: self._turn(-1), several),
             ("→", "Next", lambda: self._turn(1), several),
             ("d", "Hide details" if self._view is _View.DETAILS else "Details", self._toggle_details, details),
-            ("l", "Hide locals" if self._view is _View.LOCALS else "Locals", self._toggle_locals, details),
+            ("l", "Hide locals" if self._view is _View.LOCALS else "Locals", self._toggle_locals, page.has_locals),
             ("c", "Copy", self._copy, True),
             ("s", "Save", self._save, True),
         ]
@@ -198,7 +199,8 @@ class ErrorDialog:
         self._toggle(_View.DETAILS)
 
     def _toggle_locals(self) -> None:
-        self._toggle(_View.LOCALS)
+        if self.pages.current.has_locals:
+            self._toggle(_View.LOCALS)
 
     def _toggle(self, view: _View) -> None:
         if self.pages.current.details:

@@ -15,6 +15,7 @@ class ErrorPage:
     """One error as the dialog shows it: a title, what happened, and the traceback under "details" (may be empty).
 
     `exception` is asked for when its causes and the locals of its frames are to be shown; None where it is not kept.
+    Locals are of use to who mends the program, so a page that `is_refusal` does not offer them.
     """
 
     def __init__(
@@ -25,6 +26,8 @@ class ErrorPage:
         exception: Callable[[], BaseException | None] = lambda: None,
         count: Callable[[], int] = lambda: 1,
         on_seen: Callable[[], None] = lambda: None,
+        *,
+        is_refusal: bool = False,
     ) -> None:
         self.title = title
         self.message = message
@@ -32,6 +35,12 @@ class ErrorPage:
         self.exception = exception
         self.count = count
         self.on_seen = on_seen
+        self.is_refusal = is_refusal
+
+    @property
+    def has_locals(self) -> bool:
+        """Whether the local variables of its frames are offered."""
+        return bool(self.details) and not self.is_refusal
 
     @property
     def text(self) -> str:

@@ -333,6 +333,7 @@ class SafeErrorHandler:
             exception=lambda: entry.exception,
             count=lambda: self.journal.count_of(entry),
             on_seen=lambda: self.journal.mark_shown(entry),
+            is_refusal=entry.is_refusal,
         )
 
     def _show_soon_anyhow(self, entry: ErrorEntry, host: Any) -> None:

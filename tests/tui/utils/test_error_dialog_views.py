@@ -57,6 +57,19 @@ async def test_locals_are_shown_on_demand() -> None:
         await here.shows("Traceback")
 
 
+async def test_a_refusal_offers_no_locals() -> None:
+    """What the user asked for cannot be done: that is told in words, and variables of the program say nothing more."""
+    async with stage() as here:
+        here.tasks.fire_and_forget(here.handler.handle_refusal(raised(ValueError("no such file")), "load it"), "refuse")
+        await here.shows("Cannot load it")
+        assert "Details" in here.text
+        assert "Locals" not in here.text
+        here.press("l")
+        here.press("d")
+        await here.shows("Traceback")
+        assert "no such file" in here.text
+
+
 async def test_locals_of_an_error_long_ago_are_not_kept() -> None:
     """The dialog says so where the exception is not kept any more."""
     async with stage() as here:
