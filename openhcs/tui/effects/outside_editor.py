@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -28,6 +29,9 @@ from openhcs.tui.utils.safe_text import visible
 __all__ = ["Edited", "edit_text", "find_editor"]
 
 _VARIABLES: Final = ("VISUAL", "EDITOR")
+_COMMON: Final = ("nano", "vim", "vi")
+"""Taken, the first that is there, where no variable says which; nano first, which tells how to leave it."""
+
 _TAKE_A_LINE: Final = frozenset({"vi", "vim", "nvim", "view", "nano", "emacs", "emacsclient", "micro", "kak", "joe"})
 """Editors that go to a line given as `+12`."""
 
@@ -44,16 +48,19 @@ class Edited:
 
 
 def find_editor(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """The command of the user's editor, in words.
+    """The command of the user's editor, in words; where none is set, an editor that most machines have.
 
     Raises:
-        InputError: none is set, or what is set is no command.
+        InputError: none is set and none is there, or what is set is no command.
     """
     name, command = next(((name, environ[name]) for name in _VARIABLES if environ.get(name, "").strip()), ("", ""))
     if not name:
+        common = next((editor for editor in _COMMON if shutil.which(editor, path=environ.get("PATH"))), None)
+        if common is not None:
+            return (common,)
         raise InputError(
-            "editor: neither VISUAL nor EDITOR is set; expected a command such as nano, vim or `code --wait`. Leave "
-            "the workbench, say `export EDITOR=nano` and open it again."
+            f"editor: neither VISUAL nor EDITOR is set, and none of {', '.join(_COMMON)} is there; expected a command "
+            "such as nano or `code --wait`. Leave the workbench, say `export EDITOR=nano` and open it again."
         )
     try:
         return tuple(shlex.split(command))

@@ -216,7 +216,7 @@ class PipelineEditor:
                 ("e",),
                 effects.edit_outside,
                 "As text",
-                "Edit the pipeline as YAML in your own editor: $VISUAL, or $EDITOR.",
+                "Edit the pipeline as YAML in your own editor: $VISUAL, $EDITOR, or nano, vim, vi.",
             ),
             Binding(("t",), effects.rename, "Rename", "Give the pipeline another title.", on_footer=False),
             Binding(

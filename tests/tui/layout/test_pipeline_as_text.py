@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from openhcs.core.pipeline_file import shipped_pipelines
+from openhcs.errors import InputError
 from openhcs.testing.driver import workbench
+from openhcs.tui.effects.outside_editor import find_editor
 
 NUCLEI = shipped_pipelines()["nuclei"]
 
@@ -109,7 +111,6 @@ async def test_faulty_calls_can_be_taken_or_thrown_away(editor: Editor) -> None:
 @pytest.mark.parametrize(
     ("command", "told"),
     [
-        ("", "neither VISUAL nor EDITOR is set"),
         ("no-such-editor --wait", "no-such-editor --wait cannot be"),
         ("false", "false ended with 1, not 0"),
         ("'unfinished", "No closing quotation"),
@@ -125,6 +126,18 @@ async def test_an_editor_that_cannot_be_used_is_told(command: str, told: str, mo
         await wb.press("escape")
         await wb.wait_idle()
         assert "╔═ Pipeline nuclei" in wb.text
+
+
+def test_without_a_variable_an_editor_that_is_there_is_taken(tmp_path: Path) -> None:
+    """nano before vi, as most machines have one of them; where there is neither, it is said what to set."""
+    environ = {"PATH": str(tmp_path), "EDITOR": " "}
+    with pytest.raises(InputError, match="neither VISUAL nor EDITOR is set, and none of nano, vim, vi is there"):
+        find_editor(environ)
+    for name in ("vi", "nano"):
+        (tmp_path / name).write_text("#!/bin/sh\n", encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+        assert find_editor(environ) == (name,)
+    assert find_editor(environ | {"EDITOR": "code --wait"}) == ("code", "--wait")
 
 
 async def test_comments_stay_in_the_saved_file(home: Path, editor: Editor) -> None:
