@@ -6,11 +6,9 @@ what is done to a plate (`plates`), and how the list changes (`tui.plate_list`).
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
 
 from openhcs.errors import SettingsError
 from openhcs.tui import actions
@@ -28,7 +26,7 @@ from openhcs.tui.workbench import PlateRow, Severity
 if TYPE_CHECKING:
     from openhcs.core.plate_search import FoundPlate
 
-__all__ = ["PlateListEffects", "pasted_paths"]
+__all__ = ["PlateListEffects"]
 
 
 class PlateListEffects:
@@ -50,14 +48,6 @@ class PlateListEffects:
         )
         if folders:
             await self.add_folders(tuple(Path(folder) for folder in folders))
-
-    async def paste(self, text: str) -> None:
-        """Add the folders whose paths were pasted."""
-        folders = await in_daemon_thread(lambda: pasted_paths(text), "read what was pasted")
-        if folders:
-            await self.add_folders(folders)
-        else:
-            self._tell("What was pasted names no folder that is there", Severity.WARNING)
 
     async def add_folders(self, folders: Sequence[Path]) -> None:
         """Add `folders` as plates; of one that holds plates and is none, those that the user chooses.
@@ -161,31 +151,3 @@ class PlateListEffects:
 
     def _tell(self, text: str, severity: Severity = Severity.INFO) -> None:
         self._state.dispatch(actions.MessageShown(text, severity))
-
-
-def pasted_paths(text: str) -> tuple[Path, ...]:
-    """The folders that a pasted text names, a line each, or several in a line as a shell has them; asks the disk.
-
-    File managers give `file:` addresses, terminals quote what is dropped on them.
-    """
-    found: list[Path] = []
-    for line in filter(None, map(str.strip, text.splitlines())):
-        whole = _folder(line)
-        if whole is not None:
-            found.append(whole)
-            continue
-        try:
-            words = shlex.split(line)
-        except ValueError:  # a quotation mark that is left open
-            words = line.split()
-        found += [folder for word in words if (folder := _folder(word)) is not None]
-    return tuple(dict.fromkeys(found))
-
-
-def _folder(text: str) -> Path | None:
-    address = unquote(urlsplit(text).path) if text.startswith("file:") else text
-    try:
-        folder = Path(address).expanduser().absolute()
-        return folder if folder.is_dir() else None
-    except (OSError, RuntimeError, ValueError):
-        return None

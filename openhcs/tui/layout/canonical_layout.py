@@ -15,6 +15,7 @@ from prompt_toolkit.data_structures import Size
 from prompt_toolkit.filters import Condition, buffer_has_focus
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.key_binding import ConditionalKeyBindings, merge_key_bindings
+from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout.containers import (
     ConditionalContainer,
     Container,
@@ -30,6 +31,7 @@ from openhcs.tui import actions
 from openhcs.tui.editors.command_palette import Command, choose_command
 from openhcs.tui.effects.appearance import Appearance
 from openhcs.tui.effects.errors import ErrorHistory
+from openhcs.tui.effects.pasting import take_paste
 from openhcs.tui.effects.pipeline import PipelineEffects
 from openhcs.tui.effects.plates import PlateEffects
 from openhcs.tui.effects.settings import SettingsEffects
@@ -147,11 +149,12 @@ class CanonicalTUILayout:
                 ),
             ]
         )
+        everywhere = key_bindings(self._rows_everywhere(), tasks=tasks, refuse=self._refuse)
+        everywhere.add(Keys.BracketedPaste)(
+            lambda event: tasks.fire_and_forget(take_paste(event.data, plates.list, pipeline, state), "take a paste")
+        )
         body = HSplit(
-            [self.menu_bar, panes, status],
-            key_bindings=ConditionalKeyBindings(
-                key_bindings(self._rows_everywhere(), tasks=tasks, refuse=self._refuse), ~buffer_has_focus
-            ),
+            [self.menu_bar, panes, status], key_bindings=ConditionalKeyBindings(everywhere, ~buffer_has_focus)
         )
         self.root = FloatContainer(
             body,

@@ -14,8 +14,6 @@ from typing import Any, Final
 from prompt_toolkit.application import get_app
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import StyleAndTextTuples
-from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
-from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout.containers import ConditionalContainer, Container, HSplit, VSplit
 from prompt_toolkit.layout.dimension import AnyDimension
 from prompt_toolkit.mouse_events import MouseEvent, MouseModifier
@@ -48,7 +46,6 @@ class PlateList:
     Args:
         bindings: the keys that do something to plates.
         on_activate: what Enter does with a plate.
-        on_paste: takes what is pasted while the list has the focus.
         height: of the whole frame.
     """
 
@@ -61,7 +58,6 @@ class PlateList:
         bindings: Sequence[Binding],
         *,
         on_activate: Callable[[PlateRow], Coroutine[Any, Any, Any]],
-        on_paste: Callable[[str], Coroutine[Any, Any, Any]],
         height: AnyDimension,
     ) -> None:
         self._state = state
@@ -85,7 +81,6 @@ class PlateList:
             tasks=tasks,
             refuse=refuse,
             name="plate details",
-            keys=_paste_keys(lambda text: tasks.fire_and_forget(on_paste(text), "add what was pasted")),
         )
         self.place = Place("Plates", self._list.window, self._list.rows)
         self._field = TextField(
@@ -299,13 +294,3 @@ class PlateList:
         there = max(0, min(here + by, len(items) - 1))
         self._state.dispatch(actions.PlatesMarked(frozenset({items[here].folder, items[there].folder})))
         self._select(there)
-
-
-def _paste_keys(take: Callable[[str], None]) -> KeyBindings:
-    keys = KeyBindings()
-
-    @keys.add(Keys.BracketedPaste)
-    def _(event: KeyPressEvent) -> None:
-        take(event.data)
-
-    return keys

@@ -76,7 +76,6 @@ class PlateManager:
             keymap,
             self.plate_rows,
             on_activate=self._show_details,
-            on_paste=effects.list.paste,
             height=self._plates_height,
         )
         self.view_rows = self._list.rows

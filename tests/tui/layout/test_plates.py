@@ -14,7 +14,7 @@ from openhcs.core.pipeline_file import shipped_pipelines
 from openhcs.core.progress import WellState
 from openhcs.testing.driver import WorkbenchDriver, workbench
 from openhcs.tui import actions
-from openhcs.tui.effects.plate_list import pasted_paths
+from openhcs.tui.effects.pasting import PastedPaths, pasted_paths
 from openhcs.tui.workbench import Activity, PlateOrder
 from tests.tui.layout.gate import RUN_S, Gate, closed_gate
 
@@ -76,10 +76,16 @@ async def test_a_folder_that_holds_plates_lets_choose_among_them(screen: Path) -
 
 
 async def test_pasted_paths_are_added(screen: Path) -> None:
-    """As a terminal gives what is dropped on it, while the list of plates has the focus."""
+    """As a terminal gives what is dropped on it, wherever the focus stands; the file of a pipeline is loaded."""
+    pipeline = shutil.copy(shipped_pipelines()["nuclei"], screen / "mine.yaml")
     async with workbench() as wb:
         await wb.paste(f"'{screen / 'plate 1'}' '{screen / 'plate 2'}'")
         await wb.wait_for("2 plates added")
+        await wb.press("s-tab")
+        await wb.paste(str(screen / "old" / "plate 10"))
+        await wb.wait_for("1 plate added: plate 10")
+        await wb.paste(str(pipeline))
+        await wb.wait_for("Pipeline nuclei loaded")
         await wb.paste("no such folder")
         await wb.wait_for("names no folder")
 
@@ -87,10 +93,10 @@ async def test_pasted_paths_are_added(screen: Path) -> None:
 def test_paths_are_read_as_people_paste_them(screen: Path) -> None:
     """Lines, quoted words and addresses of a file manager; each folder once, and only what is there."""
     one, two = screen / "plate 1", screen / "plate 2"
-    assert pasted_paths(f"{one}\n{two}\n\n{one}\n/no/such/place") == (one, two)
-    assert pasted_paths(f"'{one}' {str(two).replace(' ', chr(92) + ' ')}") == (one, two)
-    assert pasted_paths(one.as_uri()) == (one,)
-    assert pasted_paths("it's no path \x00") == ()
+    assert pasted_paths(f"{one}\n{two}\n\n{one}\n/no/such/place").folders == (one, two)
+    assert pasted_paths(f"'{one}' {str(two).replace(' ', chr(92) + ' ')}").folders == (one, two)
+    assert pasted_paths(one.as_uri()).folders == (one,)
+    assert pasted_paths("it's no path \x00") == PastedPaths()
 
 
 async def test_typing_filters_and_no_letter_is_a_key_meanwhile(tmp_path: Path) -> None:
