@@ -67,7 +67,7 @@ class PlateManager:
         self._tasks = tasks
         self._has_screen = has_screen
         self.plate_rows = keymap.rows("Plates", self._plate_bindings())
-        effects.results_hint = f"{key_of(self.plate_rows, 'Results')} shows the results"
+        effects.news.results_hint = f"{key_of(self.plate_rows, 'Results')} shows the results"
         self.job_rows = tuple(row for row in self.plate_rows if row.label in _JOBS)
         self._list = PlateList(
             state,

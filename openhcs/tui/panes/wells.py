@@ -325,7 +325,7 @@ class WellsPane:
 
     async def _cancel_well(self) -> None:
         if self._row is not None and self._well is not None:
-            await self._effects.cancel_well(self._row.folder, self._well.well)
+            await self._effects.runs.cancel_well(self._row.folder, self._well.well)
 
     def _failed(self) -> list[int]:
         return [i for i, well in enumerate(self.items()) if well.state is WellState.FAILED]
