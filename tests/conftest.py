@@ -10,9 +10,13 @@ import gc
 import logging
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+_MANY_OBJECTS = 20_000
+"""To look through more than these after each test would sum up to minutes."""
 
 _LEAKS = ("never retrieved", "was destroyed but it is pending", "never awaited", "exception ignored in")
 
@@ -36,15 +40,35 @@ class _Complaints(logging.Handler):
             self.messages.append(message)
 
 
-@pytest.fixture(autouse=True)
-def nothing_left_behind() -> Iterator[None]:
-    """No test leaves a task, a coroutine or an unread failure behind."""
+@contextmanager
+def _nothing_left() -> Iterator[None]:
+    """Inside, asyncio complains of nothing that was left behind."""
     complaints = _Complaints()
     logging.getLogger("asyncio").addHandler(complaints)
-    yield
-    gc.collect()
-    logging.getLogger("asyncio").removeHandler(complaints)
+    try:
+        yield
+    finally:
+        logging.getLogger("asyncio").removeHandler(complaints)
     assert complaints.messages == []
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind(nothing_left_in_the_end: None) -> Iterator[None]:
+    """No test leaves a task, a coroutine or an unread failure behind."""
+    with _nothing_left():
+        yield
+        gc.collect()
+    if len(gc.get_objects(generation=2)) > _MANY_OBJECTS:
+        gc.freeze()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def nothing_left_in_the_end() -> Iterator[None]:
+    """Nor do all of them together: what was set aside because it lived on after its test is looked through as well."""
+    yield
+    with _nothing_left():
+        gc.unfreeze()
+        gc.collect()
 
 
 @pytest.fixture(scope="session")

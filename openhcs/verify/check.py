@@ -61,8 +61,9 @@ def _no_collection() -> Iterator[None]:
         yield
     finally:
         if was_enabled:
-            gc.freeze()  # makes everything old: else the next new object would set off a search through all that is new
-            gc.unfreeze()
+            if gc.get_freeze_count() == 0:  # what a caller has set aside is his
+                gc.freeze()  # makes all old: else the next new object would set off a search through all that is new
+                gc.unfreeze()
             gc.enable()
 
 
