@@ -52,7 +52,7 @@ class Condition:
         """How it fails, if it does."""
         try:
             result = self.check()
-        except Exception as error:
+        except Exception as error:  # the scenario's own code: whatever it raises is what is wrong
             return Violation(kind, self.name, f"{kind}: {self.name}: {describe_exception(error)}", error_lines(error))
         return Violation(kind, self.name, f"{kind}: {self.name}") if result is False else None
 
@@ -214,7 +214,7 @@ def describe_exception(error: BaseException) -> str:
     """The exception as one line, whatever its `__str__` does."""
     try:
         text = str(error)
-    except Exception:
+    except Exception:  # a `__str__` may raise anything
         text = "<its text cannot be made>"
     first = text.strip().splitlines()[0] if text.strip() else ""
     return f"{type(error).__name__}: {first}" if first else type(error).__name__
@@ -224,7 +224,7 @@ def error_lines(error: BaseException) -> tuple[str, ...]:
     """The traceback, as lines."""
     try:
         text = "".join(traceback.format_exception(error))
-    except Exception:
+    except Exception:  # it asks `__str__` as well, and `__repr__`
         return (describe_exception(error),)
     return tuple(text.rstrip().splitlines())
 

@@ -4,6 +4,8 @@ The engine is called in threads; each outcome is dispatched as an action. One jo
 time, for a run uses all the cores it may: others wait their turn (`run_queue`). What a job consists of is beside it:
 `plate_preparation`, `run_following`, and what is told of them, `plate_news`. Deliberately absent: which plates there
 are (`plate_list`), drawing, and which key does what (`panes`).
+
+Modules of the engine are imported in the threads that call it: with pydantic and numpy they take 0.3 s the first time.
 """
 
 from __future__ import annotations
@@ -204,7 +206,7 @@ class PlateEffects:
             # Said on purpose, in words meant for the user: shown as it is, with nothing about the code.
             self.news.fail(folder, goal.value, error)
             await dialog_helpers.show_refusal(error, f"{goal.value} {self.news.called(folder)}", self._state)
-        except Exception as error:
+        except Exception as error:  # a fault of ours: the row tells of it as well
             self.news.fail(folder, goal.value, error)
             raise
 

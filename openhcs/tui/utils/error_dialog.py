@@ -185,7 +185,7 @@ class ErrorDialog:
     def _attempt(self, run: Callable[[], None]) -> None:
         try:
             run()
-        except Exception as failure:
+        except Exception as failure:  # the dialog tells of errors, so one in a key of its own must not end it
             self._failed(failure, "using the error dialog")
 
     def _turn(self, by: int) -> None:

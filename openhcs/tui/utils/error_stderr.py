@@ -76,6 +76,6 @@ def _write(entry: ErrorEntry, traceback: str | None = None) -> bool:
         sys.stderr.flush()
     except ENDINGS:
         raise
-    except BaseException:
+    except BaseException:  # the last way to tell an error: whatever stands in for the stream may raise anything
         return False
     return True

@@ -97,7 +97,7 @@ def frame_locals(exception: BaseException) -> list[str]:
 def _values(frame: FrameType) -> list[str]:
     try:
         values = dict(frame.f_locals)
-    except Exception:
+    except Exception:  # the frame may be one of a namespace that raises when it is read
         return ["the variables of this frame cannot be read"]
     if frame.f_locals is frame.f_globals:
         # A module: what it defines is what its source says; what it computes is of interest.

@@ -347,7 +347,7 @@ class _PendingFocus:
     def _try(self) -> bool:
         try:
             return self._attempt()
-        except Exception as failure:
+        except Exception as failure:  # a layout that is broken is reported by the frame that draws it
             log_safely(logger, logging.DEBUG, "a focus target cannot be looked for", exc_info=failure)
             return False
 

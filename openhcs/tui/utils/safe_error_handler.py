@@ -261,7 +261,7 @@ class SafeErrorHandler:
             return
         try:
             await self._show(entry, host)
-        except Exception as failure:
+        except Exception as failure:  # the boundary of showing: what fails there is an error too
             self._enter_anyhow(failure, "showing an error")
             self._degrade(entry)
 

@@ -143,7 +143,7 @@ class CancelWatch:
                 self._followed_codes[id(code)] = code
                 events = monitoring.events
                 monitoring.set_local_events(self._tool, code, events.PY_YIELD | events.PY_RETURN)
-        except Exception as failure:
+        except Exception as failure:  # raised in here, it would be raised in the code that is watched
             _log(failure)
 
     def _unwound(self, code: CodeType, offset: int, exception: BaseException) -> None:
@@ -205,7 +205,7 @@ class CancelWatch:
                 self._told.add(place)
                 error = SwallowedCancel(code.co_qualname, *place)
                 self._on_swallowed(error.with_traceback(handling.exception.__traceback__), handling.task.get_name())
-        except Exception as failure:
+        except Exception as failure:  # raised in here, it would be raised in the code that is watched
             _log(failure)
 
     def _is_ours(self, file: str) -> bool:

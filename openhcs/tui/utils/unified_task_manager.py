@@ -575,7 +575,7 @@ def _log_failure(exception: BaseException, context: str) -> None:
 def _name_of(coro: object, name: str | None) -> str:
     try:
         return name or str(getattr(coro, "__qualname__", type(coro).__name__))
-    except Exception:
+    except Exception:  # what is no coroutine may raise when it is asked
         return type(coro).__name__
 
 

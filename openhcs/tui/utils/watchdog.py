@@ -135,7 +135,7 @@ class Watchdog:
     def _tell(self, listener: Listener, blocked: BlockedLoop) -> None:
         try:
             listener(blocked)
-        except Exception as failure:
+        except Exception as failure:  # the boundary of the watching thread: a listener's fault must not end it
             log_safely(logger, logging.ERROR, "telling of a blocked event loop failed", exc_info=failure)
 
 
