@@ -22,13 +22,12 @@ from prompt_toolkit.filters import Always
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.layout.containers import Container, DynamicContainer, HSplit, VSplit, Window
-from prompt_toolkit.layout.controls import FormattedTextControl
 from prompt_toolkit.layout.dimension import Dimension
 from prompt_toolkit.utils import get_cwidth
 from prompt_toolkit.widgets import Button, TextArea
 
 from openhcs.tui.ports import DialogHost
-from openhcs.tui.utils.dialog_frame import framed
+from openhcs.tui.utils.dialog_frame import framed, key_hints
 from openhcs.tui.utils.error_dialog import show_scrollable_error_dialog
 from openhcs.tui.utils.exception_hooks import ExceptionHooks
 from openhcs.tui.utils.focus_manager import focus_after_delay, get_focus_manager
@@ -112,12 +111,12 @@ async def choose(title: str, message: str, answers: Sequence[str], app_state: Di
     keys = _escape_keys(answer)
     buttons = []
     for text in answers:
-        buttons.append(Button(visible(text), handler=_answering(answer, text), width=get_cwidth(visible(text)) + 4))
+        buttons.append(_button(text, _answering(answer, text)))
         if text[0].lower() not in {other[0].lower() for other in answers if other is not text}:
             _bind(keys, text[0].lower(), _answering(answer, text))
     _bind_moves(keys, "tab", "s-tab")
     _bind_moves(keys, "right", "left")
-    dialog = _framed(title, [_Words(message), _button_row(buttons)], keys)
+    dialog = _framed(title, [_Words(message), _button_row(buttons)], keys, _ANSWER_KEYS)
     answered: str | None = await _show(dialog, answer, buttons[0], app_state)
     return answered
 
@@ -140,13 +139,13 @@ async def prompt_for_text_input(
     field = TextArea(default, multiline=False, accept_handler=accept, password=password, style="class:field")
     field.buffer.cursor_position = len(default)
     buttons = [
-        Button("OK", handler=lambda: _settle(answer, field.text)),
-        Button("Cancel", handler=_answering(answer, None)),
+        _button("OK", lambda: _settle(answer, field.text)),
+        _button("Cancel", _answering(answer, None)),
     ]
     keys = _escape_keys(answer)
     _bind_moves(keys, "tab", "s-tab")
     prompt = _Words(prompt_message)
-    dialog = _framed(title, [prompt, field, _button_row(buttons)], keys)
+    dialog = _framed(title, [prompt, field, _button_row(buttons)], keys, _TEXT_KEYS)
     answered: str | None = await _show(dialog, answer, field, app_state)
     return answered
 
@@ -255,7 +254,11 @@ _SHOWN = 4_000
 _MOST_ROWS = 60
 
 
-def _framed(title: str, parts: Sequence[Any], keys: KeyBindings) -> Container:
+_ANSWER_KEYS = key_hints(("Enter", "Choose"), ("Tab", "Move"), ("Esc", "Cancel"))
+_TEXT_KEYS = key_hints(("Enter", "OK"), ("Tab", "Buttons"), ("Esc", "Cancel"))
+
+
+def _framed(title: str, parts: Sequence[Any], keys: KeyBindings, hints: StyleAndTextTuples) -> Container:
     inside: list[Any] = []
     # The empty lines are the first to go on a small screen.
     for part in parts:
@@ -266,20 +269,22 @@ def _framed(title: str, parts: Sequence[Any], keys: KeyBindings) -> Container:
         [Window(width=margin), HSplit(inside, key_bindings=keys), Window(width=margin)],
         width=Dimension(preferred=74, max=100),
     )
-    return framed(body, visible(title), "class:dialog")
+    return framed(body, visible(title), "class:dialog", hints)
 
 
-def _button_row(buttons: Sequence[Button]) -> HSplit:
-    """The buttons side by side, or one below the other where the screen is too narrow, and a hint of the keys."""
+def _button(text: str, press: Callable[[], None]) -> Button:
+    return Button(visible(text), handler=press, width=get_cwidth(visible(text)) + 4, left_symbol="[", right_symbol="]")
+
+
+def _button_row(buttons: Sequence[Button]) -> DynamicContainer:
+    """The buttons side by side, or one below the other where the screen is too narrow."""
     parts: list[Any] = []
     for button in buttons:
         parts += [button, Window(width=1)]
     row = VSplit([*parts, Window()], height=1)
     column = HSplit(list(buttons))
     columns = sum(button.width + 1 for button in buttons) + 6
-    fitting = DynamicContainer(lambda: row if columns <= get_app().output.get_size().columns else column)
-    hint: StyleAndTextTuples = [("class:muted", "Tab move   Enter choose   Esc cancel")]
-    return HSplit([fitting, Window(height=1), Window(FormattedTextControl(hint), height=1)])
+    return DynamicContainer(lambda: row if columns <= get_app().output.get_size().columns else column)
 
 
 def _escape_keys(answer: asyncio.Future[Any]) -> KeyBindings:

@@ -198,13 +198,14 @@ def rules(palette: Palette) -> dict[str, str]:
         "title": "bold",
         # dialogs and their fields
         "dialog": f"bg:{p.dialog} {p.text}",
+        "dialog.frame": f"{p.accent} bold",
         "dialog.border": p.muted,
         "dialog.title": f"{p.strong} bold",
         "field": f"bg:{p.field} {p.strong}",
         "field.focused": f"bg:{p.field_focused} {p.strong} bold",
         "field.invalid": f"{p.error} underline",
         "button": p.soft,
-        "button.focused": "reverse bold",
+        "button.focused": f"reverse {p.text} bg:{p.dialog} bold",
         "button.disabled": p.disabled,
         # chrome
         "status": f"bg:{p.bar} {p.text}",

@@ -140,7 +140,7 @@ async def test_questions_are_a_title_and_words(plate: Path) -> None:
         assert wb.screen()[0] == "Quit?"
         assert "|" not in wb.text
         assert wb.cursor is not None
-        assert wb.screen()[wb.cursor[1]][wb.cursor[0] :].startswith(" Save it first >")
+        assert wb.screen()[wb.cursor[1]][wb.cursor[0] :].startswith(" Save it first ]")
 
 
 async def test_the_file_browser_is_read_in_words(plate: Path) -> None:

@@ -62,7 +62,7 @@ def folders(folder: Path) -> AnyPrompt:
 def every_prompt(folder: Path) -> dict[str, tuple[AnyPrompt, str]]:
     """Each prompt, and something it shows."""
     return {
-        "choose": (lambda host: choose("A question", "What now?", ("Go", "Stop"), host), "< Stop >"),
+        "choose": (lambda host: choose("A question", "What now?", ("Go", "Stop"), host), "[ Stop ]"),
         "text": (lambda host: prompt_for_text_input("A name", "Its name?", host, "default"), "default"),
         "file": (pick(folder), "one.yaml"),
         "save": (save(folder), "one.yaml"),
@@ -267,9 +267,9 @@ class TestChoose:
         message = "A message that is longer than the dialog is wide. " * 30
         async with stage(columns=size[0], rows=size[1]) as here:
             asking = ask(here, lambda host: choose("Files", message, ("Delete", "Keep", "Ask later"), host))
-            await here.shows("< Keep >")
-            assert "< Delete >" in here.text
-            assert "< Ask later >" in here.text
+            await here.shows("[ Keep ]")
+            assert "[ Delete ]" in here.text
+            assert "[ Ask later ]" in here.text
             assert "A message" in here.text
             here.press(click_at(here, "Ask later"))
             assert await asking == "Ask later"
@@ -279,9 +279,9 @@ class TestChoose:
         message = "What is finished stays, and the next run reuses it. " * 3
         async with stage(columns=50, rows=20) as here:
             asking = ask(here, lambda host: choose("Files", message, ("Yes", "No"), host))
-            await here.shows("< Yes >")
-            rows = [line.strip("│ ") for line in here.text.splitlines() if "│" in line]
-            assert " ".join(row for row in rows if row and "<" not in row and "Tab" not in row) == message.strip()
+            await here.shows("[ Yes ]")
+            rows = [line.strip("║ ") for line in here.text.splitlines() if "║" in line]
+            assert " ".join(row for row in rows if row and "[" not in row) == message.strip()
             here.press("\t\t\r")
             assert await asking == "Yes"
 

@@ -90,7 +90,7 @@ async def test_saving_says_where_on_a_narrow_screen(tmp_path: Path, monkeypatch:
         await open_deep_error(here)
         here.press("s")
         await here.shows("saved as")
-        shown = "".join(line.strip("│ ") for line in here.text.split("\n"))
+        shown = "".join(line.strip("║ ") for line in here.text.split("\n"))
         assert str(folder / "openhcs-error-1.txt") in shown
         assert "Traceback" in (folder / "openhcs-error-1.txt").read_text()
 

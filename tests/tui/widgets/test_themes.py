@@ -62,6 +62,15 @@ def test_sixteen_colours_are_named_and_told_apart(theme: Theme) -> None:
     assert style_of(theme, sixteen=True).get_attrs_for_style_str("class:ok").color == palette.ok
 
 
+@pytest.mark.parametrize("theme", PALETTES, ids=lambda theme: theme.value)
+def test_no_colour_of_the_library_shines_through(theme: Theme) -> None:
+    """A dialog's parts have the theme's colours, whatever prompt_toolkit gives their classes by itself."""
+    style, own = merge_styles([default_ui_style(), style_of(theme)]), set(asdict(PALETTES[theme]).values())
+    for part in ("", "class:dialog.title", "class:dialog.frame", "class:button", "class:button.focused", "class:field"):
+        attributes = style.get_attrs_for_style_str(f"class:screen class:dialog {part}")
+        assert {f"#{attributes.color}", f"#{attributes.bgcolor}"} <= own, part
+
+
 @pytest.mark.parametrize("theme", Theme, ids=lambda theme: theme.value)
 def test_every_theme_tells_the_states_apart_without_colour(theme: Theme) -> None:
     """The selected row, the focused button, field and frame differ from their like by more than a colour."""
