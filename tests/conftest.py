@@ -15,6 +15,9 @@ from pathlib import Path
 
 import pytest
 
+os.environ.setdefault("OPENHCS_NICENESS", "0")
+"""Runs would let the tests beside them go first, which compute all the time, and last as long as those."""
+
 _MANY_OBJECTS = 20_000
 """To look through more than these after each test would sum up to minutes."""
 

@@ -46,8 +46,8 @@ class Execution(BaseModel):
     """How long one try of a well may take."""
     wait_for_workers_s: PositiveFloat = 300.0
     """How long a run waits for a worker when there is none, before it fails."""
-    niceness: Niceness = 10
-    """How far its processes on this machine let others go first, as nice(1) counts."""
+    niceness: Niceness = 0
+    """How far its processes on this machine let others go first, as nice(1) counts; the settings say 10."""
 
     def but_with(self, scheduler: str | None, retries: int | None, well_timeout_s: float | None) -> Execution:
         """The same, but for what is given.

@@ -24,7 +24,8 @@ from openhcs.errors import SettingsError, StoreError
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home of its own for each test."""
     monkeypatch.setenv(paths.HOME_VARIABLE, str(tmp_path))
-    monkeypatch.delenv(paths.SETTINGS_VARIABLE, raising=False)
+    for name in (paths.SETTINGS_VARIABLE, "OPENHCS_NICENESS"):
+        monkeypatch.delenv(name, raising=False)
     return tmp_path
 
 
