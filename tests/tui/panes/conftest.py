@@ -1,5 +1,5 @@
 """The panes are tested as parts of the whole workbench, with what its tests share."""
 
-from tests.tui.layout.conftest import home, no_complaints, pytest_pyfunc_call
+from tests.tui.layout.conftest import home, pytest_pyfunc_call
 
-__all__ = ["home", "no_complaints", "pytest_pyfunc_call"]
+__all__ = ["home", "pytest_pyfunc_call"]
