@@ -79,7 +79,13 @@ def state_look(well: WellProgress, palette: Palette) -> WellLook:
 @lru_cache(maxsize=1 << 10)
 def _state_look(state: WellState, words: str, palette: Palette) -> WellLook:
     symbol, style = WELL_LOOK[state]
-    return WellLook(symbol, style, _COLOURS[palette][state], words=words, words_style=style)
+    colour = _COLOURS[palette][state]
+    return WellLook(symbol, style, colour, _painted(colour, palette), words=words, words_style=style)
+
+
+def _painted(colour: str, palette: Palette) -> str:
+    """How a shape is drawn on its colour; sixteen colours are too loud for whole wells."""
+    return f"bg:{colour} {_ink_on(colour)}" if palette.has_many else ""
 
 
 @lru_cache(maxsize=1 << 13)
@@ -91,7 +97,8 @@ def value_look(value: float | None, scale: Scale | None, palette: Palette) -> We
     colour = scale.colour(value, palette)
     if colour is None:
         return WellLook(scale.shape(value), fills=True, words=words)
-    return WellLook(_FULL, f"fg:{colour}", colour, True, words, f"bg:{colour} {_ink_on(colour)}")
+    ink = f"bg:{colour} {_ink_on(colour)}"
+    return WellLook(_FULL, f"fg:{colour}", colour, fills=True, words=words, words_style=ink)
 
 
 def _ink_on(colour: str) -> str:
@@ -119,19 +126,16 @@ def told_fragments(
     ]
 
 
-def state_legend(states: Iterable[WellState], width: int) -> StyleAndTextTuples:
-    """One line: the states there are, with their shapes and how many wells are in each."""
+def state_legend(states: Iterable[WellState], palette: Palette, width: int) -> StyleAndTextTuples:
+    """One line: the states there are, with their shapes and how many wells are in each; in numbers alone if need be."""
     counts = Counter(states)
+    told = [(state, f" {state.value} {counts[state]}  ") for state in WellState if counts[state]]
+    if sum(len(text) + 1 for _, text in told) - len("  ") > width:
+        told = [(state, f" {counts[state]}  ") for state, _ in told]
     legend: StyleAndTextTuples = []
-    for state in WellState:
-        if not counts[state]:
-            continue
+    for state, text in told:
         symbol, style = WELL_LOOK[state]
-        text = f" {state.value} {counts[state]}  "
-        if len(text) + 1 > width:
-            break
-        legend += [(style, symbol), ("class:muted", text)]
-        width -= len(text) + 1
+        legend += [(_painted(_COLOURS[palette][state], palette) or style, symbol), ("class:muted", text)]
     return legend
 
 

@@ -226,7 +226,7 @@ class WellsPane:
     def _legend(self, width: int) -> StyleAndTextTuples:
         measure = self._state.workbench.measure
         if measure is None:
-            return well_looks.state_legend((well.state for well in self.items()), width)
+            return well_looks.state_legend((well.state for well in self.items()), self._palette, width)
         return well_looks.measure_legend(measure, self._measured()[1], self._palette, width)
 
     # -- keys ----------------------------------------------------------------------------------------------------

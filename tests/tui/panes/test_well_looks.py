@@ -35,6 +35,18 @@ def test_failure_is_told_from_success_without_hues(palette: Palette) -> None:
     assert min(contrast(colour, ground) for colour in colours.values()) >= 1.7
 
 
+def test_a_well_is_painted_by_its_state() -> None:
+    """Where there are colours a well stands on that of its state, in black or white, whichever is read on it."""
+    for palette in Palette:
+        for state in WellState:
+            look = state_look(WellProgress("B02", state=state), palette)
+            assert bool(look.painted) is palette.has_many
+            if look.painted:
+                ground, ink = look.painted.removeprefix("bg:").split()
+                assert ground == look.colour
+                assert contrast(ink, ground) >= 4.5
+
+
 def test_numbers_are_colours_or_else_shapes() -> None:
     """With colour a well is filled with it; without, the fuller shape is the higher number; none is a question mark."""
     scale = Scale(0, 10)
@@ -56,7 +68,10 @@ def test_the_well_under_the_cursor_is_told_in_words() -> None:
 def test_legends_count_states_and_name_units() -> None:
     """The states there are with how many wells each; a measure with its table, unit and both ends."""
     states = [WellState.PENDING] * 3 + [WellState.FAILED]
-    assert fragment_list_to_text(state_legend(states, 60)).split() == ["·", "pending", "3", "X", "failed", "1"]
+    legend = fragment_list_to_text(state_legend(states, Palette.MANY, 60))
+    assert legend.split() == ["·", "pending", "3", "X", "failed", "1"]
+    # Where the words do not fit all states are told by their shapes, rather than some of them not at all.
+    assert fragment_list_to_text(state_legend(states, Palette.MANY, 15)).split() == ["·", "3", "X", "1"]
     legend = fragment_list_to_text(measure_legend(AREA, Scale(168, 197), Palette.MANY, 80))
     assert legend.startswith("measurements: mean area_um2 [µm²]  168 ")
     assert legend.endswith(" 197")

@@ -9,7 +9,7 @@ import pytest
 from prompt_toolkit.output import ColorDepth
 
 from openhcs.core.model import well_name, well_position
-from openhcs.tui.widgets.map_cells import WellLook
+from openhcs.tui.widgets.map_cells import SELECTED, WellLook, well_lines
 from openhcs.tui.widgets.map_layout import Grid, MapLayout, lay_out, row_letters
 from openhcs.tui.widgets.plate_map import PlateMap
 from tests.tui.screen import Screen, Tasks, in_loop, shown
@@ -218,6 +218,24 @@ async def test_wells_grow_with_the_screen(columns: int, rows: int, size: tuple[i
         assert told.strip() == (">15" if cell == 5 else "15")
         await press_at(screen, x + cell, y, button=16)
         assert "*" in screen.lines[y][x + cell : x + 2 * cell] or cell == 3
+
+
+def test_a_shape_stands_on_the_colour_of_its_well() -> None:
+    """What is painted fills its cells but for a gap, also below; the selected well is reversed instead."""
+    look = WellLook("x", "class:error", "#ff867c", "bg:#ff867c #000000", words="27%")
+
+    def drawn(cell: int, tall: int, *, cursor: str = "", marked: bool = False) -> list[list[tuple[str, ...]]]:
+        layout = MapLayout(cell, tall, 1, 0, 8, 0, 12)
+        return [[fragment[:2] for fragment in line] for line in well_lines(look, layout, cursor, marked=marked)]
+
+    assert drawn(1, 1) == [[(look.painted, "x")]]
+    assert drawn(2, 1) == [[(look.painted, "x"), ("class:mark", " ")]]
+    assert drawn(4, 1, marked=True) == [[(f"{look.painted} bold", "x* "), ("", " ")]]
+    shape, words, below = drawn(5, 3)
+    assert shape == [(look.painted, "x   "), ("", " ")]
+    assert words == [(look.painted, "27% "), ("", " ")]
+    assert below == [("fg:#ff867c", "▀▀▀▀"), ("", " ")]
+    assert all(SELECTED in style for line in drawn(5, 3, cursor=SELECTED) for style, text in line if text != " ")
 
 
 @in_loop
