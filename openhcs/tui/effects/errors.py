@@ -11,6 +11,7 @@ from openhcs.tui.run_text import count_of
 from openhcs.tui.state import AppState
 from openhcs.tui.utils.daemon_thread import in_daemon_thread
 from openhcs.tui.utils.error_journal import ErrorEntry, ErrorJournal, read_unseen
+from openhcs.tui.utils.lost_terminal import TerminalLost
 from openhcs.tui.workbench import Severity
 
 __all__ = ["ErrorHistory"]
@@ -80,8 +81,12 @@ class ErrorHistory:
         return None if self._left or self._journal.entries() else "The program itself has had no errors"
 
     async def offer_what_was_left(self, file: Path) -> None:
-        """Tell of errors that the last session entered in `file` and could not show."""
-        self._left = await in_daemon_thread(lambda: read_unseen(file), "read the error journal")
+        """Tell of errors that the last session entered in `file` and could not show.
+
+        That its terminal went away is no fault of the program, and whoever comes back knows of it.
+        """
+        left = await in_daemon_thread(lambda: read_unseen(file), "read the error journal")
+        self._left = tuple(entry for entry in left if entry.type_name != TerminalLost.__name__)
         if self._left:
             text = f"{count_of(len(self._left), 'error')} of the last session could not be shown: Help, Errors has them"
             self._state.dispatch(actions.MessageShown(text, Severity.WARNING))

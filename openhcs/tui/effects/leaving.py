@@ -1,4 +1,4 @@
-"""The question that is asked when the workbench is left while plates are at work."""
+"""What is asked when the workbench is left while plates are at work, and what the shell is told of them then."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from collections.abc import Sequence
 from enum import Enum, auto
 from typing import Final
 
+from openhcs.core.progress import RunState
 from openhcs.tui.effects.plate_news import shown_path
 from openhcs.tui.effects.run_following import RunFollowing
 from openhcs.tui.run_text import count_of, some
 from openhcs.tui.state import AppState
 from openhcs.tui.utils import dialog_helpers
 from openhcs.tui.utils.safe_text import visible
-from openhcs.tui.workbench import PlateRow
+from openhcs.tui.workbench import Activity, PlateRow, Workbench
 
-__all__ = ["Leave", "ask_to_leave"]
+__all__ = ["Leave", "ask_to_leave", "told_at_the_end"]
 
 ATTACHED: Final = 3
 """How many commands to follow runs are told at most."""
@@ -41,6 +42,29 @@ async def ask_to_leave(state: AppState, runs: RunFollowing) -> Leave:
     return Leave.LEAVE if await dialog_helpers.confirm("Quit?", text, state, yes="Quit") else Leave.STAY
 
 
+def told_at_the_end(workbench: Workbench) -> Sequence[str]:
+    """What the shell is told where runs go on without the workbench: how to follow them."""
+    going_on = [
+        row
+        for row in workbench.busy
+        if row.activity is not Activity.CANCELLING and row.progress is not None and not row.progress.state.has_ended
+    ]
+    waiting = [row for row in going_on if row.progress is not None and row.progress.state is RunState.WAITING]
+    running = [row for row in going_on if row not in waiting]
+    if not going_on:
+        return ()
+    goes_on = "goes on" if len(going_on) == 1 else "go on"
+    commands = (f"  {command}" for command in _commands(running, waiting))
+    return (f"{some(visible(row.name) for row in going_on)} {goes_on} without the workbench. To follow:", *commands)
+
+
+def _commands(running: Sequence[PlateRow], waiting: Sequence[PlateRow]) -> Sequence[str]:
+    """The commands that follow these runs."""
+    outs = [shown_path(row.out) for row in running if row.out][:ATTACHED]
+    every = ["openhcs runs"] if waiting or len(running) > len(outs) else []
+    return [*(f"openhcs attach {shlex.quote(out)}" for out in outs), *every]
+
+
 async def _ask_about_runs(state: AppState, busy: Sequence[PlateRow], runs: RunFollowing) -> Leave:
     waiting = [row for row in busy if runs.waits(row.folder)]
     running = [row for row in busy if row.folder in runs and row not in waiting]
@@ -56,10 +80,7 @@ async def _ask_about_runs(state: AppState, busy: Sequence[PlateRow], runs: RunFo
         told.append(f"{count_of(unbegun, 'plate')} that did not start yet will not start.")
     turn = "; those that wait have their turn" if waiting else ""
     told += [f"Runs go on without the workbench{turn}.", "The next one finds them. To follow them elsewhere:"]
-    outs = [shown_path(row.out) for row in running if row.out][:ATTACHED]
-    told += [f"openhcs attach {shlex.quote(out)}" for out in outs]
-    if waiting or len(running) > len(outs):
-        told.append("openhcs runs")
+    told += _commands(running, waiting)
     title = "Quit while something runs?" if running else "Quit while plates wait for their turn?"
     answer = await dialog_helpers.choose(title, "\n".join(told), (leave, cancel, "Stay"), state)
     if answer == leave:

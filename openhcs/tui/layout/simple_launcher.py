@@ -23,6 +23,7 @@ from openhcs.errors import TerminalError
 from openhcs.tui import actions
 from openhcs.tui.effects.appearance import Appearance
 from openhcs.tui.effects.errors import ErrorHistory
+from openhcs.tui.effects.leaving import told_at_the_end
 from openhcs.tui.effects.notifications import Notifications
 from openhcs.tui.effects.pipeline import PipelineEffects
 from openhcs.tui.effects.plates import PlateEffects
@@ -103,7 +104,11 @@ class SimpleOpenHCSTUILauncher:
         session = create_app_session(input=_input(self._screen), output=_output(self._screen))
         gc.freeze()  # what is imported stays: each look through it for garbage would hold up a key by some 20 ms
         with _log_file(paths.logs_folder() / "workbench.log"), session:
-            return self.program.run(self.run_async)
+            code = self.program.run(self.run_async)
+        if code == 0:
+            for line in told_at_the_end(self.state.workbench):
+                print(line)  # noqa: T201 - the terminal is the shell's again, and this is for who sits there
+        return code
 
     async def run_async(self, guard: TerminalGuard | None = None) -> int:
         """Run on the running loop, with prompt_toolkit's current input and output; the exit code."""

@@ -232,11 +232,13 @@ def _words(row: PlateRow, place: int | None) -> tuple[str, str]:
             return "class:error", f"{progress.failed} of {progress.total} failed"
         case Status.FAILED:
             return "class:error", count_of(len(row.problems), "problem") if row.problems else "failed"
-        case Status.ADDED:
+        case Status.ADDED if progress is None or not progress.finished:
             return "class:muted", "not initialised"
         case _:
-            wells = count_of(len(row.facts.wells), "well") if row.facts else ""
-            if row.facts and progress is not None and progress.finished:
+            # Of a plate that has not been looked into yet, the last run knows the wells it was to do.
+            count = len(row.facts.wells) if row.facts else progress.total if progress is not None else 0
+            wells = count_of(count, "well") if count else ""
+            if progress is not None and progress.finished:
                 wells = f"{progress.finished} of {wells} done"
             word = "ready" if row.status is Status.COMPILED else ""
             return "class:muted", ", ".join(filter(None, (wells, word)))

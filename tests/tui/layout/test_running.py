@@ -21,6 +21,7 @@ from openhcs.core.progress import RunState, WellState
 from openhcs.core.results import ResultsFolder
 from openhcs.errors import RunError, StoreError
 from openhcs.testing.driver import WorkbenchDriver, workbench
+from openhcs.tui.effects.leaving import told_at_the_end
 from tests.tui.layout.gate import RUN_S, Gate, closed_gate
 
 NUCLEI = shipped_pipelines()["nuclei"]
@@ -215,6 +216,10 @@ async def test_a_run_left_running_goes_on_and_is_found_again(demo: Path, gate: G
         await wb.wait_for("Quit while something runs?")
         await wb.press("enter")
         assert await wb.wait_exit() == 0
+        told = told_at_the_end(wb.state)
+    assert "\n".join(told) == (
+        "demo goes on without the workbench. To follow:\n  openhcs attach openhcs-results/demo/held"
+    )
     assert Run.attach(gate.out).poll().state is RunState.RUNNING
     async with workbench([demo], pipeline=gate.pipeline, comes_to_rest=False) as wb:
         await wb.wait_for("> ! demo", RUN_S)
@@ -249,6 +254,7 @@ async def test_leaving_can_cancel_what_runs(demo: Path, gate: Gate) -> None:
         await wb.wait_for("Quit while something runs?")
         await wb.press("c")
         assert await wb.wait_exit(RUN_S) == 0
+        assert not told_at_the_end(wb.state)
     assert Run.attach(gate.out).poll().state is RunState.CANCELLED
 
 

@@ -14,6 +14,7 @@ from openhcs.testing.driver import WorkbenchDriver, workbench
 from openhcs.tui.layout.simple_launcher import SimpleOpenHCSTUILauncher
 from openhcs.tui.utils.error_journal import ErrorJournal
 from openhcs.tui.utils.focus_manager import get_focus_manager
+from openhcs.tui.utils.lost_terminal import TerminalLost
 from openhcs.tui.utils.safe_error_handler import get_error_handler
 from openhcs.tui.utils.unified_task_manager import get_task_manager
 
@@ -545,11 +546,13 @@ async def test_errors_the_last_session_could_not_show_are_offered(home: Path) ->
     """What stands in the error journal as never shown is told at the next start, and `E` shows it."""
     journal = ErrorJournal(home / "home" / "logs" / "errors.jsonl")
     journal.receive(RuntimeError("lost with the terminal"), "run demo")
+    journal.receive(TerminalLost("its window was closed"), "the terminal")  # of that whoever comes back knows
     journal.close()
     async with workbench() as wb:
         await wb.wait_for("1 error of the last session")
         await wb.press("E")
         await wb.wait_for("lost with the terminal")
+        assert "its window was closed" not in wb.text
 
 
 # -- actions by name, and keys of one's own ------------------------------------------------------------------------

@@ -34,6 +34,14 @@ def running(done: int, total: int, failed: int = 0) -> PlateRow:
     return replace(PLATE, status=Status.RUNNING, progress=replace(RUNNING, wells=wells))
 
 
+def test_a_plate_that_is_not_initialised_tells_of_its_last_run() -> None:
+    """Whoever comes back sees how far a cancelled run came, without looking into the plate first."""
+    cancelled = replace(RUNNING, state=RunState.CANCELLED)
+    row = PlateRow(Path("/data/plate 7"), progress=cancelled)
+    assert line(row).endswith("1 of 2 wells done")
+    assert line(replace(row, progress=replace(cancelled, wells={}))).endswith("not initialised")
+
+
 @pytest.mark.parametrize(
     ("row", "tail"),
     list(
