@@ -12,6 +12,8 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from openhcs.core.selection import spread_wells
+
 if TYPE_CHECKING:
     from openhcs.core.orchestrator import Orchestrator
 
@@ -44,9 +46,6 @@ class WellChoice:
             RunError: whether wells are undone cannot be said: there was no run, or one of another pipeline.
             StoreError: what an earlier run left cannot be read.
         """
-        # The compiler and pydantic are there by now, see `plates`.
-        from openhcs.core.selection import spread_wells
-
         planned = tuple(plan.well for plan in orchestrator.plans)
         match self.kind:
             case WellKind.ALL:

@@ -10,7 +10,11 @@ from enum import Enum
 from openhcs.verify.findings import Finding
 from openhcs.verify.model import Module
 
-__all__ = ["Edit", "Fix", "Kind", "Safety"]
+__all__ = ["Edit", "Fix", "Kind", "NotRewritten", "Safety"]
+
+
+class NotRewritten(Exception):
+    """A file cannot be rewritten; the message says why."""
 
 
 class Safety(Enum):

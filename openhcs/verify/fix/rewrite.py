@@ -14,15 +14,11 @@ from typing import cast
 import libcst as cst
 from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
 
-from openhcs.verify.fix.edits import Edit, Kind
+from openhcs.verify.fix.edits import Edit, Kind, NotRewritten
 
-__all__ = ["NotRewritten", "rewritten"]
+__all__ = ["rewritten"]
 
 _Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement
-
-
-class NotRewritten(Exception):
-    """A file cannot be rewritten; the message says why."""
 
 
 def rewritten(text: str, edits: Sequence[Edit]) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from openhcs.verify.check import Report, check_modules
 from openhcs.verify.findings import Finding
 from openhcs.verify.fix.context import Context
-from openhcs.verify.fix.edits import Edit, Fix, Safety
+from openhcs.verify.fix.edits import Edit, Fix, NotRewritten, Safety
 from openhcs.verify.fix.files import Change
 from openhcs.verify.fix.table import PLANNERS
 from openhcs.verify.fix.targets import Replacements
@@ -139,8 +139,6 @@ class _Rounds:
 
     def _try(self, chosen: dict[Path, list[Fix]]) -> None:
         """Rewrite files; those of which the checker does not think better are put back."""
-        from openhcs.verify.fix.rewrite import NotRewritten
-
         old: dict[Path, tuple[Module, str]] = {}
         for path, fixes in chosen.items():
             try:
@@ -175,8 +173,6 @@ class _Rounds:
             self._one_by_one.add(path)
 
     def _file(self, module: Module) -> _File:
-        from openhcs.verify.fix.rewrite import NotRewritten
-
         path = module.path
         if path not in self._files:
             try:
@@ -190,7 +186,7 @@ class _Rounds:
         return self._files[path]
 
     def _rewritten(self, file: _File, fixes: Sequence[Fix]) -> tuple[Module, str]:
-        from openhcs.verify.fix.rewrite import NotRewritten, rewritten
+        from openhcs.verify.fix.rewrite import rewritten  # LibCST takes 0.15 s to import, and may not be installed
 
         edits = _unique(edit for fix in fixes for edit in fix.edits)
         text = rewritten(file.text, edits)
@@ -207,8 +203,6 @@ class _Rounds:
 
     @staticmethod
     def _parsed(file: _File, text: str) -> Module:
-        from openhcs.verify.fix.rewrite import NotRewritten
-
         module = parse_text(file.module.path, file.module.name, normalised(text), file.module.inside)
         if not isinstance(module, Module):
             raise NotRewritten(f"would not parse with its fixes: {module.reason}")
