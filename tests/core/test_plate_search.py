@@ -47,6 +47,16 @@ def test_plates_that_lie_side_by_side_are_found_each(plate: Path, tmp_path: Path
     assert names(tmp_path / "screen") == beside
 
 
+def test_plates_of_other_names_beside_an_export_are_found_too(plate: Path, tmp_path: Path) -> None:
+    """A folder with one plate that MetaXpress named is not that plate alone; other folders in it change nothing."""
+    for name in ("9987_Plate_3420", "another"):
+        shutil.copytree(plate, tmp_path / "mixed" / name)
+    assert names(tmp_path / "mixed") == ["9987_Plate_3420", "another"]
+    shutil.copytree(plate, tmp_path / "alone" / "2024-07-09" / "1741")
+    (tmp_path / "alone" / "figures").mkdir()
+    assert names(tmp_path / "alone") == ["."]
+
+
 def test_results_of_ours_and_what_is_too_deep_are_passed_over(plate: Path, tmp_path: Path) -> None:
     """The results of a run are plates too, and nobody who adds a screen means them."""
     (tmp_path / "results").mkdir()

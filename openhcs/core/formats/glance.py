@@ -31,8 +31,13 @@ NAMES_AT_MOST: Final = 2000
 BYTES_AT_MOST: Final = 256 * 1024
 """Of an index that may be 100 MB, and describes the plate at its beginning."""
 
+BESIDE_AT_MOST: Final = 20
+"""Folders beside an acquisition that are looked into, whether they are plates."""
+
 METADATA_AT_MOST: Final = 4 * 1024 * 1024
-DEEPEST: Final = 4
+DEEPEST: Final = 5
+"""Folders from the name of a plate in the database down to its images: name, date, number, time point, z step."""
+
 
 _INDEX_NAMES: Final = ("Index.idx.xml", "Index.xml", "index.idx.xml", "index.xml", "Index.ref.xml")
 _PLATE: Final = re.compile(rb"<(?:\w+:)?Plate>.*?</(?:\w+:)?Plate>", re.DOTALL)
@@ -114,6 +119,9 @@ def _imagexpress(folder: Path) -> Glance | None:
         inner = [name for name in folders if is_layout_folder(name)]
         if not inner or (len(inner) > 1 and not all(map(is_step_folder, inner))):
             return None  # several acquisitions are no plate, but a folder of plates
+        beside = [name for name in folders if name not in inner][:BESIDE_AT_MOST]
+        if not is_step_folder(inner[0]) and any(glance(place / name) for name in beside):
+            return None  # one acquisition beside plates with names of their own
         place = place / min(inner)
     return None
 
