@@ -9,19 +9,18 @@ from __future__ import annotations
 import ast
 import builtins
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from enum import Enum
 from functools import cached_property
 from typing import Any
 
 from openhcs.verify import library
+from openhcs.verify.annotations import annotated
+from openhcs.verify.decorators import Decorated, Decorators
 from openhcs.verify.library import canonical
 from openhcs.verify.model import Binding, Class, Function, How, Module
+from openhcs.verify.questions import Questions
 from openhcs.verify.values import Cls, Container, Coro, Func, Inst, Mod, Partial, Ref, Value, Values
 
-__all__ = ["Decorated", "Inference"]
-
-_DEEPEST = 60
-"""How many questions may hang on one another."""
+__all__ = ["Inference"]
 
 _FARTHEST = 3
 """From how many callers up a value may come."""
@@ -37,36 +36,17 @@ _COPIES = frozenset({"list", "set", "tuple", "frozenset", "sorted", "reversed", 
 _SAME = frozenset({"copy", "union", "difference", "intersection", "symmetric_difference"})
 _ONE = frozenset({"pop", "popleft", "get_nowait", "get", "setdefault"})
 
-_TRANSPARENT = frozenset(
-    {"functools.wraps", "builtins.staticmethod", "builtins.classmethod", "abc.abstractmethod", "typing.override"}
-    | {"typing.final", "typing.no_type_check", "typing.overload", "prompt_toolkit.KeyBindings.add"}
-    | {"pytest.fixture", "pytest_asyncio.fixture", "atexit.register", "prompt_toolkit.Condition"}
-)
-
-
-class Decorated(Enum):
-    """What decorators make of a function."""
-
-    PLAIN = "plain"
-    PROPERTY = "property"
-    CONTEXT = "context manager"
-    UNKNOWN = "unknown"
-
 
 class Inference:
     """Answers questions about the expressions of some modules."""
 
     def __init__(self, modules: Mapping[str, Module]) -> None:
         self._modules = modules
-        self._known: dict[tuple[ast.AST, Function], Values] = {}
-        self._asking: set[object] = set()
-        self._cut = 0
-        """How often a question was left open because it was being asked already."""
+        self.decorators = Decorators(self.of)
+        self._questions = Questions()
         self._hops = 0
-        self._for_now: dict[object, Values] = {}
-        """Answers that rest on such a question: good until the outermost question is answered."""
+        self._known: dict[tuple[ast.AST, Function], Values] = {}
         self._returned: dict[Function, Values] = {}
-        self._decorated: dict[Function, Decorated] = {}
         self._names: dict[tuple[Function | Module, str], Values] = {}
         self._arguments: Mapping[tuple[Function, int], list[tuple[ast.expr, Function]]] = {}
 
@@ -98,25 +78,7 @@ class Inference:
         ask = _ASK.get(kind)
         if ask is None:
             return ()
-        key = (node, function)
-        known = self._known.get(key)
-        if known is None:
-            known = self._for_now.get(key)
-        if known is not None:
-            return known
-        if key in self._asking or len(self._asking) > _DEEPEST:
-            self._cut += 1
-            return ()
-        cut = self._cut
-        self._asking.add(key)
-        try:
-            answer: Values = tuple(dict.fromkeys(ask(self, node, function)))
-        finally:
-            self._asking.discard(key)
-        if cut == self._cut or not self._asking:
-            self._known[key] = answer
-        self._keep_for_now(key, answer)
-        return answer
+        return self._questions.ask(self._known, (node, function), lambda: ask(self, node, function))
 
     def name(self, name: str, function: Function) -> Values:
         """What a name may stand for, read inside `function`."""
@@ -135,31 +97,7 @@ class Inference:
         return (Ref(f"builtins.{name}"),) if name in _BUILTINS else ()
 
     def _bound(self, scope: Function, name: str) -> Values:
-        key = (scope, name)
-        known = self._names.get(key)
-        if known is None:
-            known = self._for_now.get(key)
-        if known is not None:
-            return known
-        if key in self._asking:
-            self._cut += 1
-            return ()
-        cut = self._cut
-        self._asking.add(key)
-        try:
-            answer = self.values_of(scope.bindings[name])
-        finally:
-            self._asking.discard(key)
-        if cut == self._cut or not self._asking:
-            self._names[key] = answer
-        self._keep_for_now(key, answer)
-        return answer
-
-    def _keep_for_now(self, key: object, answer: Values) -> None:
-        if self._asking:
-            self._for_now[key] = answer
-        else:
-            self._for_now.clear()
+        return self._questions.ask(self._names, (scope, name), lambda: self.values_of(scope.bindings[name]))
 
     def values_of(self, bindings: Iterable[Binding]) -> Values:
         """What a name with these bindings may be."""
@@ -186,7 +124,7 @@ class Inference:
             case How.ENTERED:
                 return self._entered(self.of(value, scope))
             case How.ANNOTATED:
-                return self.annotated(value, scope)
+                return annotated(value, scope, self.of)
             case How.UNPACKED:
                 return self._unpacked(value, binding.index, scope)
             case How.PARAMETER:
@@ -312,7 +250,7 @@ class Inference:
             of = self.of(first, function)
             return (Partial(of),) if of else ()
         if name in ("typing.cast", "typing_extensions.cast"):
-            return self.annotated(first, function)
+            return annotated(first, function, self.of)
         if name in ("contextvars.copy_context",):
             return ()
         made = library.RETURNS.get(name)
@@ -330,40 +268,25 @@ class Inference:
     def _called(self, called: Function) -> Values:
         if called.yields:
             return ()
-        match self.decorated(called):
-            case Decorated.PLAIN:
-                return (Coro(called),) if called.is_async else self.returned(called)
-        return ()
+        if self.decorators.of(called) is not Decorated.PLAIN:
+            return ()
+        return (Coro(called),) if called.is_async else self.returned(called)
 
     def returned(self, function: Function) -> Values:
         """What a function returns, or what awaiting its coroutine gives."""
-        known = self._returned.get(function)
-        if known is None:
-            known = self._for_now.get(function)
-        if known is not None:
-            return known
-        if function in self._asking:
-            self._cut += 1
-            return ()
-        cut = self._cut
-        self._asking.add(function)
-        try:
-            if isinstance(function.node, ast.Lambda):
-                values = self.of(function.node.body, function)
-            elif isinstance(function.node, ast.Module):
-                values = ()
-            else:
-                values = self.annotated(function.node.returns, function.parent or function) or tuple(
-                    value for node in function.of(ast.Return) for value in self.of(node.value, function)
-                )
-            if function.name == "__new__" or function.name == "__enter__":
-                values = values or ((Inst(function.owner),) if function.owner else ())
-        finally:
-            self._asking.discard(function)
-        values = tuple(dict.fromkeys(values))
-        if cut == self._cut or not self._asking:
-            self._returned[function] = values
-        self._keep_for_now(function, values)
+        return self._questions.ask(self._returned, function, lambda: self._find_returned(function))
+
+    def _find_returned(self, function: Function) -> Values:
+        if isinstance(function.node, ast.Lambda):
+            values = self.of(function.node.body, function)
+        elif isinstance(function.node, ast.Module):
+            values = ()
+        else:
+            values = annotated(function.node.returns, function.parent or function, self.of) or tuple(
+                value for node in function.of(ast.Return) for value in self.of(node.value, function)
+            )
+        if function.name == "__new__" or function.name == "__enter__":
+            values = values or ((Inst(function.owner),) if function.owner else ())
         return values
 
     def _awaited(self, node: ast.Await, function: Function) -> Iterator[Value]:
@@ -513,7 +436,7 @@ class Inference:
             given = own.attributes.get(name, ())
             for value in self.values_of([*given, *own.bindings.get(name, ())]):
                 if isinstance(value, Func) and value.function.owner is own:
-                    if self.decorated(value.function) is Decorated.PROPERTY:
+                    if self.decorators.of(value.function) is Decorated.PROPERTY:
                         called = value.function
                         found += (Coro(called),) if called.is_async else self.returned(called)
                         continue
@@ -558,7 +481,7 @@ class Inference:
             return value.type in names
         return any(isinstance(base, Ref) and base.name in names for base in self.ancestry(value.type))
 
-    # -- modules and annotations -----------------------------------------------------------------------------------
+    # -- modules -------------------------------------------------------------------------------------------------
 
     def module_named(self, name: str, importer: Module) -> Module | None:
         """The module of a dotted name, also as a script's neighbour."""
@@ -586,138 +509,16 @@ class Inference:
         inner = self._modules.get(f"{module.name}.{name}")
         if inner is not None:
             return (Mod(inner),)
-        key = (module, name)
-        if not module.star_imports or key in self._asking:
+        if not module.star_imports:
             return ()
-        self._asking.add(key)
-        try:
-            for source in module.star_imports:
-                target = self.module_named(source, module)
-                if target is not None and (found := self.exported(target, name)):
-                    return found
-        finally:
-            self._asking.discard(key)
+        return self._questions.ask(self._names, (module, name), lambda: self._star_imported(module, name))
+
+    def _star_imported(self, module: Module, name: str) -> Values:
+        for source in module.star_imports:
+            target = self.module_named(source, module)
+            if target is not None and (found := self.exported(target, name)):
+                return found
         return ()
-
-    def annotated(self, node: ast.expr | None, scope: Function) -> Values:
-        """What has this annotation."""
-        if node is None:
-            return ()
-        if isinstance(node, ast.Constant):
-            if not isinstance(node.value, str):
-                return ()
-            try:
-                node = ast.parse(node.value.strip(), mode="eval").body
-            except (SyntaxError, ValueError, MemoryError, RecursionError):
-                return ()
-        if isinstance(node, ast.BinOp):
-            return (*self.annotated(node.left, scope), *self.annotated(node.right, scope))
-        if isinstance(node, ast.Subscript):
-            return self._annotated_generic(node, scope)
-        found: list[Value] = []
-        for value in self.of(node, scope):
-            if isinstance(value, Cls):
-                found.append(Inst(value.cls))
-            elif isinstance(value, Ref):
-                name = library.TYPES.get(value.name, value.name)
-                if name == "coroutine":
-                    found.append(Coro(None))
-                elif value.name not in library.CONTAINERS and name.rpartition(".")[2][:1].isupper():
-                    found.append(Inst(name))
-        return tuple(found)
-
-    def _annotated_generic(self, node: ast.Subscript, scope: Function) -> Values:
-        arguments = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        found: list[Value] = []
-        for value in self.of(node.value, scope):
-            if not isinstance(value, Ref):
-                found += self.annotated(node.value, scope)
-            elif value.name in ("typing.Optional", "typing.Union", "typing.Annotated", "typing.Final"):
-                for argument in arguments[: 1 if value.name == "typing.Annotated" else None]:
-                    found += self.annotated(argument, scope)
-            elif value.name in ("typing.ClassVar", "typing.Required", "typing.NotRequired"):
-                found += self.annotated(arguments[0], scope)
-            elif value.name in library.CONTAINERS:
-                items = tuple(item for argument in arguments for item in self.annotated(argument, scope))
-                if items:
-                    found.append(Container(items))
-            elif value.name in library.MAPPINGS and len(arguments) == 2:
-                keys, values = (self.annotated(argument, scope) for argument in arguments)
-                if keys or values:
-                    found.append(Container(keys, values))
-            elif value.name in ("typing.Callable", "collections.abc.Callable", "typing.Literal"):
-                continue
-            else:
-                found += self.annotated(node.value, scope)
-        return tuple(found)
-
-    # -- decorators ------------------------------------------------------------------------------------------------
-
-    def decorated(self, function: Function) -> Decorated:
-        """What its decorators make of a function."""
-        known = self._decorated.get(function)
-        if known is None:
-            self._decorated[function] = Decorated.UNKNOWN
-            known = self._decorated[function] = self._look_at_decorators(function)
-        return known
-
-    def _look_at_decorators(self, function: Function) -> Decorated:
-        outer = function.parent or function
-        for node in function.decorators:
-            called = node.func if isinstance(node, ast.Call) else node
-            names = {value.name for value in self.of(called, outer) if isinstance(value, Ref)}
-            if names & {"builtins.property", "functools.cached_property"}:
-                return Decorated.PROPERTY
-            if isinstance(called, ast.Attribute) and called.attr in ("setter", "getter", "deleter"):
-                return Decorated.PROPERTY
-            if names & {"contextlib.contextmanager", "contextlib.asynccontextmanager"}:
-                return Decorated.CONTEXT
-            if names and names <= _TRANSPARENT:
-                continue
-            if isinstance(called, ast.Attribute) and called.attr == "add" and isinstance(node, ast.Call):
-                if function.module.imports("prompt_toolkit"):
-                    continue  # key bindings that come from elsewhere
-            if not self._keeps_kind(called, outer, function, is_factory=isinstance(node, ast.Call)):
-                return Decorated.UNKNOWN
-        return Decorated.PLAIN
-
-    def _keeps_kind(self, called: ast.expr, outer: Function, function: Function, *, is_factory: bool) -> bool:
-        """Whether a decorator of the project's own gives back the function, or another of the same kind."""
-        targets = self.of(called, outer)
-        if not targets:
-            return False
-        for target in targets:
-            if not isinstance(target, Func):
-                return False
-            made: Values = (target,)
-            for _ in range(2 if is_factory else 1):
-                made = tuple(
-                    value
-                    for step in made
-                    if isinstance(step, Func)
-                    for node in step.function.of(ast.Return)
-                    for value in self._returned_function(node, step.function)
-                )
-            parameters = {argument.arg for argument in target.function.parameters}
-            if not made and not is_factory:
-                returns = target.function.of(ast.Return)
-                if returns and all(
-                    isinstance(node.value, ast.Name) and node.value.id in parameters for node in returns
-                ):
-                    continue
-            if not made or any(
-                not isinstance(value, Func) or value.function.is_async != function.is_async for value in made
-            ):
-                return False
-        return True
-
-    def _returned_function(self, node: ast.Return, function: Function) -> Values:
-        if not isinstance(node.value, ast.Name):
-            return self.of(node.value, function)
-        bindings = function.bindings.get(node.value.id, ())
-        return tuple(
-            Func(item.target) for item in bindings if isinstance(item.target, Function) and item.how is How.DEFINITION
-        )
 
 
 def _is_framework(name: str) -> bool:

@@ -11,9 +11,10 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from openhcs.verify import library
+from openhcs.verify.decorators import Decorated
 from openhcs.verify.findings import Finding, Place, Related
 from openhcs.verify.graph import Graph, build_graph
-from openhcs.verify.inference import Decorated, Inference
+from openhcs.verify.inference import Inference
 from openhcs.verify.model import Function, Module
 from openhcs.verify.values import Coro, Func, Inst, Partial, Ref, Value, Values
 
@@ -107,7 +108,7 @@ class Program:
 
     def is_coroutine_function(self, function: Function) -> bool:
         """Whether calling a function gives a coroutine: an `async def` whose decorators are understood."""
-        return function.is_async and not function.yields and self.inference.decorated(function) is Decorated.PLAIN
+        return function.is_async and not function.yields and self.inference.decorators.of(function) is Decorated.PLAIN
 
     def coroutines(self, node: ast.expr, function: Function) -> list[Coro]:
         """The coroutine objects that an expression may be."""
