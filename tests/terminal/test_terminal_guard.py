@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import pty
 import select
@@ -96,6 +97,22 @@ def test_a_terminal_whose_output_is_held_does_not_hold_us(terminal: Terminal) ->
         os.write(terminal.end, b"x" * 1_000)
     assert time.monotonic() - begun < 2
     assert terminal.modes == before
+
+
+def test_a_terminal_that_takes_nothing_more_is_given_back_all_the_same(terminal: Terminal) -> None:
+    """Full to the brim, with nobody who reads, it loses what it holds and gets what gives it back, in short time."""
+    before = terminal.modes
+    begun = time.monotonic()
+    with TerminalGuard(terminal.end, terminal.end, guardian=False):
+        tty.setraw(terminal.end)
+        os.set_blocking(terminal.end, False)
+        with contextlib.suppress(BlockingIOError):
+            while os.write(terminal.end, b"x" * 10_000):
+                pass
+        os.set_blocking(terminal.end, True)
+    assert time.monotonic() - begun < 10
+    assert terminal.modes == before
+    assert LEAVING in terminal.written()
 
 
 def test_what_is_no_terminal_is_left_alone() -> None:

@@ -4,10 +4,11 @@
 - G3 (its part). A failing frame is reported, the newest dialog is closed for it, and failing that the screen is
   replaced by a plain notice from which the user can try again or leave.
 - A terminal that goes away is one fault, and `run_async` ends with it (`lost_terminal`).
+- A terminal that takes a frame slowly, or not at all, gets the next one when it has; keys are heard all the while.
 - Another program, such as an editor, may have the terminal for a time (`lending_terminal`).
 - Leaving waits for prompt_toolkit's own background tasks, but not for ever.
 
-Checked by tests/tui/utils/test_application.py. Subclasses only; prompt_toolkit itself is not patched.
+Checked by tests/tui/utils/test_application.py and tests/terminal. prompt_toolkit itself is subclassed, not patched.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any, TypeVar
 
 from prompt_toolkit.application import Application, in_terminal
@@ -32,6 +33,7 @@ from openhcs.tui.utils.faults import ENDINGS, FaultLog, GuardedEvent, as_error
 from openhcs.tui.utils.guarded_keys import GuardedKeyProcessor
 from openhcs.tui.utils.lost_terminal import TerminalLost, is_lost
 from openhcs.tui.utils.safe_text import describe, visible
+from openhcs.tui.utils.screen_output import ScreenOutput
 
 __all__ = ["GuardedApplication", "GuardedLayout"]
 
@@ -65,13 +67,15 @@ class GuardedApplication(Application[T]):
         close_dialog: Callable[[BaseException], bool] | None = None,
         **options: Any,
     ) -> None:
-        super().__init__(layout=layout, **options)
+        # The picture of a full screen goes away with it: drawn once more in the end, it is a frame for nobody.
+        super().__init__(layout=layout, **{"erase_when_done": options.get("full_screen", False), **options})
         self.ttimeoutlen, self.timeoutlen = _ESCAPE_S, _SEQUENCE_S
         self._report = on_error
         self._close_dialog = close_dialog
         self._failed_layout: Layout | None = None
         self._stopping = False
         self._lost: TerminalLost | None = None
+        self._owed_frame = self._owed_resize = False
         faults = FaultLog(on_error)
         self.on_reset = GuardedEvent(self, faults, "on reset", options.get("on_reset"))
         self.on_invalidate = GuardedEvent(self, faults, "on invalidate", options.get("on_invalidate"))
@@ -90,13 +94,19 @@ class GuardedApplication(Application[T]):
 
         Raises TerminalLost, which has been reported, where the terminal goes away before that.
         """
+        output = self.output
         try:
-            return await super().run_async(
-                pre_run=pre_run,
-                set_exception_handler=False,
-                handle_sigint=handle_sigint,
-                slow_callback_duration=slow_callback_duration,
-            )
+            async with (
+                output.sending(self._draw_what_is_owed, self._lose_terminal)
+                if isinstance(output, ScreenOutput)
+                else nullcontext()
+            ):
+                return await super().run_async(
+                    pre_run=pre_run,
+                    set_exception_handler=False,
+                    handle_sigint=handle_sigint,
+                    slow_callback_duration=slow_callback_duration,
+                )
         except (EOFError, OSError) as fault:
             if is_lost(self.output, fault):
                 self._lose_terminal(fault)
@@ -123,7 +133,7 @@ class GuardedApplication(Application[T]):
         """Give the terminal back and stop this process group, as Ctrl-Z does; take the terminal again afterwards."""
 
         async def stop() -> None:
-            async with in_terminal():
+            async with self._away_from_terminal():
                 await self._stop_until_foreground()
 
         self._while_stopping(stop)
@@ -140,7 +150,7 @@ class GuardedApplication(Application[T]):
         self._stopping = True
         handlers: dict[signal.Signals, Any] = {}
         try:
-            async with in_terminal():
+            async with self._away_from_terminal():
                 # Handlers, not SIG_IGN, which the other program would inherit.
                 for number in (signal.SIGINT, signal.SIGQUIT):
                     handlers[number] = signal.signal(number, lambda number, frame: None)
@@ -192,6 +202,15 @@ class GuardedApplication(Application[T]):
                 self._keys.go_on_after_stop()
                 return
 
+    @asynccontextmanager
+    async def _away_from_terminal(self) -> AsyncIterator[None]:
+        """Without the full screen for the time of the block, which begins when the terminal has heard of it."""
+        self._forget_picture()
+        async with in_terminal():
+            if isinstance(self.output, ScreenOutput):
+                await self.output.wait_sent()
+            yield
+
     def _is_in_foreground(self) -> bool:
         try:
             return os.tcgetpgrp(self.input.fileno()) == os.getpgrp()
@@ -201,6 +220,7 @@ class GuardedApplication(Application[T]):
 
     def _take_terminal(self) -> None:
         self._keys.go_on_after_stop()
+        self._forget_picture()
         self.input.raw_mode().__enter__()
         try:
             self.renderer.reset()
@@ -212,8 +232,39 @@ class GuardedApplication(Application[T]):
             self._lose_terminal(fault)
         self._redraw()
 
+    def _on_resize(self) -> None:
+        # What is still to come of a frame of the old size would stand anywhere.
+        self._forget_picture()
+        if self._is_behind:
+            self._owed_resize = True
+        else:
+            super()._on_resize()
+
+    def _draw_what_is_owed(self) -> None:
+        if self._owed_resize:
+            self._owed_frame = self._owed_resize = False
+            self._on_resize()
+        elif self._owed_frame:
+            self._owed_frame = False
+            self.invalidate()
+
+    @property
+    def _is_behind(self) -> bool:
+        return isinstance(self.output, ScreenOutput) and self.output.is_behind
+
+    def _forget_picture(self) -> None:
+        if isinstance(self.output, ScreenOutput):
+            self.output.forget_picture()
+
     def _redraw(self, render_as_done: bool = False) -> None:
         try:
+            if render_as_done:
+                self._forget_picture()
+            elif self._is_behind:
+                # The next frame is drawn when this one has been taken. Until then keys go where the focus is by now.
+                self._owed_frame = True
+                self.layout.update_parents_relations()
+                return
             super()._redraw(render_as_done)
         except ENDINGS:
             raise

@@ -15,6 +15,7 @@ from typing import Any
 
 from prompt_toolkit.application import Application
 
+from openhcs.tui.utils.screen_output import ScreenOutput
 from openhcs.tui.utils.watchdog import BlockedLoop
 
 __all__ = ["write_blocked_notice"]
@@ -27,11 +28,14 @@ _BY_THE_TERMINAL = " in flush_stdout"
 def write_blocked_notice(app: Application[Any], blocked: BlockedLoop) -> None:
     """Write to the terminal of `app` what blocks its loop, and for how long; call it from another thread.
 
-    Nothing is written where the application is not full-screen, has no frame on the screen, or no terminal, and where
-    it is the terminal that the loop waits for.
+    Nothing is written where the application is not full-screen, has no frame on the screen, or no terminal, where it is
+    the terminal that the loop waits for, and where half a frame is written, the rest of which the terminal has yet to
+    take.
     """
     loop = app.loop
     if loop is None or not _has_the_screen(app) or blocked.where.endswith(_BY_THE_TERMINAL):
+        return
+    if isinstance(app.output, ScreenOutput) and app.output.is_behind:
         return
     try:
         terminal, size = app.output.fileno(), app.output.get_size()

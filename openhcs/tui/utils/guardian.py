@@ -25,6 +25,9 @@ _DISMISSED = b"."
 _DISMISSAL_S = 1.0
 """How long a guardian is given to end by itself; it needs about a millisecond."""
 
+_HELD_S = 0.5
+"""How long a terminal that takes nothing is waited for before it is made to."""
+
 Modes = list[int | list[bytes | int]]
 
 _FLAGS = 6
@@ -76,6 +79,9 @@ def undo_full_screen(terminal_fd: int, modes: Modes | None) -> None:
     if modes is not None:
         # First and at once: a terminal whose output is held takes nothing, perhaps for ever.
         termios.tcsetattr(terminal_fd, termios.TCSANOW, modes)
+    if not select.select((), [terminal_fd], (), _HELD_S)[1]:
+        # It is full, and nobody reads at its other end. What it has not taken is a picture that is to go anyway.
+        termios.tcflush(terminal_fd, termios.TCOFLUSH)
     os.write(
         terminal_fd,
         b"\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1015l"  # mouse reports

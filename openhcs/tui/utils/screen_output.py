@@ -5,6 +5,7 @@
 - The Linux console gets them for the few symbols that its fonts do not have.
 - Emoji of several parts are taken apart: terminals do not agree on the cells they take together.
 - A plain screen, made for screen readers, has blanks where lines and blocks would be.
+- What a slow terminal has not taken yet waits behind the program and not in its way (`sending`).
 
 Drawing code writes what it means, in Unicode. Where another drawing is better than a stand-in, or a screen reader needs
 words and the cursor, it asks `is_ascii()` and `is_plain()`. Checked by tests/tui/utils/test_screen_output.py.
@@ -15,7 +16,8 @@ from __future__ import annotations
 import codecs
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import Final, TextIO
 
@@ -24,6 +26,8 @@ from prompt_toolkit.data_structures import Size
 from prompt_toolkit.output.base import Output
 from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.utils import get_cwidth
+
+from openhcs.tui.utils.terminal_sender import TerminalSender
 
 __all__ = ["ScreenOutput", "is_ascii", "is_gnu_screen", "is_plain", "terminal_encoding"]
 
@@ -47,6 +51,9 @@ _STAND_INS: Final = {
 
 _SHOWN_AT_ONCE: Final = 4096
 """Texts, most of them of one character, of which is kept how they are shown: a frame has a few dozen."""
+
+_LAST_WORDS_S: Final = 1.0
+"""How long a terminal that takes nothing is waited for when it is given back."""
 
 _FLAGS: Final = range(0x1F1E6, 0x1F200)
 _OF_SEQUENCES: Final = re.compile(
@@ -79,6 +86,7 @@ class ScreenOutput(Vt100_Output):
         self._stand_ins = _StandIns(self.characters, plain=plain, console=term == "linux")
         self._shows_all = self.characters == "utf-8" and not plain and term != "linux"
         self._shown = lru_cache(_SHOWN_AT_ONCE)(self._show)
+        self._sender: TerminalSender | None = None
 
     def write(self, data: str) -> None:
         """Write text, with stand-ins for what cannot be shown."""
@@ -92,7 +100,48 @@ class ScreenOutput(Vt100_Output):
         """Write to the terminal; on a plain screen with the cursor to be seen, which is what its reader follows."""
         if self.plain:
             self.show_cursor()
-        super().flush()
+        if self._sender is None:
+            super().flush()
+        elif self._buffer:
+            data, self._buffer = "".join(self._buffer), []
+            self._sender.send(data.encode(self.encoding(), "replace"))
+
+    @asynccontextmanager
+    async def sending(self, on_sent: Callable[[], None], on_lost: Callable[[OSError], None]) -> AsyncIterator[None]:
+        """For the time of the block `flush` does not wait for a slow terminal; what is no terminal never makes it wait.
+
+        Args:
+            on_sent: called when a terminal that was behind (`is_behind`) has taken everything.
+            on_lost: called with the error where the terminal goes away meanwhile.
+        """
+        self._sender = TerminalSender.open(self.fileno(), on_sent, on_lost) if self.stdout.isatty() else None
+        try:
+            yield
+            await self.wait_sent()
+        finally:
+            sender, self._sender = self._sender, None
+            if sender is not None:
+                sender.close()
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the terminal has not taken all of what was written."""
+        return self._sender is not None and self._sender.is_busy
+
+    def forget_picture(self) -> None:
+        """Leave out what the terminal has not taken of the picture; what it is to draw next is all of it."""
+        if self._sender is not None and self._sender.is_busy:
+            self._sender.forget_picture()
+            self.reset_attributes()
+            self.cursor_goto(0, 0)
+
+    async def wait_sent(self) -> None:
+        """Wait until the terminal has taken everything; one that still has not after a while is made to.
+
+        For the last words of a program, or those before it stops. `forget_picture` makes them few.
+        """
+        if self._sender is not None and not await self._sender.wait_sent(_LAST_WORDS_S):
+            self._sender.insist()
 
 
 def _taken_apart(part: re.Match[str]) -> str:
