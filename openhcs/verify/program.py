@@ -114,6 +114,11 @@ class Program:
         """The coroutine objects that an expression may be."""
         return [value for value in self.inference.of(node, function) if isinstance(value, Coro)]
 
+    def is_coroutine_call(self, node: ast.Call, function: Function) -> bool:
+        """Whether a call gives a coroutine object, and nothing else that is known."""
+        values = self.inference.of(node, function)
+        return bool(values) and all(isinstance(value, Coro) for value in values)
+
     def finding(
         self,
         code: str,

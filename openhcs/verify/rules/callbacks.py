@@ -12,7 +12,7 @@ from openhcs.verify.graph import EdgeKind
 from openhcs.verify.model import Function
 from openhcs.verify.program import Program
 from openhcs.verify.rules.base import Settings
-from openhcs.verify.rules.tasks import dropped_parameters
+from openhcs.verify.rules.dropped_results import dropped_parameters
 from openhcs.verify.values import Cls, Coro, Func, Inst, Ref
 
 __all__ = ["check_coroutine_callback", "check_set_result"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from openhcs.verify.rules.base import Rule
 from openhcs.verify.rules.callbacks import check_coroutine_callback, check_set_result
-from openhcs.verify.rules.coroutines import check_never_awaited, check_refused, check_twice
+from openhcs.verify.rules.dropped import check_dropped
 from openhcs.verify.rules.errors import check_cycle, check_exc_info
 from openhcs.verify.rules.late_bound import check_late_bound
 from openhcs.verify.rules.loops import (
@@ -14,11 +14,14 @@ from openhcs.verify.rules.loops import (
     check_get_event_loop,
 )
 from openhcs.verify.rules.patches import check_patched
+from openhcs.verify.rules.plain_calls import check_never_awaited
+from openhcs.verify.rules.refused import check_refused
 from openhcs.verify.rules.swallowing import check_own_cancellation
-from openhcs.verify.rules.tasks import check_background, check_dropped, check_owner
+from openhcs.verify.rules.tasks import check_background, check_owner
 from openhcs.verify.rules.terminal import check_focus_after_sleep, check_nested, check_print
 from openhcs.verify.rules.time_limits import check_wait_for
 from openhcs.verify.rules.unawaited import check_not_awaited
+from openhcs.verify.rules.used_twice import check_twice
 
 __all__ = ["RULES"]
 
