@@ -44,6 +44,11 @@ async def turns(count: int = 5) -> None:
         await asyncio.sleep(0)
 
 
+def in_a_storm(count: int) -> int:
+    """How many tasks or errors make a storm: a tenth of `count` in debug mode, which takes the stack of each apart."""
+    return count // 10 if asyncio.get_running_loop().get_debug() else count
+
+
 class Failures(list[tuple[BaseException, str]]):
     """An error sink that remembers."""
 

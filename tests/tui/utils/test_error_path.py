@@ -28,7 +28,7 @@ from openhcs.tui.utils.safe_error_handler import (
     safe_show_error_sync,
 )
 from openhcs.tui.utils.unified_task_manager import get_task_manager
-from tests.tui.utils.kit import AnsweringHost, Records, WaitingHost, fail, logged, raised, turns, until
+from tests.tui.utils.kit import AnsweringHost, Records, WaitingHost, fail, in_a_storm, logged, raised, turns, until
 
 
 def times_logged(records: Records, error: BaseException) -> int:
@@ -379,7 +379,7 @@ async def test_a_storm_of_any_length_is_one_dialog_and_flat_memory(storm: Any) -
     host = WaitingHost()
     setup_global_exception_handler(host)
     journal = get_error_handler().journal
-    few = 300 if asyncio.get_running_loop().get_debug() else 2_000
+    few = in_a_storm(2_000)
     tracemalloc.start()
     try:
         await storm(few)

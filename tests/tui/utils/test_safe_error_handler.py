@@ -33,6 +33,7 @@ from tests.tui.utils.kit import (
     WaitingHost,
     broken_logging,
     fail,
+    in_a_storm,
     logged,
     raised,
     stage,
@@ -910,7 +911,8 @@ async def test_ten_thousand_errors(handler: SafeErrorHandler, log: Records, kind
             beats += 1
 
     heart = asyncio.create_task(beat())
-    for number in range(10_000):
+    count = in_a_storm(10_000)
+    for number in range(count):
         if kind == "one line":
             tasks.fire_and_forget(fail(ValueError(number)), f"job {number % 10}")
         elif kind == "many lines":
@@ -919,7 +921,7 @@ async def test_ten_thousand_errors(handler: SafeErrorHandler, log: Records, kind
             handler.handle_error_sync(ValueError(number), "context")
         if number % 1_000 == 0:
             await asyncio.sleep(0)
-    await until(lambda: handler.journal.ledger.received == 10_000 and host.open)
+    await until(lambda: handler.journal.ledger.received == count and host.open)
     await until(lambda: tasks.active_task_count == 1)
     heart.cancel()
     await asyncio.wait([heart])

@@ -24,7 +24,7 @@ from openhcs.tui.utils.unified_task_manager import (
     initialize_task_manager,
     shutdown_task_manager,
 )
-from tests.tui.utils.kit import Failures, broken_logging, fail, logged, turns, until
+from tests.tui.utils.kit import Failures, broken_logging, fail, in_a_storm, logged, turns, until
 
 
 @pytest.fixture
@@ -534,12 +534,13 @@ class TestFailures:
         """A storm of failures is counted exactly."""
         manager = UnifiedTaskManager(max_tasks=20_000)
         manager.set_error_handler(failures)
-        for number in range(5_000):
+        half = in_a_storm(5_000)
+        for number in range(half):
             manager.fire_and_forget(fail(ValueError(number)))
-            manager.create_task(fail(ValueError(5_000 + number)))
-        await until(lambda: len(failures) == 10_000)
+            manager.create_task(fail(ValueError(half + number)))
+        await until(lambda: len(failures) == 2 * half)
         await manager.shutdown()
-        assert sorted(exception.args[0] for exception, _ in failures) == list(range(10_000))
+        assert sorted(exception.args[0] for exception, _ in failures) == list(range(2 * half))
 
 
 class TestCancellation:
@@ -774,11 +775,12 @@ class TestShutdown:
     async def test_ten_thousand_tasks(self) -> None:
         """A large number of tasks ends as one does."""
         manager = UnifiedTaskManager(max_tasks=10_000)
-        for _ in range(10_000):
+        many = in_a_storm(10_000)
+        for _ in range(many):
             manager.create_task(forever())
         await turns()
         assert await manager.shutdown(20.0) == ()
-        assert manager.get_task_stats()["completed"] == 10_000
+        assert manager.get_task_stats()["completed"] == many
 
     def test_a_deep_chain_of_spawners(self, manager: UnifiedTaskManager) -> None:
         """Two thousand generations are ended without recursion."""
