@@ -258,7 +258,13 @@ class Terminal:
             self._stream.feed(data)
             while self.stops > self._resumed:
                 self._resumed += 1
-                os.write(self.fd, b"\r")
+                # Before the line that the shell waits for: what the line discipline holds by a Ctrl-V or a Ctrl-S.
+                os.write(self.fd, b"\x11\x11\r")
+
+    def let_flow(self) -> None:
+        """Take back a Ctrl-S that came while the terminal was not raw: nobody could write, the shell neither."""
+        if self.modes[0] & termios.IXON:
+            os.write(self.fd, b"\x11")
 
     def wait(self, condition: Callable[[], object], what: str, seconds: float = 20.0) -> None:
         deadline = time.monotonic() + seconds
