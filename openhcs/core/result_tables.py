@@ -21,7 +21,7 @@ import polars as pl
 
 from openhcs.core.model import well_position
 from openhcs.core.result_query import Column, RowKind, TableQuery
-from openhcs.core.results import ResultsFolder, explained
+from openhcs.core.results import ResultsFolder
 from openhcs.core.tables import errors_of_polars
 from openhcs.errors import InputError, StoreError, TableChangedError
 
@@ -134,7 +134,7 @@ class ResultTable:
         if suffix not in (".csv", ".parquet"):
             raise InputError(f"export: {path.name}; expected a name ending in .csv or .parquet. Choose another name.")
         aside = path.with_name(f".openhcs-{secrets.token_hex(8)}{suffix}")
-        with explained(path):
+        with _exporting(path):
             try:
                 with self._unchanged(), errors_of_polars(path):
                     self._write(aside, suffix)
@@ -151,6 +151,19 @@ class ResultTable:
             rows.collect().write_parquet(path)
         else:
             rows.collect().write_csv(path, batch_size=_CSV_SLICE)
+
+
+@contextmanager
+def _exporting(path: Path) -> Iterator[None]:
+    """Turn an `OSError` inside into a `StoreError`; the file it names may be the one aside."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except OSError as error:
+        raise StoreError(
+            f"export: {path} ({error.strerror or error}); expected a folder that can be written. Choose another place."
+        ) from error
 
 
 def scan_table(results: ResultsFolder, table: str) -> pl.LazyFrame:

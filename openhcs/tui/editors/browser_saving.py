@@ -20,7 +20,7 @@ __all__ = ["SaveName"]
 
 
 class SaveName:
-    """A field for a name in `folder()`; `save` calls `finish` with the file, at once or when asked again.
+    """A field for a name in `folder()`, or a path; `save` calls `finish` with the file, at once or when asked again.
 
     Args:
         suffixes: the first is appended to a name without any of them.
@@ -67,13 +67,17 @@ class SaveName:
 
     @property
     def target(self) -> Path | None:
-        """The file that saving would write, or None while the name is not one."""
-        name = self.field.text.strip()
-        if not name or name in (".", "..") or os.sep in name or "\0" in name:
+        """The file that saving would write, None while the name is not one; a path goes out from the folder shown."""
+        text = self.field.text.strip()
+        if not text or text.endswith((os.sep, f"{os.sep}.", f"{os.sep}..")) or text in (".", "..") or "\0" in text:
             return None
-        if self._suffixes and not name.casefold().endswith(tuple(suffix.casefold() for suffix in self._suffixes)):
-            name += self._suffixes[0]
-        return self._folder() / name
+        if self._suffixes and not text.casefold().endswith(tuple(suffix.casefold() for suffix in self._suffixes)):
+            text += self._suffixes[0]
+        try:
+            path = Path(text).expanduser() if text.startswith("~") else Path(text)
+        except RuntimeError:  # the home of somebody who is not known here
+            path = Path(text)
+        return Path(os.path.normpath(self._folder() / path)) if os.sep in text else self._folder() / path
 
     def save(self) -> None:
         """Save under the name, or tell why not."""
@@ -82,7 +86,7 @@ class SaveName:
     async def _save(self) -> None:
         target = self.target
         if target is None:
-            self._tell(f"{visible(self.field.text)!r} is not a file name; expected one without {os.sep}.")
+            self._tell(f"{visible(self.field.text)!r} is not the name of a file; expected one such as figures.csv.")
             return
         if target == self._to_overwrite:
             self._finish(target)
@@ -90,13 +94,22 @@ class SaveName:
         try:
             details = await in_daemon_thread(lambda: self._disk.stat(target), "look at file")
         except FileNotFoundError:
-            self._finish(target)
+            if await in_daemon_thread(lambda: self._is_folder(target.parent), "look at folder"):
+                self._finish(target)
+            else:
+                self._tell(f"{visible(str(target.parent))} is not there; expected a folder that is.")
         except OSError as error:
             self._tell(f"{visible(target.name)}: {error.strerror or error}; expected a file that can be written.")
         else:
             if target == self.target:
                 self._ask_to_overwrite(target, stat.S_ISDIR(details.st_mode))
         self._redraw()
+
+    def _is_folder(self, path: Path) -> bool:
+        try:
+            return stat.S_ISDIR(self._disk.stat(path).st_mode)
+        except OSError:
+            return False
 
     def _ask_to_overwrite(self, target: Path, is_folder: bool) -> None:
         if is_folder:

@@ -258,13 +258,25 @@ async def test_saving_adds_the_suffix_and_asks_before_it_replaces(plates: Path) 
 
 @in_loop
 async def test_saving_refuses_what_is_no_file_name(plates: Path) -> None:
-    """A folder's name, a path and nothing are refused in words, and nothing is chosen."""
-    async with browsing(plates, save_name="plate2") as at:
+    """A folder's name, a path into nowhere and the name of nothing are refused in words, and nothing is chosen."""
+    async with browsing(plates, columns=200, save_name="plate2") as at:
         await at.press("c-s")
         assert "plate2 is a folder" in at.screen.text
-        await at.press("tab", "end", "/x", "enter")
-        assert "is not a file name" in at.screen.text
+        await at.press("tab", "end", "/no/x", "enter")
+        assert f"{plates / 'plate2' / 'no'} is not there" in at.screen.text
+        await at.press("/", "enter")
+        assert "is not the name of a file" in at.screen.text
     assert at.answers == []
+
+
+@in_loop
+@pytest.mark.parametrize("name", ["plate2/new.yml", "../{}/plate2/new.yml", "{}/plate2/new.yml"])
+async def test_a_path_is_taken_as_the_name(plates: Path, name: str) -> None:
+    """It may go out from the folder that is shown, or say all of where the file is to be."""
+    name = name.format(plates if name.startswith("{}") else plates.name)
+    async with browsing(plates, save_name=name) as at:
+        await at.press("c-s")
+    assert at.answers == [[plates / "plate2" / "new.yml"]]
 
 
 @in_loop
