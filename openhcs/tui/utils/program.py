@@ -32,7 +32,9 @@ from openhcs.tui.utils.focus_manager import FocusManager, get_focus_manager, ini
 from openhcs.tui.utils.idle_garbage import garbage_when_idle
 from openhcs.tui.utils.lost_terminal import TerminalLost
 from openhcs.tui.utils.safe_error_handler import SafeErrorHandler, get_error_handler, initialize_error_handler
+from openhcs.tui.utils.spent_frames import spent_frames_freed
 from openhcs.tui.utils.terminal_guard import TerminalGuard
+from openhcs.tui.utils.toolkit_caches import toolkit_caches_bounded
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager, get_task_manager, initialize_task_manager
 from openhcs.tui.utils.watchdog import BlockedLoop, Watchdog
 
@@ -161,7 +163,7 @@ class Program:
             # In the loop's first turn, and so behind the first frame, which is painted before anything is awaited.
             preparation = asyncio.get_running_loop().call_soon(self._prepare)
             try:
-                with garbage_when_idle(app):
+                with garbage_when_idle(app), spent_frames_freed(app), toolkit_caches_bounded(app):
                     return await app.run_async(pre_run=lambda: self._start(start), handle_sigint=guard is None)
             except TerminalLost:
                 return 128 + signal.SIGHUP

@@ -66,7 +66,7 @@ def _half_blocks(raster: Raster) -> list[StyleAndTextTuples]:
     return lines
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 13)
 def _pair_style(r: int, g: int, b: int, r2: int, g2: int, b2: int) -> str:
     return f"fg:#{r:02x}{g:02x}{b:02x} bg:#{r2:02x}{g2:02x}{b2:02x}"
 
@@ -102,36 +102,49 @@ def _sixteen_style(red: int, green: int, blue: int, *, on_light: bool) -> str:
 class FreshStyles:
     """Lets only so many styles into a frame that no frame has had: each costs the renderer some 60 µs, once.
 
-    What has to wait is drawn in coarser colours, and `is_waiting` says that another frame is to follow.
+    What has to wait is drawn in coarser colours, and `is_waiting` says that another frame is to follow. What earlier
+    pictures had is forgotten when there is no room for more, so that a day of pictures takes no more than a few.
+
+    Args:
+        most: new styles in a frame.
+        kept: styles that are known at a time; a picture that has more stays coarse in the rest.
     """
 
-    def __init__(self, most: int = 160) -> None:
+    def __init__(self, most: int = 160, kept: int = 1 << 12) -> None:
         self._most = most
+        self._kept = kept
         self._known: set[str] = set()
+        self._shown: set[str] = set()
         self._left = most
-        self.is_waiting = False
+        self._is_held_back = False
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether another frame would have finer colours than this one."""
+        return self._is_held_back and (len(self._known) < self._kept or not self._known <= self._shown)
 
     def begin(self) -> None:
         """A new frame begins."""
-        self._left, self.is_waiting = self._most, False
+        if len(self._known) >= self._kept:
+            self._known &= self._shown
+        self._shown = set()
+        self._left, self._is_held_back = self._most, False
 
     def admit(self, line: StyleAndTextTuples) -> StyleAndTextTuples:
         """`line`, with the styles that this frame may have."""
-        known = self._known
-        if all(fragment[0] in known for fragment in line):
+        wanted = dict.fromkeys(fragment[0] for fragment in line if fragment[0].startswith("fg:#"))
+        self._shown.update(wanted)
+        fresh = [style for style in wanted if style not in self._known]
+        if not fresh:
             return line
-        admitted: StyleAndTextTuples = []
-        for fragment in line:
-            style = fragment[0]
-            if style not in known and style.startswith("fg:#"):
-                if self._left > 0:
-                    self._left -= 1
-                    known.add(style)
-                else:
-                    self.is_waiting = True
-                    style = _coarse(style)
-            admitted.append((style, fragment[1]))
-        return admitted
+        room = max(0, min(self._left, self._kept - len(self._known)))
+        self._left -= min(room, len(fresh))
+        self._known.update(fresh[:room])
+        if len(fresh) <= room:
+            return line
+        self._is_held_back = True
+        coarse = {style: _coarse(style) for style in fresh[room:]}
+        return [(coarse.get(fragment[0], fragment[0]), fragment[1]) for fragment in line]
 
 
 @lru_cache(maxsize=1 << 12)

@@ -65,6 +65,36 @@ def test_a_frame_has_only_so_many_new_styles() -> None:
     assert fragment_list_to_text(frames[0][0]) == fragment_list_to_text(line)
 
 
+def reds(*values: int) -> StyleAndTextTuples:
+    return [(f"fg:#{value:02x}0000 bg:#000000", "▀") for value in values]
+
+
+def test_styles_of_pictures_that_are_gone_are_forgotten() -> None:
+    """However many pictures are looked at, no more styles are kept than was said, and each comes to all its colours."""
+    styles = FreshStyles(most=10, kept=30)
+    for first in range(0, 200, 20):
+        line = reds(*range(first, first + 20))
+        styles.begin()
+        while styles.admit(line) != line:
+            assert styles.is_waiting
+            styles.begin()
+        assert not styles.is_waiting
+        assert len(styles._known) <= 30
+
+
+def test_a_picture_of_too_many_styles_comes_to_rest() -> None:
+    """What a picture has beyond all that is kept stays coarse, and no frame is asked for that would change nothing."""
+    styles = FreshStyles(most=10, kept=30)
+    line = reds(*range(50))
+    frames = []
+    for _ in range(6):
+        styles.begin()
+        frames.append(styles.admit(line))
+    assert not styles.is_waiting
+    assert frames[-1] == frames[-2]
+    assert sum(drawn == wanted for drawn, wanted in zip(frames[-1], line, strict=True)) == 30
+
+
 def test_tiles_are_as_large_as_they_fit() -> None:
     """Sites share the screen without distortion; where there are too many, rows scroll to the selected one."""
     two = tile_sites([(0, 0), (0, 1)], (0, 0), 78, 20, 1.0)
