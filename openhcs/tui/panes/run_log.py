@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_left, bisect_right
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +24,7 @@ from openhcs.tui.effects.plates import PlateEffects
 from openhcs.tui.effects.results import LogFollower, copied_words
 from openhcs.tui.effects.text_dialog import show_text
 from openhcs.tui.panes.help import key_lines
+from openhcs.tui.panes.log_lines import LogLines
 from openhcs.tui.panes.whole_screen import Opening, whole_screen
 from openhcs.tui.state import AppState
 from openhcs.tui.utils.dialog_helpers import prompt_for_text_input
@@ -39,58 +39,6 @@ __all__ = ["RunLogView", "wait_set"]
 
 POLL_S: Final = 0.25
 _SIDEWAYS: Final = 8
-_KEPT_BLOCKS: Final = 64
-
-
-class _LogLines:
-    """The lines of `page` that its filter lets through, by number; asks for blocks that it does not have."""
-
-    def __init__(self, ask: Callable[[int], None]) -> None:
-        self._ask = ask
-        self._blocks: OrderedDict[int, Sequence[str]] = OrderedDict()
-        self.page: LogPage | None = None
-        self.skipped = 0
-        self.width: int | None = None
-
-    def __len__(self) -> int:
-        if self.page is None:
-            return 0
-        return self.page.total if self.page.passing is None else len(self.page.passing)
-
-    def __getitem__(self, number: int, /) -> str:
-        """A line; without wrapping (`width` given), what of it is on the screen."""
-        text = self.whole(number)
-        if self.width is None:
-            return text
-        rest = text[self.skipped :]
-        return cut(visible(rest[: self.width * 2]), self.width, "›")
-
-    def whole(self, number: int) -> str:
-        """A line from its beginning to its end; empty while it is read."""
-        if self.page is None:
-            return ""
-        block, place = self.page.block_of(self.number_of(number))
-        lines = self._blocks.get(block)
-        if lines is None:
-            self._ask(block)
-            return ""
-        return lines[place] if place < len(lines) else ""
-
-    def number_of(self, number: int) -> int:
-        """The number in the file of a line shown."""
-        passing = self.page.passing if self.page is not None else None
-        return passing[number] if passing is not None else number
-
-    def take(self, page: LogPage, *, is_other: bool) -> None:
-        """Show `page`; of another file nothing is kept."""
-        if is_other or (self.page is not None and page.total < self.page.total):
-            self._blocks.clear()
-        self.page = page
-        for block, lines in page.blocks.items():
-            self._blocks[block] = lines
-            self._blocks.move_to_end(block)
-        while len(self._blocks) > _KEPT_BLOCKS:
-            self._blocks.popitem(last=False)
 
 
 class RunLogView:
@@ -108,20 +56,48 @@ class RunLogView:
         if self._opening:
             return
         with self._opening.begin() as closed:
-            self._name = row.name
-            self._wells = frozenset(item.well for item in row.wells)
-            self._follower = LogFollower(await self._effects.results_folder(row))
-            self._query = LogQuery(well=well)
-            self._note, self._trouble = "", ""
-            self._at: int | None = None
-            self._wanted: set[int] = set()
-            self._wake = asyncio.Event()
-            self._lines = _LogLines(self._ask)
-            self._view = LineView(self._shown_lines, self._draw)
-            self._keys = self._rows()
-            async with self._tasks.scope("log") as scope:
-                scope.create_task(self._follow(), f"follow the log of {row.name}")
-                await self._state.show_dialog(self._dialog(), closed)
+            follower = LogFollower(await self._effects.results_folder(row))
+            log = _OpenLog(row, well, follower, self._wraps, self._opening.end, self._state, self._tasks)
+            try:
+                await log.show(closed)
+            finally:
+                self._wraps = log.wraps
+
+
+class _OpenLog:
+    """A log while it is open. `wraps` is whether long lines are wrapped rather than cut."""
+
+    def __init__(
+        self,
+        row: PlateRow,
+        well: str,
+        follower: LogFollower,
+        wraps: bool,
+        close: Callable[[], None],
+        state: AppState,
+        tasks: UnifiedTaskManager,
+    ) -> None:
+        self._name = row.name
+        self._wells = frozenset(item.well for item in row.wells)
+        self._follower = follower
+        self.wraps = wraps
+        self._close = close
+        self._state = state
+        self._tasks = tasks
+        self._query = LogQuery(well=well)
+        self._note, self._trouble = "", ""
+        self._at: int | None = None
+        self._wanted: set[int] = set()
+        self._wake = asyncio.Event()
+        self._lines = LogLines(self._ask)
+        self._view = LineView(self._shown_lines, self._draw)
+        self._keys = self._rows()
+
+    async def show(self, closed: asyncio.Future[None]) -> None:
+        """Show it until `closed` is done, and follow its file meanwhile."""
+        async with self._tasks.scope("log") as scope:
+            scope.create_task(self._follow(), f"follow the log of {self._name}")
+            await self._state.show_dialog(self._dialog(), closed)
 
     # -- reading -------------------------------------------------------------------------------------------------
 
@@ -211,7 +187,7 @@ class RunLogView:
         self._view.show_line(shown)
 
     def _turn_wrapping(self) -> None:
-        self._wraps = not self._wraps
+        self.wraps = not self.wraps
         self._lines.skipped = 0
 
     def _sideways(self, by: int) -> None:
@@ -219,9 +195,9 @@ class RunLogView:
 
     # -- how it stands on the screen -----------------------------------------------------------------------------
 
-    def _shown_lines(self) -> _LogLines:
+    def _shown_lines(self) -> LogLines:
         # Borders and the scroll bar take three cells.
-        self._lines.width = None if self._wraps else max(20, get_app().output.get_size().columns - 3)
+        self._lines.width = None if self.wraps else max(20, get_app().output.get_size().columns - 3)
         return self._lines
 
     def _draw(self, number: int, line: str) -> StyleAndTextTuples:
@@ -273,15 +249,12 @@ class RunLogView:
         self._note = visible(text)
         get_app().invalidate()
 
-    def _close(self) -> None:
-        self._opening.end()
-
     def _rows(self) -> tuple[Binding, ...]:
         def why_no_search() -> str | None:
             return None if self._query.search else "Nothing has been searched for"
 
         def why_wrapped() -> str | None:
-            return "Lines are wrapped" if self._wraps else None
+            return "Lines are wrapped" if self.wraps else None
 
         return (
             Binding(("escape", "q", "c-c"), self._close, "Close", "Close the log."),

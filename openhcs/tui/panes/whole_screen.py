@@ -1,7 +1,7 @@
 """What the views over the whole screen have in common: a frame, a life, and work that ends with it.
 
 A view is an object that lives as long as the workbench and remembers what was chosen in it; `show` opens it in a
-dialog. What it shows, and what its keys do, is its own.
+dialog. What is shown while it is open is an object of its own, made whole when it is opened.
 """
 
 from __future__ import annotations
