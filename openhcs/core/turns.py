@@ -96,6 +96,12 @@ class Turns:
         with self._changing():
             return tuple(self._living())
 
+    def mark(self) -> frozenset[str]:
+        """What is another whenever a ticket has come, gone or changed; waits for nobody."""
+        with suppress(OSError):
+            return frozenset(os.listdir(self._folder)) - {_LOCK, _NEW}  # noqa: PTH208 - names are wanted, no paths
+        return frozenset()
+
     def ask(self, run_id: str, at_once: Callable[[], int]) -> int:
         """Take the turn of a run that waits, if it is there; return 0, else its place among those that wait, from 1.
 

@@ -5,18 +5,20 @@ The engine is imported only where some run may be: a workbench that is opened fo
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from openhcs.core import paths
 from openhcs.core.remembered_runs import known_runs
+from openhcs.core.turns import turns_here
 from openhcs.errors import RunError, StoreError
 
 if TYPE_CHECKING:
     from openhcs.core.orchestrator import Run
     from openhcs.core.worker_status import WorkerStatus
 
-__all__ = ["find_last_runs", "find_workers", "remember_run"]
+__all__ = ["find_last_runs", "find_live_runs_but", "find_workers", "remember_run"]
 
 _DEFAULT_RESULTS: Final = Path("openhcs-results")
 
@@ -42,6 +44,31 @@ def find_last_runs() -> tuple[tuple[Path, Run], ...]:
             seen.add(folder)
             last.append((folder, run))
     return tuple(last)
+
+
+def find_live_runs_but(followed: Collection[Path]) -> tuple[tuple[Path, Run], ...]:
+    """The runs that go on or wait on this machine, of other plates than `followed`, each with its plate's folder.
+
+    Blocks, so call it off the event loop. Where nothing can be learnt of a run, it is passed over.
+    """
+    try:
+        tickets = [ticket for ticket in turns_here().look() if ticket.plate not in followed]
+    except StoreError:  # told by who wants to wait for a turn
+        return ()
+    if not tickets:
+        return ()
+    from openhcs.core.orchestrator import Run
+
+    live: list[tuple[Path, Run]] = []
+    for ticket in tickets:
+        try:
+            run = Run.attach(ticket.out)
+            progress = run.poll()
+        except (RunError, StoreError, OSError):
+            continue
+        if not progress.state.has_ended:
+            live.append((ticket.plate, run))
+    return tuple(live)
 
 
 def find_workers(out: Path) -> tuple[WorkerStatus, ...]:

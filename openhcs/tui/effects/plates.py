@@ -11,7 +11,7 @@ Modules of the engine are imported in the threads that call it: with pydantic an
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Coroutine
+from collections.abc import Collection, Coroutine, Sequence
 from contextlib import nullcontext
 from enum import Enum
 from functools import partial
@@ -24,7 +24,7 @@ from openhcs.core.turns import Turn
 from openhcs.errors import InputError, OpenHCSError, RunError, SettingsError, StoreError, TurnsError
 from openhcs.tui import actions
 from openhcs.tui.effects.leaving import Leave, ask_to_leave
-from openhcs.tui.effects.live_runs import find_last_runs
+from openhcs.tui.effects.live_runs import find_last_runs, find_live_runs_but
 from openhcs.tui.effects.plate_list import PlateListEffects
 from openhcs.tui.effects.plate_news import PlateNews, shown_path
 from openhcs.tui.effects.plate_preparation import PlatePreparation
@@ -32,6 +32,7 @@ from openhcs.tui.effects.preferences import Preferences
 from openhcs.tui.effects.run_errors import ErrorPlace, RunErrors
 from openhcs.tui.effects.run_following import RunFollowing
 from openhcs.tui.effects.run_queue import RunQueue
+from openhcs.tui.effects.run_watch import RunWatch
 from openhcs.tui.effects.well_choices import ALL_WELLS, WellChoice, WellKind, with_done
 from openhcs.tui.run_text import count_of, some
 from openhcs.tui.state import AppState
@@ -61,7 +62,8 @@ class Goal(Enum):
 class PlateEffects:
     """Does what the user asks of plates; every method may be called whatever state the plate is in.
 
-    `list` changes which plates there are, `runs` are those that are followed, and `news` tells of all this.
+    `list` changes which plates there are, `runs` are those that are followed, `watch` looks for others that begin, and
+    `news` tells of all this.
     """
 
     def __init__(self, state: AppState, tasks: UnifiedTaskManager, preferences: Preferences) -> None:
@@ -75,6 +77,7 @@ class PlateEffects:
         self._prepared = PlatePreparation(state, preferences, self.news)
         self.runs = RunFollowing(state, self._queue, self._errors, self.news)
         self.list = PlateListEffects(state, tasks, preferences)
+        self.watch = RunWatch(lambda: tasks.fire_and_forget(self._follow_new_runs(), "look for runs begun elsewhere"))
 
     async def tell_what_was_left(self) -> None:
         """Tell what went wrong in runs since an earlier workbench that followed them was left."""
@@ -128,18 +131,33 @@ class PlateEffects:
             row = self._state.workbench.find(folder)
             if run.progress.state.has_ended and row is not None and row.progress is None and not row.busy:
                 self._state.dispatch(actions.RunProgressed(folder, run.progress))
+        self._follow_found(live)
+
+    async def _follow_new_runs(self) -> None:
+        """Follow the runs that have begun elsewhere since this was looked at last."""
+        followed = frozenset(self._jobs)
+        self._follow_found(
+            await in_daemon_thread(lambda: find_live_runs_but(followed), "look for runs begun elsewhere")
+        )
+
+    def _follow_found(self, live: Sequence[tuple[Path, Run]]) -> None:
+        """Follow runs that go on without us, their plates put on the list; the cursor stays where it is."""
+        live = [(folder, run) for folder, run in live if folder not in self._jobs]
         cursor = self._state.workbench.plate
         was_empty = not self._state.workbench.plates
         for folder, run in live:
-            if folder not in self._jobs:
-                self._state.dispatch(actions.PlatesAdded((folder,)))
-                self._begin_job(folder, self.runs.follow_found(folder, run), f"follow {folder.name}")
+            self._state.dispatch(actions.PlatesAdded((folder,)))
+            self._begin_job(folder, self.runs.follow_found(folder, run), f"follow {folder.name}")
         if live:
             self._state.dispatch(actions.PlateSelected(0 if was_empty else cursor))
 
     def _begin_job(self, folder: Path, job: Coroutine[Any, Any, None], name: str) -> None:
         task = self._jobs[folder] = self._tasks.create_task(job, name)
-        task.add_done_callback(lambda _: self._jobs.pop(folder, None))
+        task.add_done_callback(lambda _: self._end_job(folder))
+
+    def _end_job(self, folder: Path) -> None:
+        del self._jobs[folder]
+        self.watch.look_again()  # a run of this plate may have begun elsewhere meanwhile
 
     async def cancel(self, folders: Collection[Path]) -> None:
         """Cancel what is going on with the plates in `folders`, asking once where runs would lose work."""

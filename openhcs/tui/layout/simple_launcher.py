@@ -126,6 +126,7 @@ class SimpleOpenHCSTUILauncher:
             if self._plates:
                 await parts.plates.list.add_folders(self._plates)
             await parts.plates.show_last_runs()
+            parts.plates.watch.start()
             await parts.plates.tell_what_was_left()
             if self._tour and not (await parts.preferences.remembered()).tour_seen:
                 parts.layout.tour.start()
@@ -133,16 +134,19 @@ class SimpleOpenHCSTUILauncher:
                 lines = [str(paths.keys_file()), *(f"- {visible(str(fault))}" for fault in faults)]
                 await show_text("Keys that cannot be used", lines, app_state=self.state, tasks=tasks)
 
-        return await self.program.run_async(
-            parts.layout,
-            focus=parts.layout.places[0].window,
-            start=open_what_was_given,
-            guard=guard,
-            key_bindings=parts.layout.keys_above_all,
-            color_depth=colour_depth(os.environ),
-            mouse_support=self._screen.mouse,
-            style=parts.appearance.style,
-        )
+        try:
+            return await self.program.run_async(
+                parts.layout,
+                focus=parts.layout.places[0].window,
+                start=open_what_was_given,
+                guard=guard,
+                key_bindings=parts.layout.keys_above_all,
+                color_depth=colour_depth(os.environ),
+                mouse_support=self._screen.mouse,
+                style=parts.appearance.style,
+            )
+        finally:
+            parts.plates.watch.stop()
 
     def actions(self) -> Mapping[str, Mapping[str, Binding]]:
         """All actions by place and name, with the user's own keys."""

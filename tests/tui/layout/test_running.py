@@ -5,6 +5,7 @@ A pipeline that holds at a gate (a function of the user's own, waiting for a fil
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shutil
 import threading
@@ -14,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from openhcs.core import paths
+from openhcs.core.config import load_settings
 from openhcs.core.model import Status
-from openhcs.core.orchestrator import Run
-from openhcs.core.pipeline_file import shipped_pipelines
+from openhcs.core.orchestrator import Orchestrator, Run
+from openhcs.core.pipeline_file import load_pipeline, shipped_pipelines
 from openhcs.core.progress import RunState, WellState
 from openhcs.core.results import ResultsFolder
 from openhcs.errors import RunError, StoreError
@@ -226,6 +228,27 @@ async def test_a_run_left_running_goes_on_and_is_found_again(demo: Path, gate: G
         await wait_running(wb, "B02")
         await wb.press("r")
         await wb.wait_for("demo is running: x cancels that")
+        gate.open()
+        await wb.wait_for("2 wells done", RUN_S)
+
+
+async def test_a_run_that_is_begun_elsewhere_is_shown(demo: Path, home: Path, gate: Gate) -> None:
+    """`openhcs run` in another shell puts its plate on the list, where it is followed; the cursor stays."""
+    other = home / "other"
+    shutil.copytree(demo, other)
+
+    def begin() -> Run:
+        engine = Orchestrator(demo, load_settings().function_modules)
+        engine.initialise()
+        engine.compile(load_pipeline(gate.pipeline))
+        return engine.run(gate.out, workers=1)
+
+    async with workbench([other], pipeline=gate.pipeline) as wb:
+        await asyncio.to_thread(begin)
+        await wb.wait_for("! demo", RUN_S)
+        assert "> ? other" in wb.text
+        await wb.press("down")
+        await wait_running(wb, "B02")
         gate.open()
         await wb.wait_for("2 wells done", RUN_S)
 
