@@ -28,6 +28,7 @@ from openhcs.core.config import Settings, available_cores, load_settings
 from openhcs.core.formats import FORMATS
 from openhcs.core.formats.plugins import format_plugins
 from openhcs.errors import SettingsError
+from openhcs.tui.utils.colour_depth import colour_depth
 from openhcs.tui.utils.screen_output import is_gnu_screen, terminal_encoding
 
 __all__ = ["Finding", "Verdict", "examine", "is_healthy", "to_json", "to_text"]
@@ -39,6 +40,13 @@ WORKER_NOTE_GIB = 1
 OLDEST_PYTHON = (3, 11)
 ENGINE_LIBRARIES = ("distributed", "imagecodecs", "ngio", "polars", "scipy.ndimage", "skimage.measure", "tifffile")
 TERMINALS_WITHOUT_MOUSE = ("dumb", "linux", "vt100", "vt220", "unknown", "")
+
+_COLOURS = {
+    ColorDepth.DEPTH_1_BIT: "none",
+    ColorDepth.DEPTH_4_BIT: "16",
+    ColorDepth.DEPTH_8_BIT: "256",
+    ColorDepth.DEPTH_24_BIT: "16 million",
+}
 
 
 class Verdict(StrEnum):
@@ -195,15 +203,15 @@ def _terminal(environment: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def _colours(section: str, environment: Mapping[str, str]) -> Finding:
+    """What the workbench draws with; where it asks no more than that, prompt_toolkit takes 256 colours."""
     term = environment.get("TERM", "")
-    if "NO_COLOR" in environment:
-        return Finding(section, "colours", "none, because NO_COLOR is set")
     if term in ("dumb", ""):
         step = "Set TERM to what the terminal is, often xterm-256color."
         return Finding(section, "colours", f"none: TERM is {term or 'not set'}", Verdict.NOTE, step)
-    if ColorDepth.from_env() is ColorDepth.TRUE_COLOR or environment.get("COLORTERM") in ("truecolor", "24bit"):
-        return Finding(section, "colours", f"16 million (TERM={term})")
-    return Finding(section, "colours", f"{256 if '256' in term else 16} (TERM={term})")
+    depth = colour_depth(environment) or ColorDepth.DEPTH_8_BIT
+    if depth is ColorDepth.DEPTH_1_BIT and environment.get("NO_COLOR"):
+        return Finding(section, "colours", "none, because NO_COLOR is set")
+    return Finding(section, "colours", f"{_COLOURS[depth]} (TERM={term})")
 
 
 def _characters(section: str, environment: Mapping[str, str]) -> Finding:

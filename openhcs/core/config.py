@@ -53,6 +53,10 @@ def available_cores() -> int:
         return max(1, os.cpu_count() or 1)
 
 
+def _takes_mouse() -> bool:
+    return "STY" not in os.environ or "TMUX" in os.environ
+
+
 def _module_name(name: str) -> str:
     if not all(part.isidentifier() for part in name.split(".")):
         raise ValueError(f"the name of a Python module such as lab.functions, not {name!r}")
@@ -106,7 +110,9 @@ class Settings(BaseModel):
         default="auto", description="what the workbench is drawn with; auto goes by the locale"
     )
     mouse: bool = Field(
-        default=True, description="the workbench takes the mouse; without, the terminal's own selection works"
+        default_factory=_takes_mouse,
+        description="the workbench takes the mouse; without, the terminal's own selection works; default: yes, but not "
+        "in GNU screen, which holds Escape back while the mouse is on",
     )
     notify_after_s: float | None = Field(
         default=60.0,

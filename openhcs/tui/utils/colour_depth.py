@@ -21,6 +21,9 @@ __all__ = ["colour_depth"]
 _WITHOUT_COLOUR: Final = ("vt100", "vt102", "vt220", "vt320", "vt420", "xterm-mono")
 _BASIC_COLOURS: Final = ("ansi", "cygwin", "linux", "pcansi", "rxvt")
 
+_FEW_COLOURS: Final = ("-color", "-8color", "-16color", "-88color")
+"""Ends of names such as xterm-16color and Eterm-color."""
+
 
 def colour_depth(environment: Mapping[str, str]) -> ColorDepth | None:
     """What to draw with; None leaves it to prompt_toolkit."""
@@ -32,4 +35,4 @@ def colour_depth(environment: Mapping[str, str]) -> ColorDepth | None:
         return ColorDepth.DEPTH_1_BIT
     if environment.get("COLORTERM", "").lower() in ("truecolor", "24bit") and not is_gnu_screen(environment):
         return ColorDepth.DEPTH_24_BIT
-    return ColorDepth.DEPTH_4_BIT if term in _BASIC_COLOURS else None
+    return ColorDepth.DEPTH_4_BIT if term in _BASIC_COLOURS or term.endswith(_FEW_COLOURS) else None

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from openhcs.core.config import load_settings
 from openhcs.tui.effects.screen_settings import read_screen_settings
 
 
@@ -21,12 +22,15 @@ def settings_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_mouse_is_off_in_gnu_screen_unless_asked_for(settings_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """GNU screen holds Escape back while the mouse is on: it is taken only where the user says so."""
+    """GNU screen holds Escape back with the mouse on: taken where the user says so only, which the settings tell."""
     assert read_screen_settings().mouse
+    assert load_settings().mouse
     monkeypatch.setenv("STY", "123.pts-0")
     assert not read_screen_settings().mouse
+    assert not load_settings().mouse
     monkeypatch.setenv("TMUX", "/tmp/tmux")
     assert read_screen_settings().mouse
+    assert load_settings().mouse
     monkeypatch.delenv("TMUX")
     settings_file.write_text("mouse: true\n")
     assert read_screen_settings().mouse

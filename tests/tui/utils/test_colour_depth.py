@@ -22,6 +22,8 @@ from openhcs.tui.utils.colour_depth import colour_depth
         ({"TERM": "ansi"}, ColorDepth.DEPTH_4_BIT),
         ({"TERM": "rxvt"}, ColorDepth.DEPTH_4_BIT),
         ({"TERM": "rxvt-unicode"}, None),
+        ({"TERM": "xterm-16color"}, ColorDepth.DEPTH_4_BIT),
+        ({"TERM": "Eterm-color"}, ColorDepth.DEPTH_4_BIT),
         ({"TERM": "vt100"}, ColorDepth.DEPTH_1_BIT),
         ({"TERM": "vt220", "COLORTERM": "truecolor"}, ColorDepth.DEPTH_1_BIT),
         ({"NO_COLOR": "1", "COLORTERM": "truecolor"}, ColorDepth.DEPTH_1_BIT),
