@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["SettingsChange", "SettingsEditor", "edit_settings"]
 
 _HELP_ROWS = 3
+_VALUE_CELLS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,13 @@ class SettingsEditor:
         label, help_text = draft.label(name), draft.help(name)
         reason = draft.why_fixed(name)
         if reason is not None:
-            return FixedField(label, lambda: visible(draft.text(name)), help=f"{help_text} It is fixed: {reason}.")
+            return FixedField(
+                label,
+                lambda: visible(draft.text(name)),
+                help=f"{help_text} It is fixed: {reason}.",
+                hint=lambda: draft.origin(name),
+                width=_VALUE_CELLS,
+            )
         choices = draft.choices(name)
         if choices:
             return ChoiceField(
@@ -124,6 +131,7 @@ class SettingsEditor:
                 help=help_text,
                 hint=lambda: draft.origin(name),
                 reset=lambda: draft.reset(name),
+                width=_VALUE_CELLS,
             )
 
         def default() -> str:
@@ -142,7 +150,7 @@ class SettingsEditor:
             problem=lambda: draft.problem(name),
             hint=lambda: draft.origin(name),
             default=default,
-            width=30,
+            width=_VALUE_CELLS,
         )
 
     def _tell(self, text: str) -> None:

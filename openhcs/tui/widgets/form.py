@@ -295,12 +295,20 @@ def _switch_text(name: str, is_on: bool, *, plain: bool) -> str:
 class FixedField(Field):
     """A value that is shown and cannot be changed; `help` says why."""
 
-    message_cells = 0
-
-    def __init__(self, label: str, text: Callable[[], str], *, help: str = "") -> None:
+    def __init__(
+        self,
+        label: str,
+        text: Callable[[], str],
+        *,
+        help: str = "",
+        hint: Callable[[], str | None] = _silent,
+        width: int = 30,
+    ) -> None:
         self._text = text
-        window = _painted_window(self._draw, KeyBindings(), Dimension(min=8, preferred=30))
-        super().__init__(label, window, help=help)
+        if hint is _silent:
+            self.message_cells = 0
+        window = _painted_window(self._draw, KeyBindings(), Dimension(min=8, preferred=width))
+        super().__init__(label, window, help=help, hint=hint)
 
     def _draw(self, width: int) -> StyleAndTextTuples:
         return [("class:disabled", fit(f"{self._text()}  (fixed)", width))]

@@ -642,7 +642,10 @@ async def test_a_theme_is_seen_at_once_and_kept(home: Path) -> None:
 
 
 async def test_settings_are_edited_with_their_faults_beside_them(home: Path) -> None:
-    """A wrong value is told beside its field and not written; a right one is, and a theme shows at once."""
+    """A wrong value is told beside its field and not written; a right one is, and a theme shows at once.
+
+    Where each value comes from stands in a column.
+    """
     settings = home / "home" / "config" / "settings.yaml"
     settings.parent.mkdir(parents=True)
     settings.write_text("# ours\nworkers: 2  # one is for others\n")
@@ -650,6 +653,8 @@ async def test_settings_are_edited_with_their_faults_beside_them(home: Path) -> 
         ground = wb.background_at(0, 5)
         await wb.press(",")
         await wb.wait_for("from the file")
+        lines = [line for line in wb.screen() if line.rstrip("^║v ").endswith((" default", "from the file"))]
+        assert len({max(line.find(" default"), line.find(" from the file")) for line in lines}) == 1
         await wb.press("tab", "end", "backspace", "0")
         await wb.wait_for("! expected greater than or equal to 1")
         await wb.press("enter")
