@@ -41,6 +41,7 @@ __all__ = [
     "PlatesRestored",
     "PlatesViewed",
     "RunProgressed",
+    "RunWaits",
     "StepDeleted",
     "StepDuplicated",
     "StepInserted",
@@ -197,6 +198,14 @@ class PlateFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class RunWaits:
+    """A run that is to do so many wells waits for its turn."""
+
+    folder: Path
+    wells: int
+
+
+@dataclass(frozen=True, slots=True)
 class RunProgressed:
     """A run told something new."""
 
@@ -329,6 +338,7 @@ Action: TypeAlias = (
     | PlateInitialised
     | PlateCompiled
     | PlateFailed
+    | RunWaits
     | RunProgressed
     | PipelineLoaded
     | PipelineSaved

@@ -266,7 +266,8 @@ def _wells_of(row: PlateRow, *, waits: bool) -> tuple[int, int]:
     """How many wells the plate has to do, and how many of them are over."""
     progress = row.progress
     if progress is None or waits or not progress.total:
-        return (len(row.facts.wells) if row.facts is not None else 0), 0
+        known = len(row.facts.wells) if row.facts is not None else 0
+        return row.to_do if waits and row.to_do else known, 0
     return progress.total, progress.total - progress.counts[WellState.PENDING] - progress.counts[WellState.RUNNING]
 
 

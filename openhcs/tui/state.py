@@ -73,6 +73,8 @@ def reduce(workbench: Workbench, action: Action) -> Workbench:
                 folder,
                 lambda row: replace(row, status=Status.FAILED, activity=None, compiled=None, problems=problems),
             )
+        case actions.RunWaits(folder, wells):
+            return _change_plate(workbench, folder, lambda row: replace(row, to_do=wells))
         case actions.RunProgressed():
             return _progressed(workbench, action)
         case actions.PipelineLoaded(pipeline, path, text):
@@ -229,7 +231,7 @@ def _progressed(workbench: Workbench, action: actions.RunProgressed) -> Workbenc
         if not progress.state.has_ended:
             activity = None if row.activity is Activity.STARTING else row.activity
             return replace(row, status=Status.RUNNING, activity=activity, progress=progress, problems=())
-        row = replace(row, status=_status_of(row, progress), activity=None, progress=progress)
+        row = replace(row, status=_status_of(row, progress), activity=None, progress=progress, to_do=0)
         return _settle(row, pipeline)
 
     workbench = _change_plate(workbench, action.folder, lambda row: _only_marked_wells(progressed(row)))

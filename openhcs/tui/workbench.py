@@ -114,7 +114,8 @@ class PlateRow:
 
     `compiled` is the pipeline its plans were last made from; the row is COMPILED only while that is the pipeline
     being edited. `takes` is what a run by these plans takes of memory and disk, in words. `problems` are those of the
-    last failure. `marked` are the wells the user chose for what is to come.
+    last failure. `marked` are the wells the user chose for what is to come. `to_do` is how many wells the run is to do
+    that waits for its turn, 0 where that is not known.
     """
 
     folder: Path
@@ -126,6 +127,7 @@ class PlateRow:
     problems: tuple[Problem, ...] = ()
     progress: RunProgress | None = None
     marked: frozenset[str] = frozenset()
+    to_do: int = 0
 
     @property
     def name(self) -> str:

@@ -173,6 +173,15 @@ def test_a_batch_is_summed_up() -> None:
     assert batch_progress(batch, 30.0) == BatchProgress(1, 2, 5, 7, 3, pytest.approx(30.0))
 
 
+def test_a_run_that_waits_counts_with_the_wells_it_is_to_do() -> None:
+    """Two wells of many, to try them, take the time of two."""
+    waiting = after(actions.PlatesQueued((NINE,), frozenset({ONE})), actions.RunWaits(NINE, 2))
+    assert batch_progress(waiting, 30.0) == BatchProgress(0, 2, 2, 6, 1, pytest.approx(60.0))
+    ended = after(actions.RunProgressed(NINE, run(DONE, DONE)), start=waiting).find(NINE)
+    assert ended is not None
+    assert not ended.to_do
+
+
 def test_a_run_that_has_no_pace_yet_is_taken_to_have_that_of_the_runs_before() -> None:
     """Else there would be no time left to tell each time that the next plate begins."""
     new = replace(PLATES[3], progress=run(LEFT, LEFT, LEFT, LEFT, state=RunState.RUNNING))

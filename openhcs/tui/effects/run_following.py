@@ -117,6 +117,8 @@ class RunFollowing:
             if progress.state is RunState.WAITING:
                 if shown is Activity.STARTING:
                     self._news.begin(folder, Activity.QUEUED)
+                if row is not None and row.to_do != progress.total:
+                    self._state.dispatch(actions.RunWaits(folder, progress.total))
                 with suppress(StoreError):  # places are shown as they were
                     await self._queue.look()
             elif progress.state is not RunState.STARTING:
