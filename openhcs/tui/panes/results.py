@@ -80,35 +80,93 @@ class ResultsView:
         self._open_well = open_well
         self._log = log
         self._opening = Opening()
-        self._loading = LatestTasks("results", tasks)
-        self._being_read: list[str] = []
 
     async def show(self, row: PlateRow, page: ResultPage = ResultPage.SUMMARY) -> None:
         """Show the results of the last run of `row`, be it of an earlier session, until the user closes them."""
         if self._opening:
             return
         with self._opening.begin() as closed:
-            self._folder = row.folder
-            self._page = page
-            self._note = ""
-            self._reader = ResultReader(await self._effects.results_folder(row), self._state)
-            self._earlier = await self._reader.read_progress() if row.progress is None else None
-            if row.progress is None and self._earlier is None:
+            reader = ResultReader(await self._effects.results_folder(row), self._state)
+            earlier = await reader.read_progress() if row.progress is None else None
+            if row.progress is None and earlier is None:
                 await self._effects.tell_results(row)
                 return
-            self._summary: ResultSummary | None = None
-            self._trouble = ""
-            self._stale = True
-            self._build()
-            unsubscribe = self._state.subscribe(self._look)
-            try:
-                async with self._tasks.scope("results") as scope:
-                    scope.create_task(self._keep_summary(), "sum up the results")
-                    await self._state.show_dialog(self._dialog(), closed)
-            finally:
-                unsubscribe()
-                self._loading.cancel_all()
-                self._table.forget()
+            results = _OpenResults(
+                row.folder,
+                page,
+                reader,
+                earlier,
+                self._opening.end,
+                self._state,
+                self._effects,
+                self._tasks,
+                partial(self._open_well, row.folder),
+                self._log,
+            )
+            await results.show(closed)
+
+
+class _OpenResults:
+    """The results of the plate in `folder` while they are open; `earlier` is its last run where the row has none."""
+
+    def __init__(
+        self,
+        folder: Path,
+        page: ResultPage,
+        reader: ResultReader,
+        earlier: RunProgress | None,
+        close: Callable[[], None],
+        state: AppState,
+        effects: PlateEffects,
+        tasks: UnifiedTaskManager,
+        open_well: Callable[[str], Coroutine[Any, Any, None]],
+        log: RunLogView,
+    ) -> None:
+        self._folder = folder
+        self._page = page
+        self._reader = reader
+        self._earlier = earlier
+        self._close = close
+        self._state = state
+        self._effects = effects
+        self._tasks = tasks
+        self._log = log
+        self._loading = LatestTasks("results", tasks)
+        self._being_read: list[str] = []
+        self._summary: ResultSummary | None = None
+        self._note = self._trouble = ""
+        self._stale = True
+        self._summary_page = DrawnPage(self._summary_lines)
+        self._plots = ResultPlotPage(reader, self._loading, self._counts, self._reading)
+        self._table = ResultTablePage(
+            reader, self._loading, open_well, self._tell, self._reading, app_state=state, tasks=tasks
+        )
+        self._failures = FailuresPage(lambda: self._progress, open_well, tasks)
+        self._windows = {
+            ResultPage.SUMMARY: self._summary_page.window,
+            ResultPage.PLOTS: self._plots.window,
+            ResultPage.TABLE: self._table.window,
+            ResultPage.FAILURES: self._failures.window,
+        }
+        self._page_rows = {
+            ResultPage.SUMMARY: (),
+            ResultPage.PLOTS: self._plots.rows,
+            ResultPage.TABLE: self._table.rows,
+            ResultPage.FAILURES: self._failure_rows(),
+        }
+        self._common_rows = self._rows()
+
+    async def show(self, closed: asyncio.Future[None]) -> None:
+        """Show them until `closed` is done, and keep up with the run meanwhile."""
+        unsubscribe = self._state.subscribe(self._look)
+        try:
+            async with self._tasks.scope("results") as scope:
+                scope.create_task(self._keep_summary(), "sum up the results")
+                await self._state.show_dialog(self._dialog(), closed)
+        finally:
+            unsubscribe()
+            self._loading.cancel_all()
+            self._table.forget()
 
     # -- what is known -------------------------------------------------------------------------------------------
 
@@ -193,28 +251,6 @@ class ResultsView:
             self._note = "copied" if copy_text(text) else "this terminal has no clipboard"
 
     # -- how it stands on the screen -----------------------------------------------------------------------------
-
-    def _build(self) -> None:
-        open_well = partial(self._open_well, self._folder)
-        self._summary_page = DrawnPage(self._summary_lines)
-        self._plots = ResultPlotPage(self._reader, self._loading, self._counts, self._reading)
-        self._table = ResultTablePage(
-            self._reader, self._loading, open_well, self._tell, self._reading, app_state=self._state, tasks=self._tasks
-        )
-        self._failures = FailuresPage(lambda: self._progress, open_well, self._tasks)
-        self._windows = {
-            ResultPage.SUMMARY: self._summary_page.window,
-            ResultPage.PLOTS: self._plots.window,
-            ResultPage.TABLE: self._table.window,
-            ResultPage.FAILURES: self._failures.window,
-        }
-        self._page_rows = {
-            ResultPage.SUMMARY: (),
-            ResultPage.PLOTS: self._plots.rows,
-            ResultPage.TABLE: self._table.rows,
-            ResultPage.FAILURES: self._failure_rows(),
-        }
-        self._common_rows = self._rows()
 
     def _dialog(self) -> AnyContainer:
         pages: Sequence[tuple[ResultPage, AnyContainer]] = (
@@ -313,9 +349,6 @@ class ResultsView:
     def _tell(self, text: str) -> None:
         self._note = visible(text)
         get_app().invalidate()
-
-    def _close(self) -> None:
-        self._opening.end()
 
     def _rows_here(self) -> Sequence[Binding]:
         close, *rest = self._common_rows
