@@ -272,8 +272,17 @@ def _framed(title: str, parts: Sequence[Any], keys: KeyBindings, hints: StyleAnd
     return framed(body, visible(title), "class:dialog", hints)
 
 
+class _Button(Button):
+    """A button whose brackets too, and not its colours alone, say that Enter presses it."""
+
+    def _get_text_fragments(self) -> StyleAndTextTuples:
+        here = get_app().layout.has_focus(self.window)
+        self.left_symbol, self.right_symbol = ("[>", "<]") if here else ("[ ", " ]")
+        return super()._get_text_fragments()
+
+
 def _button(text: str, press: Callable[[], None]) -> Button:
-    return Button(visible(text), handler=press, width=get_cwidth(visible(text)) + 4, left_symbol="[", right_symbol="]")
+    return _Button(visible(text), handler=press, width=get_cwidth(visible(text)) + 4)
 
 
 def _button_row(buttons: Sequence[Button]) -> DynamicContainer:

@@ -268,7 +268,7 @@ class TestChoose:
         async with stage(columns=size[0], rows=size[1]) as here:
             asking = ask(here, lambda host: choose("Files", message, ("Delete", "Keep", "Ask later"), host))
             await here.shows("[ Keep ]")
-            assert "[ Delete ]" in here.text
+            assert "[>Delete<]" in here.text
             assert "[ Ask later ]" in here.text
             assert "A message" in here.text
             here.press(click_at(here, "Ask later"))
@@ -279,11 +279,21 @@ class TestChoose:
         message = "What is finished stays, and the next run reuses it. " * 3
         async with stage(columns=50, rows=20) as here:
             asking = ask(here, lambda host: choose("Files", message, ("Yes", "No"), host))
-            await here.shows("[ Yes ]")
+            await here.shows("[>Yes<]")
             rows = [line.strip("║ ") for line in here.text.splitlines() if "║" in line]
             assert " ".join(row for row in rows if row and "[" not in row) == message.strip()
             here.press("\t\t\r")
             assert await asking == "Yes"
+
+    async def test_which_answer_enter_gives_is_seen_without_colours(self) -> None:
+        """The brackets of the answer with the focus are others than those of the rest."""
+        async with stage() as here:
+            asking = ask(here, lambda host: choose("Files", "What now?", ("Delete", "Keep"), host))
+            await here.shows("[>Delete<] [ Keep ]")
+            here.press("\t")
+            await here.shows("[ Delete ] [>Keep<]")
+            here.press("\r")
+            assert await asking == "Keep"
 
     async def test_two_answers_with_the_same_initial_have_no_letter(self) -> None:
         """The letter would be ambiguous."""
