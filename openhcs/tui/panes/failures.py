@@ -12,8 +12,11 @@ from prompt_toolkit.layout.dimension import Dimension
 
 from openhcs.core.failure_groups import FailureGroup, group_failures
 from openhcs.core.progress import Failure, RunProgress
-from openhcs.tui.ports import TaskSpawner
+from openhcs.tui.effects.results import copy_text
+from openhcs.tui.effects.well_choices import WellChoice, WellKind
+from openhcs.tui.ports import DialogHost, TaskSpawner
 from openhcs.tui.run_text import count_of
+from openhcs.tui.utils.dialog_helpers import show_scrollable_error_dialog
 from openhcs.tui.utils.line_view import LineView
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.widgets.bindings import Binding
@@ -32,21 +35,36 @@ class FailureRow:
 
 
 class FailuresPage:
-    """Shows the failures of `progress()`; `on_open(well)` opens a well, `on_open` of a cause shows its wells."""
+    """Shows the failures of `progress()`, and runs again what failed.
+
+    Args:
+        on_open: opens a well; a cause is opened to its wells, here.
+        run: runs wells again; `why_not_run` says why that cannot be now.
+        tell: takes a remark to the user.
+    """
 
     def __init__(
         self,
         progress: Callable[[], RunProgress | None],
         on_open: Callable[[str], Coroutine[Any, Any, None]],
+        run: Callable[[WellChoice], None],
+        why_not_run: Callable[[], str | None],
+        tell: Callable[[str], None],
+        *,
+        app_state: DialogHost,
         tasks: TaskSpawner,
     ) -> None:
         self._progress = progress
         self._on_open = on_open
+        self._run = run
+        self._why_cannot_run = why_not_run
+        self._tell = tell
+        self._app_state = app_state
         self._grouped: tuple[RunProgress | None, Sequence[FailureGroup]] = (None, ())
         self._open: frozenset[tuple[str, str | None]] = frozenset()
         self._shown: tuple[Sequence[FailureGroup], frozenset[tuple[str, str | None]], Sequence[FailureRow]]
         self._shown = (), frozenset(), ()
-        self.rows = (
+        moves = (
             Binding(("enter",), self._activate, "Open", "Show the wells of a cause, or open a well.", self.why_none),
             Binding(("n", "F"), self.next_well, "Next failed", "Go to the next well that failed.", self.why_none),
         )
@@ -55,11 +73,12 @@ class FailuresPage:
             self._draw,
             on_activate=lambda row: self._activate(),
             empty=lambda: [("class:muted", " No well has failed.")],
-            bindings=self.rows,
+            bindings=moves,
             tasks=tasks,
             refuse=lambda reason: None,
             name="failures",
         )
+        self.rows = (*moves, *self._deeds())
         self.window = self._list.window
         self.window.height = Dimension(min=3, weight=3)
         self._detail = LineView(self._detail_lines, _draw_detail, indent=text_column)
@@ -106,6 +125,38 @@ class FailuresPage:
         if wells:
             self._list.select(next((at for at in wells if at > here), wells[0]))
 
+    def _deeds(self) -> tuple[Binding, ...]:
+        return (
+            Binding(("r",), self._run_cause, "Run these", "Run the wells of this cause again.", self._why_not_run),
+            Binding(
+                ("f",),
+                lambda: self._run(WellChoice(WellKind.UNDONE)),
+                "Run failed",
+                "Run all wells again that failed or were cancelled.",
+                self._why_not_run,
+            ),
+            Binding(("e",), self._show_error, "Error", "Show the error with its traceback.", self.why_none),
+            Binding(("y",), self._copy, "Copy", "Copy the error.", self.why_none),
+        )
+
+    def _why_not_run(self) -> str | None:
+        return self._why_cannot_run() or self.why_none()
+
+    def _run_cause(self) -> None:
+        if (row := self.selected) is not None:
+            wells = frozenset({row.well} if row.well is not None else row.group.wells)
+            self._run(WellChoice(WellKind.NAMED, wells))
+
+    async def _show_error(self) -> None:
+        failure, row = self.failure, self.selected
+        if failure is not None and row is not None:
+            well = row.well or row.group.wells[0]
+            await show_scrollable_error_dialog(f"Well {well} failed", _text(failure), app_state=self._app_state)
+
+    def _copy(self) -> None:
+        if (failure := self.failure) is not None:
+            self._tell("copied" if copy_text(_text(failure)) else "this terminal has no clipboard")
+
     def _items(self) -> Sequence[FailureRow]:
         """Causes, and the wells of those that are open; made once for each of both."""
         groups = self.groups
@@ -149,6 +200,10 @@ class FailuresPage:
 
 def _key(group: FailureGroup) -> tuple[str, str | None]:
     return group.cause, group.step
+
+
+def _text(failure: Failure) -> str:
+    return "\n\n".join(part for part in (failure.message, failure.traceback) if part)
 
 
 def _draw_detail(number: int, line: str) -> StyleAndTextTuples:

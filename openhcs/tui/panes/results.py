@@ -23,9 +23,9 @@ from prompt_toolkit.utils import get_cwidth
 from openhcs.core.progress import RunProgress
 from openhcs.errors import OpenHCSError
 from openhcs.tui.effects.plates import Goal, PlateEffects
-from openhcs.tui.effects.results import ResultReader, copy_text
+from openhcs.tui.effects.results import ResultReader
 from openhcs.tui.effects.text_dialog import show_text
-from openhcs.tui.effects.well_choices import WellChoice, WellKind
+from openhcs.tui.effects.well_choices import WellChoice
 from openhcs.tui.panes import result_text
 from openhcs.tui.panes.drawn_page import DrawnPage
 from openhcs.tui.panes.failures import FailuresPage
@@ -37,7 +37,6 @@ from openhcs.tui.panes.result_table_page import ResultTablePage
 from openhcs.tui.panes.run_log import RunLogView
 from openhcs.tui.panes.whole_screen import LatestTasks, Opening, whole_screen
 from openhcs.tui.state import AppState
-from openhcs.tui.utils.dialog_helpers import show_scrollable_error_dialog
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
 from openhcs.tui.widgets.bindings import Binding, key_bindings
@@ -141,7 +140,15 @@ class _OpenResults:
         self._table = ResultTablePage(
             reader, self._loading, open_well, self._tell, self._reading, app_state=state, tasks=tasks
         )
-        self._failures = FailuresPage(lambda: self._progress, open_well, tasks)
+        self._failures = FailuresPage(
+            lambda: self._progress,
+            open_well,
+            self._run_again,
+            self._why_not_run,
+            self._tell,
+            app_state=state,
+            tasks=tasks,
+        )
         self._windows = {
             ResultPage.SUMMARY: self._summary_page.window,
             ResultPage.PLOTS: self._plots.window,
@@ -152,7 +159,7 @@ class _OpenResults:
             ResultPage.SUMMARY: (),
             ResultPage.PLOTS: self._plots.rows,
             ResultPage.TABLE: self._table.rows,
-            ResultPage.FAILURES: self._failure_rows(),
+            ResultPage.FAILURES: self._failures.rows,
         }
         self._common_rows = self._rows()
 
@@ -217,17 +224,9 @@ class _OpenResults:
     def _counts(self, name: str) -> Mapping[str, int]:
         return self._summary.objects.get(name, {}) if self._summary is not None else {}
 
-    # -- failures ------------------------------------------------------------------------------------------------
-
     def _run_again(self, wells: WellChoice) -> None:
         self._effects.bring(self._folder, Goal.FINISHED, wells)
         self._note = "running again"
-
-    def _run_cause(self) -> None:
-        selected = self._failures.selected
-        if selected is not None:
-            wells = frozenset({selected.well} if selected.well is not None else selected.group.wells)
-            self._run_again(WellChoice(WellKind.NAMED, wells))
 
     def _why_not_run(self) -> str | None:
         row = self._row
@@ -235,20 +234,7 @@ class _OpenResults:
             return f"{busy_text(row)}: it can be run again when that is over"
         if not self._state.workbench.editing.pipeline.steps:
             return "The pipeline has no steps: load the one that was run"
-        return self._failures.why_none()
-
-    async def _show_error(self) -> None:
-        failure, selected = self._failures.failure, self._failures.selected
-        if failure is not None and selected is not None:
-            well = selected.well or selected.group.wells[0]
-            text = "\n\n".join(part for part in (failure.message, failure.traceback) if part)
-            await show_scrollable_error_dialog(f"Well {well} failed", text, app_state=self._state)
-
-    def _copy_failure(self) -> None:
-        failure = self._failures.failure
-        if failure is not None:
-            text = "\n\n".join(part for part in (failure.message, failure.traceback) if part)
-            self._note = "copied" if copy_text(text) else "this terminal has no clipboard"
+        return None
 
     # -- how it stands on the screen -----------------------------------------------------------------------------
 
@@ -376,21 +362,6 @@ class _OpenResults:
 
     async def _open_folder(self) -> None:
         self._tell(await self._reader.open_folder())
-
-    def _failure_rows(self) -> tuple[Binding, ...]:
-        return (
-            *self._failures.rows,
-            Binding(("r",), self._run_cause, "Run these", "Run the wells of this cause again.", self._why_not_run),
-            Binding(
-                ("f",),
-                lambda: self._run_again(WellChoice(WellKind.UNDONE)),
-                "Run failed",
-                "Run all wells again that failed or were cancelled.",
-                self._why_not_run,
-            ),
-            Binding(("e",), self._show_error, "Error", "Show the error with its traceback.", self._failures.why_none),
-            Binding(("y",), self._copy_failure, "Copy", "Copy the error.", self._failures.why_none),
-        )
 
     async def _show_help(self) -> None:
         groups = [
