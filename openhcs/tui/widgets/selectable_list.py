@@ -148,8 +148,7 @@ class SelectableList(Generic[T]):
             start_effect(lambda: activate(item), self.name, self._tasks)
 
     def _overflows(self) -> bool:
-        info = self.window.render_info
-        return info is not None and len(self._items()) > info.window_height
+        return len(self._items()) > self.window.rows
 
     def _page(self) -> int:
         info = self.window.render_info
@@ -197,6 +196,7 @@ class _ListWindow(ScrolledWindow):
     def __init__(self, owner: SelectableList[Any], content: UIControl, bar: Margin, **options: Any) -> None:
         super().__init__(content, bar, **options)
         self._owner = owner
+        self.rows = 0
 
     def write_to_screen(
         self,
@@ -207,6 +207,8 @@ class _ListWindow(ScrolledWindow):
         erase_bg: bool,
         z_index: int | None,
     ) -> None:
+        # Whether there is a bar decides how wide the rows of this frame are: `render_info` tells of the one before.
+        self.rows = write_position.height
         super().write_to_screen(screen, mouse_handlers, write_position, parent_style, erase_bg, z_index)
         owner = self._owner
         if owner.focusable or not owner._has_cursor or not is_plain():

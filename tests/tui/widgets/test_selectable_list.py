@@ -24,6 +24,7 @@ class Names:
         self.selected: list[int] = []
         self.activated: list[str] = []
         self.drawn = 0
+        self.widths: set[int] = set()
         self.list: SelectableList[str] = SelectableList(
             lambda: self.names,
             self._row,
@@ -39,6 +40,7 @@ class Names:
 
     def _row(self, name: str, width: int) -> StyleAndTextTuples:
         self.drawn += 1
+        self.widths.add(width)
         return [("", name)]
 
     async def _activate(self, name: str) -> None:
@@ -106,6 +108,19 @@ async def test_a_frame_costs_only_the_visible_rows() -> None:
         assert time.perf_counter() - began_s < 1
         assert 0 < names.drawn < 100
         assert screen.line(">").startswith("> name 99998")
+
+
+@in_loop
+async def test_the_first_frame_leaves_room_for_the_scroll_bar() -> None:
+    """Rows are as wide in the first frame as in those after it, and become wider only when all have room."""
+    tasks = Tasks()
+    names = Names([f"name {i}" for i in range(100)], tasks)
+    async with shown(names.list, rows=11, tasks=tasks) as screen:
+        await screen.press("down")
+        assert len(names.widths) == 1
+        names.names = names.names[:11]
+        await screen.press("down")
+        assert len(names.widths) == 2
 
 
 @in_loop
