@@ -24,7 +24,7 @@ from openhcs.tui.widgets.pane_frame import PaneFrame
 from openhcs.tui.widgets.selectable_list import SelectableList
 from openhcs.tui.widgets.text_field import TextField
 
-__all__ = ["Command", "CommandPalette", "choose_command", "open_footer", "search_commands"]
+__all__ = ["Command", "CommandPalette", "choose_command", "run_chosen", "search_commands"]
 
 _LABEL_CELLS = 16
 _PLACE_CELLS = 12
@@ -50,26 +50,21 @@ async def choose_command(commands: Sequence[Command], *, app_state: DialogHost, 
     return chosen
 
 
-def open_footer(
+async def run_chosen(
     rows: Sequence[Binding],
-    width: int,
     place: str,
     *,
     app_state: DialogHost,
     tasks: TaskSpawner,
     refuse: Callable[[str], None],
-) -> StyleAndTextTuples:
-    """The footer of a dialog called `place`; a click on the "…" at its end lists all of `rows`, to run one of them."""
-
-    async def more() -> None:
-        # What is looked for is most likely something that the footer would have shown.
-        in_order = sorted(rows, key=lambda row: not row.on_footer)
-        commands = [Command(row.label, place, row) for row in in_order]
-        chosen = await choose_command(commands, app_state=app_state, tasks=tasks)
-        if chosen is not None:
-            run_binding(chosen.row, tasks=tasks, refuse=refuse)
-
-    return footer_fragments(rows, width, tasks=tasks, refuse=refuse, more=more)
+) -> None:
+    """Let the user choose one of `rows`, which are the keys of a dialog called `place`, and run it."""
+    # What is looked for is most likely something that the footer would have shown.
+    in_order = sorted(rows, key=lambda row: not row.on_footer)
+    commands = [Command(row.label, place, row) for row in in_order]
+    chosen = await choose_command(commands, app_state=app_state, tasks=tasks)
+    if chosen is not None:
+        run_binding(chosen.row, tasks=tasks, refuse=refuse)
 
 
 def search_commands(commands: Sequence[Command], text: str) -> list[Command]:

@@ -11,13 +11,13 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-from prompt_toolkit.layout.containers import AnyContainer
+from prompt_toolkit.layout.containers import AnyContainer, HSplit
 from prompt_toolkit.layout.dimension import Dimension
 
-from openhcs.tui.editors.command_palette import open_footer
+from openhcs.tui.editors.command_palette import run_chosen
 from openhcs.tui.ports import DialogHost, TaskSpawner
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
-from openhcs.tui.widgets.bindings import Binding
+from openhcs.tui.widgets.bindings import Binding, footer_fragments, key_bindings
 from openhcs.tui.widgets.pane_frame import PaneFrame
 
 __all__ = ["LatestTasks", "Opening", "whole_screen"]
@@ -82,12 +82,20 @@ def whole_screen(
     tasks: TaskSpawner,
     refuse: Callable[[str], None],
 ) -> PaneFrame:
-    """A dialog of the size of the screen, called `place`, with the keys that there are now in its footer."""
+    """A dialog of the size of the screen, called `place`, with the keys that there are now in its footer.
+
+    All of them are found by their names as well, as those of the workbench are.
+    """
+
+    def find() -> Coroutine[Any, Any, None]:
+        return run_chosen(rows(), place, app_state=app_state, tasks=tasks, refuse=refuse)
+
+    palette = Binding(("c-p",), find, "Commands", "Find an action of this view by its name, and run it.")
     return PaneFrame(
-        body,
+        HSplit([body], key_bindings=key_bindings([palette], tasks=tasks, refuse=refuse)),
         title,
         lambda: True,
-        lambda width: open_footer(rows(), width, place, app_state=app_state, tasks=tasks, refuse=refuse),
+        lambda width: footer_fragments((*rows(), palette), width, tasks=tasks, refuse=refuse, more=find),
         width=_ALL_THERE_IS,
         height=_ALL_THERE_IS,
         style="class:dialog",

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 
-from prompt_toolkit.layout import HSplit, Window
-
-from openhcs.tui.editors.command_palette import Command, CommandPalette, open_footer, search_commands
+from openhcs.tui.editors.command_palette import Command, CommandPalette, search_commands
 from openhcs.tui.widgets.bindings import Binding
-from openhcs.tui.widgets.drawn_text import drawn_window
-from tests.tui.screen import Screen, Tasks, in_loop, shown
+from tests.tui.screen import Tasks, in_loop, shown
 
 
 def command(label: str, description: str = "", place: str = "Plates") -> Command:
@@ -62,26 +58,3 @@ async def test_a_description_that_its_row_cuts_is_told_in_full() -> None:
     palette = CommandPalette([command("Add", long)], asyncio.get_running_loop().create_future(), tasks=tasks)
     async with shown(palette.container, tasks=tasks, focus=palette.field) as screen:
         await screen.wait_for("are added too.")
-
-
-@in_loop
-async def test_keys_without_room_in_a_footer_are_reached_by_mouse() -> None:
-    """The "…" of a footer opens all its actions; one that is clicked twice there is run, as by its key."""
-    done: list[str] = []
-    tasks = Tasks()
-    rows = [Binding((key,), partial(done.append, key), f"Action {key}", "Does it.") for key in "abc"]
-    screens: list[Screen] = []
-    footer = drawn_window(
-        lambda width: (
-            open_footer(rows, 14, "Here", app_state=screens[0], tasks=tasks, refuse=done.append) if screens else []
-        )
-    )
-    async with shown(HSplit([Window(), footer]), tasks=tasks) as screen:
-        screens.append(screen)
-        screen.app.invalidate()
-        await screen.wait_for("…")
-        assert "Action c" not in screen.text
-        await screen.click("…", tasks=False)
-        await screen.wait_for("Does it.")
-        await screen.click("Action c", times=2, tasks=False)
-        await screen.wait(lambda: done == ["c"], "the action")
