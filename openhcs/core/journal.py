@@ -44,7 +44,7 @@ class EventKind(StrEnum):
     RUN_WARNED = "run_warned"  # message
     RUN_FINISHED = "run_finished"  # message
     RUN_CANCELLED = "run_cancelled"  # message
-    RUN_FAILED = "run_failed"  # message, traceback
+    RUN_FAILED = "run_failed"  # message, kind, traceback
 
     @property
     def is_milestone(self) -> bool:

@@ -104,8 +104,10 @@ class WellProgress:
 class RunProgress:
     """One run at one moment. Times are the system clock, seconds since 1970; `wells` keeps the plate's order.
 
-    `waiting` says what the run waits for, if nothing can go on; `place` is its place among the runs that wait for their
-    turn, from 1, while it is one of them; `warnings` are what the user should know of its workers.
+    `message`, `kind` and `traceback` are those of the error that ended it, if one did; of one that the runner did not
+    tell itself only the message is known. `waiting` says what the run waits for, if nothing can go on; `place` is its
+    place among the runs that wait for their turn, from 1, while it is one of them; `warnings` are what the user should
+    know of its workers.
     """
 
     state: RunState = RunState.STARTING
@@ -116,6 +118,7 @@ class RunProgress:
     ended_s: float | None = None
     wells: Mapping[str, WellProgress] = field(default_factory=dict)
     message: str = ""
+    kind: str = ""
     traceback: str = ""
     waiting: str = ""
     place: int | None = None
@@ -191,7 +194,7 @@ class RunProgress:
 
     @cached_property
     def is_starting(self) -> bool:
-        """Whether it has its turn and no well was begun yet: the workers are starting, which a busy machine draws out."""
+        """Whether it has its turn and no well was begun yet: workers are starting, which a busy machine draws out."""
         if self.state is not RunState.RUNNING:
             return self.state is RunState.STARTING
         untouched = self.counts[WellState.PENDING]
@@ -240,6 +243,7 @@ class RunProgress:
             ended_s=event.time_s,
             wells=wells,
             message=message,
+            kind=_text(event.data, "kind"),
             traceback=_text(event.data, "traceback"),
             waiting="",
             place=None,

@@ -14,11 +14,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
+from openhcs import errors
 from openhcs.core.progress import Failure, RunProgress, RunState, WellState
 from openhcs.errors import OpenHCSError, RunError, WellError
 
 __all__ = ["RemoteTraceback", "RunFailure", "ToldFailures", "failures_of"]
+
+
+OURS: Final = frozenset(name for name in errors.__all__ if name.endswith("Error"))
+"""The kinds of errors whose message is written for the user."""
 
 
 class RemoteTraceback(Exception):
@@ -32,6 +38,11 @@ class RunFailure:
     source: str
     failure: Failure
     well: str | None = None
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the runner has understood why it could not go on, and says it to the user: a full disk, say."""
+        return self.well is None and self.failure.kind in OURS
 
     def error(self) -> OpenHCSError:
         """The error itself, with the traceback of its process as its cause."""
@@ -57,7 +68,7 @@ def failures_of(progress: RunProgress) -> tuple[RunFailure, ...]:
     ]
     if progress.state is RunState.FAILED:
         message = progress.message or "the run ended before its time"
-        failures.append(RunFailure("runner", Failure(message, "RunError", traceback=progress.traceback)))
+        failures.append(RunFailure("runner", Failure(message, progress.kind, traceback=progress.traceback)))
     return tuple(failures)
 
 

@@ -58,7 +58,11 @@ async def _run(files: RunFiles) -> int:
             await _stages(files, journal, private)
         except Exception as error:  # the boundary of the run: told in the journal, whole in the log
             traceback.print_exc()
-            data: dict[str, Json] = {"message": _message(error), "traceback": traceback.format_exc()}
+            data: dict[str, Json] = {
+                "message": _message(error),
+                "kind": type(error).__name__,
+                "traceback": traceback.format_exc(),
+            }
             journal.append(Event(time.time(), EventKind.RUN_FAILED, data=data))
             return 1
     return 0

@@ -1,8 +1,9 @@
 """What went wrong in the processes of a run, brought to the error journal of the workbench: each once.
 
 A failed well stands in the run's view, so nothing pops up for it. A runner that ends before its time is told in a
-dialog, like any error; what happened while no workbench was open is told in the status bar by the next one. Errors come
-in small batches, because a plate on which every well fails is not a storm to be dropped.
+dialog: as an error, or as a refusal where it could say itself why it did not go on. What happened while no workbench
+was open is told in the status bar by the next one. Errors come in small batches, because a plate on which every well
+fails is not a storm to be dropped.
 
 Checked by tests/tui/layout/test_errors_of_runs.py.
 """
@@ -10,6 +11,7 @@ Checked by tests/tui/layout/test_errors_of_runs.py.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,6 +23,7 @@ from openhcs.errors import RunError, StoreError
 from openhcs.tui import actions
 from openhcs.tui.run_text import count_of
 from openhcs.tui.state import AppState
+from openhcs.tui.utils import dialog_helpers
 from openhcs.tui.utils.daemon_thread import in_daemon_thread
 from openhcs.tui.utils.safe_error_handler import get_error_handler
 from openhcs.tui.utils.safe_text import visible
@@ -93,21 +96,29 @@ class RunErrors:
             while batch := await in_daemon_thread(
                 partial(self._tell_batch, run, name, is_in_view), f"tell the errors of the run of {name}"
             ):
-                told += batch
+                told += len(batch)
+                for refusal in (failure for failure in batch if is_in_view and failure.is_refusal):
+                    shown = dialog_helpers.show_refusal(refusal.error(), _context(refusal, name), self._state)
+                    self._tasks.fire_and_forget(shown, f"tell why the run of {name} ended")
                 await asyncio.sleep(PAUSE_S)
         if has_ended:
             await in_daemon_thread(partial(self._followed.discard, run.out), "forget the run")
         return told
 
-    def _tell_batch(self, run: Run, name: str, is_in_view: bool) -> int:
+    def _tell_batch(self, run: Run, name: str, is_in_view: bool) -> Sequence[RunFailure]:
         with run.untold_failures(BATCH) as failures:
             folder = run.plate_folder if failures else None
             for failure in failures:
-                context = f"{failure.source} of {name}"
+                context = _context(failure, name)
                 if folder is not None:
                     self.places[context] = ErrorPlace(folder, failure.well)
-                _tell_one(failure, context, is_in_view)
-        return len(failures)
+                if not (is_in_view and failure.is_refusal):  # told in a dialog of its own, by the caller
+                    _tell_one(failure, context, is_in_view)
+        return failures
+
+
+def _context(failure: RunFailure, name: str) -> str:
+    return f"go on with the run of {name}" if failure.is_refusal else f"{failure.source} of {name}"
 
 
 def _tell_one(failure: RunFailure, context: str, is_in_view: bool) -> None:

@@ -99,6 +99,23 @@ async def test_a_runner_that_dies_is_one_dialog(demo: Path, gate: Gate) -> None:
         assert journalled(wb) == []
 
 
+async def test_a_run_that_cannot_go_on_is_a_refusal(demo: Path, home: Path, gate: Gate) -> None:
+    """The runner knows why, and that is told in words: no error of the program, and no variables of its code."""
+    plate = home / "demo"
+    shutil.copytree(demo, plate)
+    async with workbench([plate], pipeline=gate.pipeline, size=(100, 30)) as wb:
+        await wb.press("r")
+        await wait_started(wb)
+        plate.rename(home / "gone")
+        gate.open()
+        await wb.wait_for("Cannot go on with the run of demo", RUN_S)
+        assert "Locals" not in wb.text
+        assert "RunError" not in wb.text
+        await wb.press("escape")
+        await wb.wait_idle()
+        assert "1 error" not in wb.text
+
+
 async def test_what_failed_while_no_workbench_was_open_is_told_once_by_the_next(demo: Path, gate: Gate) -> None:
     """Left running, both wells fail; the next workbench journals them and says so, the one after does not."""
     async with workbench([demo], pipeline=gate.pipeline) as wb:
