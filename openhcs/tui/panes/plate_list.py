@@ -14,6 +14,7 @@ from typing import Any, Final
 from prompt_toolkit.application import get_app
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.layout.containers import ConditionalContainer, Container, HSplit, VSplit
 from prompt_toolkit.layout.dimension import AnyDimension
 from prompt_toolkit.mouse_events import MouseEvent, MouseModifier
@@ -37,6 +38,7 @@ from openhcs.tui.workbench import PlateOrder, PlateRow
 
 __all__ = ["PlateList"]
 
+_FILTERS: Final = "Show plates with certain words in name, folder, format or status; Esc shows all again."
 _HINT: Final = "Type to filter by name, folder, format or status   Enter keep   Esc show all"
 
 
@@ -81,6 +83,7 @@ class PlateList:
             tasks=tasks,
             refuse=refuse,
             name="plate details",
+            keys=self._escape(),
         )
         self.place = Place("Plates", self._list.window, self._list.rows)
         self._field = TextField(
@@ -190,7 +193,7 @@ class PlateList:
     def _empty(self) -> StyleAndTextTuples:
         if self._state.workbench.plates:
             words = visible(self._state.workbench.plate_view.filter)
-            return [("class:muted", cut(f" No plate is like “{words}”.", 60))]
+            return [("class:muted", f"{cut(f' No plate is like “{words}”.', 60)}\n Esc shows all plates again.")]
         return [
             ("class:muted", " No plates yet.\n\n "),
             ("class:key", self._add_key),
@@ -204,7 +207,7 @@ class PlateList:
             return None if self.items() else "There is no plate to be seen"
 
         return (
-            Binding(("/",), self._type, "Filter", "Show plates with certain words in name, folder, format or status."),
+            Binding(("/",), self._type, "Filter", _FILTERS),
             Binding(("s",), self._sort, "Sort", "Sort by name, status, failed wells, progress, or as added."),
             Binding(("space",), self._toggle_here, "Mark", "Mark the plate for what is to come, or not.", why_no_plate),
             Binding(
@@ -250,6 +253,16 @@ class PlateList:
             Binding(("up",), move(-1), "Up", "Select the plate above."),
             Binding(("down",), move(1), "Down", "Select the plate below."),
         )
+
+    def _escape(self) -> KeyBindings:
+        """Esc ends the filter, and is no row: without a filter it does nothing, which is not to be told each time."""
+        keys = KeyBindings()
+
+        @keys.add("escape", filter=Condition(lambda: bool(self._state.workbench.plate_view.filter)))
+        def _(event: KeyPressEvent) -> None:
+            self._field.text = ""
+
+        return keys
 
     def _type(self) -> None:
         words = self._state.workbench.plate_view.filter

@@ -117,6 +117,12 @@ async def test_typing_filters_and_no_letter_is_a_key_meanwhile(tmp_path: Path) -
         await wb.press("/", "escape")
         assert "Plates (12)" in wb.text
         assert "> ? plate 12" in wb.text
+        await wb.press("/")
+        await wb.type("plate 3")
+        await wb.press("enter", "escape")
+        await wb.wait_for("Plates (12)")
+        await wb.press("/")
+        assert "Plates (12)" in wb.text
 
 
 async def test_a_key_changes_the_order_and_the_title_tells_it(tmp_path: Path) -> None:
