@@ -20,6 +20,7 @@ from openhcs.core.execution import Execution
 from openhcs.core.formats import index_plate
 from openhcs.core.model import Pipeline, PlateIndex, Status, WellPlan
 from openhcs.core.pipeline_rules import step_names
+from openhcs.core.plate_folder import lost_plate
 from openhcs.core.progress import RunState
 from openhcs.core.rerun import only_sites, unfinished_wells
 from openhcs.core.results import ResultsFolder, is_done
@@ -112,6 +113,7 @@ class Orchestrator:
         Raises:
             InputError: the plate has no such site.
             PipelineError: everything that is wrong, told at once.
+            PlateLostError: the plate's folder is there no more.
             RunError: the plate is not initialised, or running.
         """
         self._expect_no_run("compile")
@@ -121,6 +123,8 @@ class Orchestrator:
         index = only_sites(self._index, sites) if sites else self._index
         plans = compile_plate(index, pipeline, wells, self._modules, whole=self._index)
         self._estimate = estimate_plans(plans, pipeline.name, step_names(pipeline))
+        if not self._estimate.sizes_known and (lost := lost_plate(Path(index.root))) is not None:
+            raise lost
         self._plans = plans
         self._pipeline, self._sites = pipeline.name, tuple(sorted(sites))
         return self._plans

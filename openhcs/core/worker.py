@@ -9,7 +9,6 @@ Deliberately absent: which process this runs in (`cluster`), where results go (`
 
 from __future__ import annotations
 
-import os
 import time
 import traceback
 import warnings
@@ -27,6 +26,7 @@ from openhcs.core.functions import Function, ParameterKind, PlateEstimate, find_
 from openhcs.core.model import FunctionCall, PlaneKey, PlateIndex, Step, WellPlan
 from openhcs.core.pattern import Stack, group_stacks, label_key, split_parts
 from openhcs.core.plate_estimates import estimates_for
+from openhcs.core.plate_folder import lost_plate
 from openhcs.core.progress import Failure
 from openhcs.core.result_checks import (
     FloatArray,
@@ -42,7 +42,7 @@ from openhcs.core.result_checks import (
 from openhcs.core.retries import is_transient
 from openhcs.core.store import PartResult, WellStore
 from openhcs.core.tables import Rows
-from openhcs.errors import OpenHCSError, PlaneError, PlateLostError, StoreError, WellError
+from openhcs.errors import OpenHCSError, PlaneError, StoreError, WellError
 from openhcs.processing.types import Role, SitePositions
 
 __all__ = ["WellResult", "failure_of", "process_well"]
@@ -93,7 +93,7 @@ def process_well(plan: WellPlan, out: Path, report: Report) -> WellResult:
     except StoreError as error:
         raise WellError(str(error), well=plan.well) from error
     except WellError as error:
-        lost = _lost_plate(Path(plan.root))
+        lost = lost_plate(Path(plan.root))
         if lost is None:
             raise
         raise WellError(str(lost), well=plan.well, step=error.step, plane=error.plane, file=error.file) from lost
@@ -353,21 +353,6 @@ class _Part:
                 file=file,
             )
         return plane.astype(np.float32, copy=False)
-
-
-def _lost_plate(root: Path) -> PlateLostError | None:
-    """What is wrong with the plate's folder as a whole, if so: then not one image is missing, but all."""
-    try:
-        with os.scandir(root) as entries:
-            next(entries, None)
-    except OSError as error:
-        lost = PlateLostError(
-            f"the plate's folder is gone: {root} ({error.strerror}); expected the folder that was indexed. See that "
-            "the disk or the network drive it is on is there, and run again; finished wells are kept."
-        )
-        lost.__cause__ = error
-        return lost
-    return None
 
 
 def _stacked(planes: Iterable[FloatArray], keys: Sequence[PlaneKey], step: str) -> FloatArray:

@@ -15,7 +15,7 @@ from openhcs.core.orchestrator import Orchestrator, Run, default_results_folder
 from openhcs.core.progress import RunState
 from openhcs.core.results import ResultsFolder
 from openhcs.core.run_folder import RunFolder, RunRequest
-from openhcs.errors import PipelineError, PlateError, RunError, StoreError
+from openhcs.errors import PipelineError, PlateError, PlateLostError, RunError, StoreError
 
 PIPELINE = Pipeline("project", (Step("Project", (FunctionCall("project_maximum"),), (Component.Z,)),))
 
@@ -63,6 +63,18 @@ def test_what_fails_leaves_the_plate_where_it_can_go_on(plate: Path) -> None:
     with pytest.raises(PlateError):
         orchestrator.initialise()
     assert (after_compile, orchestrator.status) == (Status.INITIALISED, Status.ADDED)
+
+
+def test_a_plate_that_has_gone_meanwhile_is_not_compiled(plate: Path) -> None:
+    """It is told before a run is started for nothing, and compiled again when its drive is back."""
+    orchestrator = Orchestrator(plate)
+    orchestrator.initialise()
+    gone = plate.rename(plate.with_name("elsewhere"))
+    with pytest.raises(PlateLostError, match=r"the plate's folder is gone: .*network drive"):
+        orchestrator.compile(PIPELINE)
+    assert orchestrator.status is Status.INITIALISED
+    gone.rename(plate)
+    assert len(orchestrator.compile(PIPELINE)) == 2
 
 
 def test_a_run_that_cannot_begin_leaves_the_plate_compiled(plate: Path, tmp_path: Path) -> None:
