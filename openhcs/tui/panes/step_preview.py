@@ -8,14 +8,12 @@ wanted any more is cancelled; a key never waits for either.
 from __future__ import annotations
 
 import asyncio
-import textwrap
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from prompt_toolkit.application import get_app
 from prompt_toolkit.formatted_text import StyleAndTextTuples, fragment_list_width
-from prompt_toolkit.key_binding import KeyBindings, KeyBindingsBase
+from prompt_toolkit.key_binding import KeyBindingsBase
 from prompt_toolkit.layout.containers import AnyContainer, HSplit, Window
 from prompt_toolkit.layout.controls import UIContent, UIControl
 from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
@@ -25,10 +23,11 @@ from openhcs.errors import OpenHCSError
 from openhcs.tui import actions
 from openhcs.tui.effects.pipeline import PipelineEffects
 from openhcs.tui.effects.plates import PlateEffects
+from openhcs.tui.effects.step_previews import StepPreviews
 from openhcs.tui.effects.text_dialog import show_text
-from openhcs.tui.effects.well_words import describe_site
-from openhcs.tui.effects.wells import Tile, WellReader, stock_of
+from openhcs.tui.effects.wells import WellReader
 from openhcs.tui.panes.help import key_lines
+from openhcs.tui.panes.preview_pictures import PreviewPictures
 from openhcs.tui.panes.whole_screen import LatestTasks, Opening, whole_screen
 from openhcs.tui.run_text import count_of
 from openhcs.tui.state import AppState
@@ -36,22 +35,18 @@ from openhcs.tui.utils.line_view import LineView
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.utils.screen_output import is_plain
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
-from openhcs.tui.well_scene import Frame, Scene, Stock
+from openhcs.tui.well_scene import Scene
 from openhcs.tui.widgets.bindings import Binding, key_bindings
-from openhcs.tui.widgets.colour_scale import Palette, palette_of_screen
 from openhcs.tui.widgets.drawn_text import cut, drawn_window, fit, text_column
-from openhcs.tui.widgets.thumbnail import FreshStyles
 
 if TYPE_CHECKING:
     from prompt_toolkit.key_binding.key_bindings import NotImplementedOrNone
 
-    from openhcs.core.previews import WellImages
     from openhcs.core.step_preview import StepPreview
 
 __all__ = ["StepPreviewView"]
 
 _FACT_ROWS: Final = 3
-_GAP: Final = 2
 _PAUSE_S: Final = 0.15
 """How long a step stands still before it is tried, so that a held key tries nothing on its way."""
 
@@ -62,19 +57,6 @@ _WHICH_IS_WHICH: Final = (
     " The image as it comes to the step stands left, what it makes of it right.",
     " Before is the image as it comes to the step, after what it makes of it.",
 )
-
-_NOTHING: Final = Stock((), (), (), (), (), {})
-
-
-@dataclass(slots=True)
-class _Side:
-    """One of the two pictures: its images, what there is to see in them, and the picture as it was drawn last."""
-
-    title: str
-    images: WellImages | None = None
-    stock: Stock = _NOTHING
-    tile: Tile | None = None
-    words: Sequence[str] = ()
 
 
 class StepPreviewView:
@@ -94,19 +76,7 @@ class StepPreviewView:
         self._reader = reader
         self._tasks = tasks
         self._opening = Opening()
-        self._running = LatestTasks("step preview", tasks)
         self._site = 0
-        self._forget()
-
-    def _forget(self) -> None:
-        self._scene = Scene(zoom=1.0)
-        self._before, self._after = _Side("before"), _Side("after")
-        self._preview: StepPreview | None = None
-        self._took = ""
-        self._tried: tuple[object, ...] = ()
-        self._note = self._error = self._told = ""
-        self._area = (0, 0)
-        self._styles = FreshStyles()
 
     def why_not(self) -> str | None:
         """Why no step can be tried now."""
@@ -123,19 +93,64 @@ class StepPreviewView:
         """Try the selected step on the selected well, and show it until the user closes it."""
         if self._opening or self.why_not() is not None:
             return
-        self._forget()
-        self._previews = self._pipeline.make_previews()
+        previews = self._pipeline.make_previews()
         try:
             with self._opening.begin() as closed:
-                unsubscribe = self._state.subscribe(self._look)
+                preview = _OpenPreview(
+                    self._site,
+                    previews,
+                    self._reader,
+                    self._opening.end,
+                    self._state,
+                    self._plates,
+                    self._pipeline,
+                    self._tasks,
+                )
                 try:
-                    self._look()
-                    await self._state.show_dialog(self._dialog(), closed)
+                    await preview.show(closed)
                 finally:
-                    unsubscribe()
+                    self._site = preview.site
         finally:
+            await previews.close()
+
+
+class _OpenPreview:
+    """A preview while it is open. `site` is the one that the step is tried on."""
+
+    def __init__(
+        self,
+        site: int,
+        previews: StepPreviews,
+        reader: WellReader,
+        close: Callable[[], None],
+        state: AppState,
+        plates: PlateEffects,
+        pipeline: PipelineEffects,
+        tasks: UnifiedTaskManager,
+    ) -> None:
+        self.site = site
+        self._previews = previews
+        self._close = close
+        self._state = state
+        self._plates = plates
+        self._pipeline = pipeline
+        self._tasks = tasks
+        self._running = LatestTasks("step preview", tasks)
+        self._pictures = PreviewPictures(reader, self._start_drawing)
+        self._preview: StepPreview | None = None
+        self._took = ""
+        self._tried: tuple[object, ...] = ()
+        self._note = self._told = ""
+
+    async def show(self, closed: asyncio.Future[None]) -> None:
+        """Show it until `closed` is done, and try again whatever is changed meanwhile."""
+        unsubscribe = self._state.subscribe(self._look)
+        try:
+            self._look()
+            await self._state.show_dialog(self._dialog(), closed)
+        finally:
+            unsubscribe()
             self._running.cancel_all()
-            await self._previews.close()
 
     # -- what is tried -------------------------------------------------------------------------------------------
 
@@ -158,18 +173,18 @@ class StepPreviewView:
         """Try again where what is to be tried has changed."""
         editing = self._state.workbench.editing
         wanted = (editing.pipeline.steps[: editing.step + 1], editing.pipeline.planes, editing.step, self._well)
-        if self._opening and wanted != self._tried:
+        if wanted != self._tried:
             if self._tried and wanted[3] != self._tried[3]:
-                self._site = 0
+                self.site = 0
             self._tried = wanted
             self._try()
 
     def _try(self) -> None:
         self._told = ""
-        self._start("trial", self._make())
+        self._running.start("trial", self._make(), "trial of a step")
 
-    def _start(self, what: str, work: Coroutine[Any, Any, None]) -> None:
-        self._running.start(what, work, f"{what} of a step")
+    def _start_drawing(self, work: Coroutine[Any, Any, None]) -> None:
+        self._running.start("pictures", work, "pictures of a step")
 
     async def _make(self) -> None:
         app = get_app()
@@ -178,139 +193,41 @@ class StepPreviewView:
         index = self._plates.index_of(row.folder) if row is not None else None
         if index is None or well is None or not sites:
             return
-        if self._site not in sites:
-            self._site = sites[0]
+        if self.site not in sites:
+            self.site = sites[0]
 
         def report(number: int, count: int, name: str) -> None:
             self._note = f"step {number} of {count}: {visible(name)}"
             app.invalidate()
 
-        self._note, self._error = "starting", ""
+        self._note, self._pictures.error = "starting", ""
         app.invalidate()
-        editing, site = self._state.workbench.editing, self._site
+        editing, site = self._state.workbench.editing, self.site
         try:
             preview, takes_all = await self._previews.make(index, editing.pipeline, editing.step, well, site, report)
         except OpenHCSError as error:
-            self._preview, self._error = None, str(error)
-            self._before, self._after = _Side("before"), _Side("after")
+            self._preview, self._pictures.error = None, str(error)
+            self._pictures.clear()
             self._say("")
             return
         where = "all sites, which are taken together" if takes_all else f"site {site}"
         name = visible(editing.pipeline.steps[editing.step].name)
         self._preview, self._took = preview, f"{name} took {preview.seconds:.2g} s on {where} of {well}."
-        self._take(preview)
         self._note = ""
-        # In the group of all pictures: one that is looked at in another way meanwhile is given up.
-        self._start("pictures", self._draw())
+        self._pictures.take(preview)
 
-    def _take(self, preview: StepPreview) -> None:
-        """Show what has been made: the channel that the step works on, and the objects it has found."""
-        for side, images in ((self._before, preview.before), (self._after, preview.after)):
-            side.images, side.stock = images, stock_of(images)
-        stock = self._after.stock
-        scene = self._scene
-        if scene.channel not in stock.channels:
-            scene = scene.with_channel(stock, 1)
-        new = [name for name in stock.labels if name not in self._before.stock.labels]
-        if scene.label not in stock.labels or new:
-            labels = new or list(stock.labels)
-            scene = replace(scene, label=labels[-1]) if labels else scene
-        self._scene = scene
-
-    # -- drawing -------------------------------------------------------------------------------------------------
+    # -- how it stands on the screen -----------------------------------------------------------------------------
 
     def _change(self, scene: Scene) -> None:
         self._told = ""
-        if scene != self._scene:
-            self._scene = scene
-            self._start("pictures", self._draw())
-
-    async def _draw(self) -> None:
-        if is_plain():
-            await self._describe()
-            return
-        if 0 in self._area:
-            return  # comes again with the first frame
-        palette = palette_of_screen()
-        for side in (self._before, self._after):
-            if side.images is not None:
-                side.tile = await self._tile(side, side.images, palette)
-                get_app().invalidate()
-
-    async def _describe(self) -> None:
-        """Tell in words what the two pictures would show."""
-        for side in (self._before, self._after):
-            if side.images is not None:
-                site = self._scene.within(side.stock).site
-                scene = replace(self._scene, channel=None).within(side.stock)
-                side.words = await describe_site(side.images, scene, site if site is not None else 0)
-        get_app().invalidate()
-
-    def _words(self) -> Sequence[str]:
-        """Both pictures in words, one after the other, or what went wrong."""
-        if self._error:
-            return [visible(line) for line in self._error.splitlines()]
-        told = [side for side in (self._before, self._after) if side.words]
-        return [line for side in told for line in (side.title.capitalize(), *(f"  {word}" for word in side.words))]
-
-    async def _tile(self, side: _Side, images: WellImages, palette: Palette) -> Tile:
-        scene = self._scene.within(side.stock)
-        if scene.channel is None and palette is Palette.SHAPES:
-            scene = scene.next_channel(side.stock)  # channels over each other cannot be told apart without colour
-        site = scene.site if scene.site is not None else 0
-        size_px = await self._reader.size_px(images, site)
-        cells, lines = self._area
-        return await self._reader.read_tile(images, scene, site, Frame.of(scene, size_px, cells, lines), {}, palette)
+        self._pictures.look_at(scene)
 
     def _say(self, note: str) -> None:
         self._note = note
         get_app().invalidate()
 
-    def lines(self, width: int, height: int) -> list[StyleAndTextTuples]:
-        """Both pictures, each below its title."""
-        area = (max(0, (width - _GAP) // 2), max(0, height - 1))
-        if area != self._area:
-            self._area = area
-            self._start("pictures", self._draw())
-        if self._error:
-            told: list[StyleAndTextTuples] = [
-                [("class:error", f" {line}")] for line in _error_lines(self._error, width)
-            ]
-            return told[:height]
-        self._styles.begin()
-        columns = [self._side_lines(side, *area) for side in (self._before, self._after)]
-        drawn = [self._styles.admit([*left, ("", " " * _GAP), *right]) for left, right in zip(*columns, strict=True)]
-        if self._styles.is_waiting:
-            get_app().invalidate()
-        return drawn
-
-    def _side_lines(self, side: _Side, cells: int, lines: int) -> list[StyleAndTextTuples]:
-        scene, stock = self._scene.within(side.stock), side.stock
-        title = f" {side.title}"
-        if len(stock.z_planes) > 1:
-            title += f", z {scene.z} of {max(stock.z_planes)}"
-        if scene.label in stock.labels and side is self._after:
-            title += f", outlines: {visible(scene.label or '')}"
-        drawn: list[StyleAndTextTuples] = [[("class:title", fit(title, cells))]]
-        body: Sequence[StyleAndTextTuples] = side.tile.lines if side.tile is not None else ()
-        if side.tile is not None and side.tile.error:
-            body = [[("class:error", line)] for line in _error_lines(side.tile.error, cells)]
-        for number in range(lines):
-            line = list(body[number]) if number < len(body) else []
-            drawn.append([*line, ("", " " * max(0, cells - fragment_list_width(line)))])
-        return drawn
-
     def _head(self, width: int) -> StyleAndTextTuples:
-        head: StyleAndTextTuples = []
-        stock = self._after.stock
-        images = self._after.images
-        for place, number in enumerate(stock.channels, start=1):
-            name = next((channel.name for channel in images.channels if channel.number == number), "") if images else ""
-            here = self._scene.channel in (number, None)
-            text = f"[{place} {visible(name)}]" if self._scene.channel == number else f" {place} {visible(name)} "
-            head.append(("bold" if here else "class:disabled", text))
-        if self._scene.zoom > 1.0:
-            head.append(("", f" {self._scene.zoom:.3g}x"))
+        head = self._pictures.channels()
         note = f"running, {self._note} " if self._note else f"{self._told} " if self._told else ""
         style = "class:busy" if self._note else "class:warning"
         if is_plain():
@@ -351,11 +268,12 @@ class StepPreviewView:
             self._told = reason
 
         keys = key_bindings(rows, tasks=self._tasks, refuse=refuse)
-        pictures = Window(_PreviewControl(self, keys), always_hide_cursor=True, style="class:list")
+        control = _PicturesControl(self._pictures.lines, self._zoom, keys)
+        pictures = Window(control, always_hide_cursor=True, style="class:list")
         body = HSplit(
             [
                 drawn_window(self._head),
-                LineView(self._words, indent=text_column) if is_plain() else pictures,
+                LineView(self._pictures.words, indent=text_column) if is_plain() else pictures,
                 drawn_window(self._facts, height=_FACT_ROWS),
             ],
             key_bindings=keys if is_plain() else None,
@@ -371,11 +289,13 @@ class StepPreviewView:
         )
 
     def _rows(self) -> tuple[Binding, ...]:
+        pictures = self._pictures
+
         def change(to: Callable[[], Scene]) -> Callable[[], None]:
             return lambda: self._change(to())
 
         def move(rows: int, columns: int) -> Callable[[], None]:
-            return lambda: self._change(self._scene.moved(self._before.stock, rows, columns))
+            return lambda: self._change(pictures.scene.moved(pictures.before, rows, columns))
 
         def row(keys: tuple[str, ...], run: Callable[[], None], label: str, description: str) -> Binding:
             return Binding(keys, run, label, description, on_footer=False)
@@ -385,19 +305,19 @@ class StepPreviewView:
             Binding(("e", "enter"), self._pipeline.edit_selected, "Edit", "Edit the step, then try it again."),
             Binding(("n",), self._step_by(1), "Next", "Try the next step.", lambda: self._why_no_step(1)),
             Binding(("p",), self._step_by(-1), "Previous", "Try the step before.", lambda: self._why_no_step(-1)),
-            Binding(("c",), change(lambda: self._scene.next_channel(self._after.stock)), "Channel",
+            Binding(("c",), change(lambda: pictures.scene.next_channel(pictures.after)), "Channel",
                     "Show the next channel alone; after the last all in their colours."),
-            Binding(("l",), change(lambda: self._scene.next_label(self._after.stock)), "Labels",
+            Binding(("l",), change(lambda: pictures.scene.next_label(pictures.after)), "Labels",
                     "Outline the objects of the next label image; after the last none.",
-                    lambda: None if self._after.stock.labels else "There are no label images here"),
-            Binding(("z",), change(lambda: self._scene.within(self._before.stock).stepped_z(self._before.stock, 1)),
+                    lambda: None if pictures.after.labels else "There are no label images here"),
+            Binding(("z",), change(lambda: pictures.scene.within(pictures.before).stepped_z(pictures.before, 1)),
                     "Plane", "Go to the next z plane.",
-                    lambda: None if len(self._before.stock.z_planes) > 1 else "There is one z plane only"),
+                    lambda: None if len(pictures.before.z_planes) > 1 else "There is one z plane only"),
             Binding(("s",), self._next_site, "Site", "Try the next site of the well."),
             Binding(("w",), self._next_well, "Well", "Try the next well."),
             Binding(("x",), self._stop, "Stop", "Stop trying.", lambda: None if self._note else "Nothing is going on"),
-            row(("+", "="), lambda: self.zoom(nearer=True), "Near", "Look nearer."),
-            row(("-",), lambda: self.zoom(nearer=False), "Far", "Look from farther away."),
+            row(("+", "="), lambda: self._zoom(True), "Near", "Look nearer."),
+            row(("-",), lambda: self._zoom(False), "Far", "Look from farther away."),
             row(("up",), move(-1, 0), "Up", "Move the pictures."),
             row(("down",), move(1, 0), "Down", "Move the pictures."),
             row(("left",), move(0, -1), "Left", "Move the pictures."),
@@ -405,15 +325,12 @@ class StepPreviewView:
             Binding(("?", "f1"), self._show_help, "Help", "Show what every key does here."),
         )  # fmt: skip
 
-    def zoom(self, *, nearer: bool) -> None:
+    def _zoom(self, nearer: bool) -> None:
         """Look nearer, or from farther away up to the whole site."""
         if nearer:
-            self._change(self._scene.closer())
-        elif self._scene.zoom > 1.0:
-            self._change(self._scene.farther())
-
-    def _close(self) -> None:
-        self._opening.end()
+            self._change(self._pictures.scene.closer())
+        elif self._pictures.scene.zoom > 1.0:
+            self._change(self._pictures.scene.farther())
 
     def _step_by(self, by: int) -> Callable[[], None]:
         return lambda: self._state.dispatch(actions.StepSelected(self._state.workbench.editing.step + by))
@@ -427,8 +344,8 @@ class StepPreviewView:
     def _next_site(self) -> None:
         sites = self._sites()
         if sites:
-            at = sites.index(self._site) if self._site in sites else -1
-            self._site = sites[(at + 1) % len(sites)]
+            at = sites.index(self.site) if self.site in sites else -1
+            self.site = sites[(at + 1) % len(sites)]
             self._try()
 
     def _next_well(self) -> None:
@@ -439,7 +356,7 @@ class StepPreviewView:
     def _stop(self) -> None:
         self._running.cancel("trial", "stopped by the user")
         self._say("")
-        self._error = "Stopped. e edits the step, s and w try another site or well."
+        self._pictures.error = "Stopped. e edits the step, s and w try another site or well."
 
     async def _show_help(self) -> None:
         await show_text(
@@ -447,14 +364,17 @@ class StepPreviewView:
         )
 
 
-def _error_lines(text: str, width: int) -> list[str]:
-    lines = [visible(line) for line in f"X {text}".splitlines()]
-    return [part for line in lines for part in textwrap.wrap(line, max(4, width - 2)) or [""]]
+class _PicturesControl(UIControl):
+    """Draws both pictures; the wheel brings them nearer, or farther away."""
 
-
-class _PreviewControl(UIControl):
-    def __init__(self, owner: StepPreviewView, bindings: KeyBindingsBase | KeyBindings) -> None:
-        self._owner = owner
+    def __init__(
+        self,
+        lines: Callable[[int, int], Sequence[StyleAndTextTuples]],
+        zoom: Callable[[bool], None],
+        bindings: KeyBindingsBase,
+    ) -> None:
+        self._lines = lines
+        self._zoom = zoom
         self._bindings = bindings
 
     def is_focusable(self) -> bool:
@@ -464,13 +384,13 @@ class _PreviewControl(UIControl):
         return self._bindings
 
     def create_content(self, width: int, height: int) -> UIContent:
-        lines = self._owner.lines(width, height)
+        lines = self._lines(width, height)
         return UIContent(get_line=lambda i: lines[i], line_count=len(lines), show_cursor=False)
 
     def mouse_handler(self, mouse_event: MouseEvent) -> NotImplementedOrNone:
         match mouse_event.event_type:
             case MouseEventType.SCROLL_UP:
-                self._owner.zoom(nearer=True)
+                self._zoom(True)
             case MouseEventType.SCROLL_DOWN:
-                self._owner.zoom(nearer=False)
+                self._zoom(False)
         return None
