@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -22,7 +23,7 @@ from openhcs.tui.run_text import count_of, end_words
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.utils.screen_output import is_plain
 from openhcs.tui.widgets.colour_scale import Palette, Scale, legend_fragments, number_text, palette_of_screen
-from openhcs.tui.widgets.drawn_text import cut, fit
+from openhcs.tui.widgets.drawn_text import cut, fit, on_click
 from openhcs.tui.widgets.progress import bar, duration_text
 
 if TYPE_CHECKING:
@@ -53,13 +54,20 @@ _LOW_END, _HIGH_END, _LINE, _BOX, _MIDDLE = "├", "┤", "─", "▒", "█"
 
 
 def summary_lines(
-    progress: RunProgress | None, summary: ResultSummary | None, out: Path, trouble: str, now_s: float, width: int
+    progress: RunProgress | None,
+    summary: ResultSummary | None,
+    out: Path,
+    trouble: str,
+    now_s: float,
+    width: int,
+    open_well: Callable[[str], object] = lambda well: None,
 ) -> list[StyleAndTextTuples]:
     """A run at a glance: how it stands, what was found, where it is, a map of the objects, what it warned of.
 
     Args:
         summary: what is on record; None while it is read.
         trouble: why it cannot be read, or nothing.
+        open_well: what a click on a well of the plate does.
     """
     lines: list[StyleAndTextTuples] = []
     if progress is not None:
@@ -78,7 +86,7 @@ def summary_lines(
         # Shapes in their places say nothing to whoever has the screen read out; the plots have numbers.
         for name, counts in summary.objects.items() if not is_plain() else ():
             palette = palette_of_screen()
-            plate = heat_lines(f"{visible(name)} of each well", counts, palette, width)
+            plate = heat_lines(f"{visible(name)} of each well", counts, palette, width, open_well)
             lines += [[], *_beside(plate, _distribution_lines(visible(name), counts), width)]
         lines += [[], *warning_lines(summary)]
     if progress is not None and progress.warnings:
@@ -161,8 +169,14 @@ def counts_line(label: str, by_well: Mapping[str, int]) -> StyleAndTextTuples:
     return named_line("Objects", mean + (spread if len(by_well) > 1 else ""))
 
 
-def heat_lines(name: str, by_well: Mapping[str, float], palette: Palette, width: int) -> list[StyleAndTextTuples]:
-    """The plate in characters, a well the fuller the more it has, and what the shapes mean."""
+def heat_lines(
+    name: str,
+    by_well: Mapping[str, float],
+    palette: Palette,
+    width: int,
+    open_well: Callable[[str], object] = lambda well: None,
+) -> list[StyleAndTextTuples]:
+    """The plate in characters, a well the fuller the more it has, and what the shapes mean; a click opens a well."""
     scale = Scale.of(by_well.values())
     if scale is None:
         return []
@@ -179,7 +193,9 @@ def heat_lines(name: str, by_well: Mapping[str, float], palette: Palette, width:
             value = places.get((row, column))
             colour = scale.colour(value, palette)
             shape = " " if value is None else scale.shape(value)
-            line += [(f"fg:{colour}" if colour else "", shape * min(cells, 2)), ("", " " * (cells // 3))]
+            cell, style = shape * min(cells, 2), f"fg:{colour}" if colour else ""
+            click = on_click(partial(open_well, well_name(row, column)))
+            line += [(style, cell, click) if value is not None else (style, cell), ("", " " * (cells // 3))]
         lines.append(line)
     return lines
 

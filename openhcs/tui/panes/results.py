@@ -39,7 +39,7 @@ from openhcs.tui.panes.whole_screen import LatestTasks, Opening, whole_screen
 from openhcs.tui.state import AppState
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
-from openhcs.tui.widgets.bindings import Binding, key_bindings
+from openhcs.tui.widgets.bindings import Binding, key_bindings, start_effect
 from openhcs.tui.widgets.drawn_text import drawn_window, fit, tab_fragments
 from openhcs.tui.workbench import PlateRow
 
@@ -130,6 +130,7 @@ class _OpenResults:
         self._effects = effects
         self._tasks = tasks
         self._log = log
+        self._open_well = open_well
         self._loading = LatestTasks("results", tasks)
         self._being_read: list[str] = []
         self._summary: ResultSummary | None = None
@@ -327,7 +328,13 @@ class _OpenResults:
 
     def _summary_lines(self, width: int) -> Sequence[StyleAndTextTuples]:
         return result_text.summary_lines(
-            self._progress, self._summary, self._reader.out, self._trouble, self._state.workbench.now_s, width
+            self._progress,
+            self._summary,
+            self._reader.out,
+            self._trouble,
+            self._state.workbench.now_s,
+            width,
+            lambda well: start_effect(lambda: self._open_well(well), f"well {well}", self._tasks),
         )
 
     # -- keys ----------------------------------------------------------------------------------------------------

@@ -9,8 +9,8 @@ Checked by tests/tui/utils/test_line_view.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from prompt_toolkit.data_structures import Point
 from prompt_toolkit.formatted_text import OneStyleAndTextTuple, StyleAndTextTuples, fragment_list_width
@@ -24,6 +24,9 @@ from prompt_toolkit.utils import get_cwidth
 from openhcs.tui.utils.safe_text import visible_lines
 from openhcs.tui.utils.screen_output import is_plain
 from openhcs.tui.utils.scrolled_window import ScrolledWindow
+
+if TYPE_CHECKING:
+    from prompt_toolkit.key_binding.key_bindings import NotImplementedOrNone
 
 __all__ = ["LINE_LIMIT", "LineView", "Lines", "with_end"]
 
@@ -77,6 +80,8 @@ class LineView(UIControl):
         self._height = 20
         self._rows_drawn = 1
         self._cursor_row = 0
+        self.rows: Sequence[StyleAndTextTuples] = ()
+        """What was drawn last: a fragment may have a handler for the mouse, where the row is not wrapped."""
         self._keys = self._scroll_keys()
         self.window = ScrolledWindow(
             self, _Scrollbar(self._scrollbar), overflows=lambda: self.overflows, scroll_to=self.scroll_to
@@ -225,6 +230,7 @@ class LineView(UIControl):
                 rows.append(with_end([("", " " * indent), *row] if indent and start else row, self._width))
             skip = 0
             number += 1
+        self.rows = rows
         self._rows_drawn = max(1, len(rows))
         self._cursor_row = min(self._cursor_row, self._rows_drawn - 1)
         cursor = Point(0, self._cursor_row if is_plain() else 0)
@@ -240,7 +246,7 @@ class LineView(UIControl):
         track, button = "class:scrollbar.background", "class:scrollbar.button"
         return [(track, "│\n" * above), (button, "█\n" * thumb), (track, "│\n" * (height - above - thumb))]
 
-    def mouse_handler(self, mouse_event: MouseEvent) -> object:
+    def mouse_handler(self, mouse_event: MouseEvent) -> NotImplementedOrNone:
         if mouse_event.event_type == MouseEventType.SCROLL_DOWN:
             self.scroll(_WHEEL_ROWS)
         elif mouse_event.event_type == MouseEventType.SCROLL_UP:

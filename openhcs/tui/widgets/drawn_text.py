@@ -9,7 +9,7 @@ Anybody under openhcs.tui may import this.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -95,7 +95,9 @@ def drawn_window(
     return control.window
 
 
-def click_fragment(lines: list[StyleAndTextTuples], position: Point, mouse_event: MouseEvent) -> NotImplementedOrNone:
+def click_fragment(
+    lines: Sequence[StyleAndTextTuples], position: Point, mouse_event: MouseEvent
+) -> NotImplementedOrNone:
     """Give a mouse event to the fragment drawn at `position`, in cells."""
     if position.y >= len(lines):
         return NotImplemented

@@ -125,14 +125,19 @@ async def test_results_are_looked_at_by_keys(
 
 
 async def test_results_are_looked_at_by_mouse(demo: Path, home: Path) -> None:
-    """Tabs turn pages, a click on a column's name sorts by it, and columns are hidden.
+    """A click on a well of the plate opens it, tabs turn pages, a column's name sorts by it, and columns are hidden.
 
     A table that has changed, as it does while a run goes on, is read anew, and the cursor stays where it is.
     """
     async with workbench([demo], pipeline=NUCLEI, size=(100, 30)) as wb:
         await run(wb, "o shows the results")
         await wb.press("o")
-        await wb.wait_for("2 done, of 2")
+        await wb.wait_for("nuclei of each well")
+        _, y = wb.find("nuclei of each well")
+        await wb.click(wb.screen()[y + 1].index("3"), y + 2)
+        await wb.wait_for("Well B03 of demo")
+        await wb.press("escape")
+        await wb.wait_gone("Well B03 of demo")
         await wb.click_text(" Table ")
         await wb.wait_for("area_px")
         await wb.wait_for("B02       1      1")
