@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from itertools import zip_longest
 from typing import Any, TypeAlias, assert_never
 
 from openhcs.core.model import Pipeline, Status, Step
@@ -279,10 +280,15 @@ def _redo(workbench: Workbench) -> Workbench:
 def _travel(
     workbench: Workbench, revision: Revision, past: tuple[Revision, ...], future: tuple[Revision, ...]
 ) -> Workbench:
-    pipeline, text = revision.pipeline, revision.text
-    step = _clamp(workbench.editing.step, len(pipeline.steps))
-    editing = replace(workbench.editing, pipeline=pipeline, text=text, past=past, future=future, step=step)
-    return _edit(workbench, editing)
+    """The pipeline of `revision`, with the cursor on what has changed."""
+    editing = workbench.editing
+    pairs = zip_longest(editing.pipeline.steps, revision.pipeline.steps)
+    changed = next((at for at, (one, other) in enumerate(pairs) if one != other), editing.step)
+    step = _clamp(changed, len(revision.pipeline.steps))
+    return _edit(
+        workbench,
+        replace(editing, pipeline=revision.pipeline, text=revision.text, past=past, future=future, step=step),
+    )
 
 
 def free_name(name: str, steps: tuple[Step, ...]) -> str:

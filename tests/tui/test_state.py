@@ -251,6 +251,15 @@ class TestPipeline:
         edited = after(actions.PipelineLoaded(NUCLEI, None), actions.StepDeleted(0))
         assert reduce(edited, actions.PipelineSaved(NUCLEI, Path("n.yaml"))).editing.unsaved
 
+    def test_undo_and_redo_go_to_what_changes(self) -> None:
+        """The cursor stands on the step that has come back or has changed, wherever it was before."""
+        edited = after(actions.PipelineLoaded(NUCLEI, None), actions.StepToggled(1), actions.StepDeleted(2))
+        back = reduce(reduce(edited, actions.StepSelected(0)), actions.PipelineUndone())
+        assert back.editing.step == 2
+        back = reduce(reduce(back, actions.StepSelected(0)), actions.PipelineUndone())
+        assert back.editing.step == 1
+        assert reduce(reduce(back, actions.StepSelected(0)), actions.PipelineRedone()).editing.step == 1
+
     def test_an_edit_after_undo_forgets_what_could_be_redone(self) -> None:
         """Redo is over once the pipeline takes another way."""
         workbench = after(
