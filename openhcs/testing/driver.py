@@ -113,7 +113,7 @@ class WorkbenchDriver:
 
     def screen(self) -> list[str]:
         """The lines of the screen, without the space at their ends."""
-        return [line.rstrip() for line in self._terminal.screen.display]
+        return list(self._terminal.lines())
 
     @property
     def size(self) -> tuple[int, int]:
@@ -331,10 +331,18 @@ class _Terminal(io.StringIO):
         super().__init__()
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.Stream(self.screen)
+        self._lines: tuple[str, ...] | None = None
 
     def write(self, text: str) -> int:
         self._stream.feed(text)
+        self._lines = None
         return super().write(text)
+
+    def lines(self) -> tuple[str, ...]:
+        """The lines of the screen: `pyte` takes up to 4 ms for them, and who waits for a text asks as often."""
+        if self._lines is None:
+            self._lines = tuple(line.rstrip() for line in self.screen.display)
+        return self._lines
 
     def size(self) -> Size:
         """As prompt_toolkit asks for it."""
@@ -343,6 +351,7 @@ class _Terminal(io.StringIO):
     def resize(self, columns: int, rows: int) -> None:
         """Change the size; the program has to be told by a signal."""
         self.screen.resize(rows, columns)
+        self._lines = None
 
 
 def _bytes_of(key: str) -> str:

@@ -100,29 +100,37 @@ class Tasks:
 class _Terminal(io.StringIO):
     def __init__(self, screen: pyte.Screen) -> None:
         super().__init__()
+        self._screen = screen
         self._stream = pyte.Stream(screen)
+        self._lines: tuple[str, ...] | None = None
 
     def write(self, text: str) -> int:
         self._stream.feed(text)
+        self._lines = None
         return len(text)
+
+    def lines(self) -> tuple[str, ...]:
+        """The lines of the screen, taken from it once for as often as they are asked for while somebody waits."""
+        if self._lines is None:
+            self._lines = tuple(line.rstrip() for line in self._screen.display)
+        return self._lines
 
 
 class Screen:
     """Press keys, click, and read the screen."""
 
-    def __init__(self, app: Application[Any], pipe: PipeInput, screen: pyte.Screen, tasks: Tasks) -> None:
+    def __init__(self, app: Application[Any], pipe: PipeInput, terminal: _Terminal, tasks: Tasks) -> None:
         self.app = app
         self.tasks = tasks
         self._pipe = pipe
-        self._screen = screen
+        self._terminal = terminal
         root = app.layout.container
         assert isinstance(root, FloatContainer)
         self._host = FloatDialogHost(root, FocusManager())
 
     @property
     def lines(self) -> list[str]:
-        # pyte keeps an empty cell behind a wide character
-        return [line.rstrip() for line in self._screen.display]
+        return list(self._terminal.lines())
 
     @property
     def text(self) -> str:
@@ -199,9 +207,9 @@ async def shown(
 ) -> AsyncIterator[Screen]:
     """Run `container` full-screen in a terminal of `columns` x `rows`, for a screen reader where it is `plain`."""
     tasks = tasks if tasks is not None else Tasks()
-    terminal = pyte.Screen(columns, rows)
+    terminal = _Terminal(pyte.Screen(columns, rows))
     output = ScreenOutput(
-        _Terminal(terminal),
+        terminal,
         lambda: Size(rows, columns),
         term="xterm",
         characters="utf-8",
