@@ -30,7 +30,7 @@ def complete_pipeline(incomplete: str) -> list[str]:
         saved = load_settings().pipelines_folder
     except OpenHCSError:
         return _offered(shipped_pipelines(), incomplete)
-    files = sorted(file.name for pattern in ("*.yaml", "*.yml") for file in Path().glob(pattern))
+    files = sorted(file.name for pattern in ("[!.]*.yaml", "[!.]*.yml") for file in Path().glob(pattern))
     return _offered([*shipped_pipelines(), *(file.stem for file in sorted(saved.glob("*.yaml"))), *files], incomplete)
 
 

@@ -24,6 +24,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "notes").mkdir()
     (tmp_path / "mine.yaml").touch()
     (tmp_path / "not mine.yaml").touch()
+    (tmp_path / ".hidden.yaml").touch()
     saved = tmp_path / "home" / "config" / "pipelines"
     saved.mkdir(parents=True)
     (saved / "spots.yaml").touch()
