@@ -102,7 +102,6 @@ class StepForm:
                 problem=lambda: draft.output_problem,
                 hint=lambda: f"empty: {draft.default_output}" if draft.default_output else "nothing is kept by name",
                 default=lambda: "",
-                width=22,
                 help="The name of the label image or the table that the functions write; later steps and the results "
                 "know it by this name.",
             ),

@@ -114,7 +114,7 @@ class LineField(Field):
         hint: Callable[[], str | None] = _silent,
         default: Callable[[], str] | None = None,
         suggestions: Sequence[str] = (),
-        width: int = 22,
+        width: int = 18,
     ) -> None:
         keys = KeyBindings()
         if suggestions:
