@@ -395,11 +395,15 @@ def settings(as_json: JsonOption = False) -> int:
 def keys() -> int:
     """Print the workbench's actions with their keys.
 
-    The text is a keys file that changes nothing; its first line says where yours belongs.
+    The text is a keys file that changes nothing; its first line says where yours belongs. What yours asks for and
+    cannot have is told besides.
     """
     from openhcs.tui.layout.simple_launcher import SimpleOpenHCSTUILauncher
 
-    typer.echo(SimpleOpenHCSTUILauncher().keys(), nl=False)
+    launcher = SimpleOpenHCSTUILauncher()
+    typer.echo(launcher.keys(), nl=False)
+    for fault in launcher.key_faults():
+        typer.echo(f"note: your keys file: {visible_lines(str(fault))}", err=True)
     return 0
 
 

@@ -84,7 +84,20 @@ def test_a_wrong_variable_ends_a_command_with_its_name(monkeypatch: pytest.Monke
 
 def test_keys_are_printed_as_their_file() -> None:
     """`openhcs keys` needs no terminal and names every action with its key."""
-    assert 'plates.run: ["r"]' in openhcs_says("keys").stdout
+    said = openhcs_says("keys")
+    assert 'plates.run: ["r"]' in said.stdout
+    assert said.stderr == ""
+
+
+def test_what_the_keys_file_cannot_have_is_told(home: Path) -> None:
+    """Beside the keys, and not among them, so that the text stays a keys file."""
+    file = home / "config" / "keys.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text("plates.add: x\nplates.nothing: Q\n")
+    said = openhcs_says("keys")
+    assert "line 1: x for plates.add is the key of plates.cancel as well" in said.stderr
+    assert "line 2: plates.nothing is no action" in said.stderr
+    assert "plates.nothing" not in said.stdout
 
 
 def test_version_is_the_packages() -> None:

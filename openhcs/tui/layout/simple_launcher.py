@@ -43,7 +43,7 @@ from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.utils.screen_output import ScreenOutput, terminal_encoding
 from openhcs.tui.utils.terminal_guard import TerminalGuard
 from openhcs.tui.widgets.bindings import Binding
-from openhcs.tui.widgets.keymap import Keymap
+from openhcs.tui.widgets.keymap import KeyFault, Keymap
 from openhcs.tui.workbench import Severity
 
 if TYPE_CHECKING:
@@ -158,6 +158,11 @@ class SimpleOpenHCSTUILauncher:
     def keys(self) -> str:
         """The keys file that says which keys all actions have, with the user's own keys."""
         return keys_text(self.actions(), paths.keys_file())
+
+    def key_faults(self) -> Sequence[KeyFault]:
+        """What the user's keys file asks for and cannot have."""
+        chosen, faults = read_keys_file(paths.keys_file())
+        return (*faults, *self._build(Keymap(chosen)).layout.key_faults)
 
     def _build(self, keymap: Keymap) -> _Parts:
         """Make the parts and join them."""
