@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
+from typing import Final
 
 from prompt_toolkit.application import get_app
 from prompt_toolkit.formatted_text import StyleAndTextTuples
@@ -19,6 +22,9 @@ from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.widgets.bindings import Binding
 
 __all__ = ["ResultPlotPage"]
+
+_RESTS: Final = 10
+"""A plot that follows a run is read again after so many times as long as it took: of a large table, less often."""
 
 
 class ResultPlotPage:
@@ -44,6 +50,8 @@ class ResultPlotPage:
         self._by = Grouping.ALL
         self._plot: Plot | None = None
         self._trouble = ""
+        self._is_outdated = False
+        self._again_s = 0.0
         self._page = DrawnPage(self._lines)
         self.window = self._page.window
         self.rows = (
@@ -68,20 +76,34 @@ class ResultPlotPage:
         self._at = min(self._at, max(0, len(subjects) - 1))
         self._load()
 
-    def _load(self) -> None:
+    def note_change(self) -> None:
+        """The results are others than before."""
+        self._is_outdated = True
+
+    def keep_up(self) -> None:
+        """Read the plot again if it is outdated, but no more often than is cheap; what is seen of it stays in place."""
+        if self._is_outdated and time.monotonic() >= self._again_s:
+            self._load(again=True)
+
+    def _load(self, *, again: bool = False) -> None:
         if not self._subjects:
             return
         subject, by = self._subjects[self._at], self._by
         counts = self._counts(subject.name) if subject.table is None else {}
+        self._is_outdated, self._again_s = False, math.inf
 
         async def load() -> None:
-            with self._reading(subject.title):
+            begun_s = time.monotonic()
+            with nullcontext() if again else self._reading(subject.title):
                 try:
                     self._plot, self._trouble = await read_plot(self._reader, subject, by, counts), ""
                 except OpenHCSError as error:
                     self._trouble = str(error)
+            now_s = time.monotonic()
+            self._again_s = now_s + _RESTS * (now_s - begun_s)
             self._page.change()
-            self._page.view.scroll_home()
+            if not again:
+                self._page.view.scroll_home()
             get_app().invalidate()
 
         self._loading.start("plot", load(), "read the plot of the results")

@@ -215,10 +215,10 @@ def _distribution_lines(name: str, by_well: Mapping[str, int]) -> list[StyleAndT
 
 
 def _beside(left: list[StyleAndTextTuples], right: list[StyleAndTextTuples], width: int) -> list[StyleAndTextTuples]:
-    """Two drawings beside each other; the left one alone where there is no room for both."""
+    """Two drawings beside each other, or below each other where there is no room for that."""
     edge = max(map(fragment_list_width, left), default=0) + 2
     if not right or edge + _BESIDE_CELLS > width:
-        return left
+        return [*left, [], *right] if right else left
     nothing: StyleAndTextTuples = []
     return [
         [*one, ("", " " * (edge - fragment_list_width(one))), *other]

@@ -197,6 +197,8 @@ class _OpenResults:
             if self._stale:
                 self._stale = False
                 await self._read_summary()
+            if self._is_page(ResultPage.PLOTS):
+                self._plots.keep_up()
             await asyncio.sleep(REFRESH_S)
 
     async def _read_summary(self) -> None:
@@ -210,6 +212,7 @@ class _OpenResults:
             self._table.offer(tables, self._summary.wells or [well.well for well in (row.wells if row else ())])
             if before is None or before.tables != tables:
                 await self._find_plots(self._summary)
+            self._plots.note_change()
         self._summary_page.change()
         get_app().invalidate()
 

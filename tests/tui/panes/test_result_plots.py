@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import partial
+from pathlib import Path
 
 import pytest
 from prompt_toolkit.formatted_text import fragment_list_to_text
@@ -10,8 +12,13 @@ from prompt_toolkit.utils import get_cwidth
 
 from openhcs.core.model import well_name
 from openhcs.core.result_query import Grouping, Histogram, Spread
+from openhcs.tui.effects.results import ResultReader
 from openhcs.tui.panes.drawn_page import DrawnPage
+from openhcs.tui.panes.result_plot_page import ResultPlotPage
 from openhcs.tui.panes.result_plots import Plot, Plotted, drawn_plot
+from openhcs.tui.panes.whole_screen import LatestTasks
+from openhcs.tui.state import AppState
+from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
 from tests.tui.screen import in_loop, shown
 
 WELLS = {well_name(row, column): float(row + column) for row in range(16) for column in range(24)}
@@ -67,3 +74,36 @@ async def test_for_a_screen_reader_plots_are_lines_of_words() -> None:
         page = DrawnPage(partial(drawn_plot, plot))
         async with shown(page, columns=200, rows=8, plain=True) as screen:
             assert screen.lines[: len(told)] == told
+
+
+@in_loop
+async def test_a_plot_follows_a_run_and_stays_in_place(tmp_path: Path) -> None:
+    """What has changed is read again, and only then; the lines on the screen are not scrolled away."""
+    counts = {well_name(row, 0): row for row in range(26)}
+    reads: list[str] = []
+
+    def count(name: str) -> dict[str, int]:
+        reads.append(name)
+        return counts
+
+    tasks = UnifiedTaskManager()
+    reader = ResultReader(tmp_path, AppState())
+    page = ResultPlotPage(reader, LatestTasks("results", tasks), count, lambda _: nullcontext())
+    try:
+        async with shown(page, rows=12, focus=page.window) as screen:
+            page.offer([Plotted("nuclei")])
+            await screen.wait_for("A01 ")
+            await screen.press("end")
+            await screen.wait_for("Z01 ")
+            counts["Z02"] = 7
+            page.keep_up()
+            page.note_change()
+            page.keep_up()
+            await screen.wait(lambda: len(reads) == 2, "the second reading")
+            await screen.press("end")
+            await screen.wait_for("Z02 ")
+            assert "A01 " not in screen.text
+            page.keep_up()
+            assert len(reads) == 2
+    finally:
+        await tasks.shutdown()
