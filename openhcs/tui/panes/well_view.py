@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from typing import Any, Final
@@ -26,14 +27,13 @@ from prompt_toolkit.layout.containers import (
 from prompt_toolkit.layout.dimension import Dimension
 
 from openhcs.core.progress import WellProgress, WellState
-from openhcs.errors import OpenHCSError
 from openhcs.tui import actions
 from openhcs.tui.effects.text_dialog import show_text
-from openhcs.tui.effects.wells import WellReader, WellRecord
+from openhcs.tui.effects.wells import WellReader
 from openhcs.tui.panes.help import key_lines
-from openhcs.tui.panes.plate_text import well_detail_text
-from openhcs.tui.panes.well_pages import TablePage, TextPage
+from openhcs.tui.panes.well_picture_keys import picture_rows
 from openhcs.tui.panes.well_pictures import Subject, WellPictures
+from openhcs.tui.panes.well_texts import WellTexts
 from openhcs.tui.panes.whole_screen import LatestTasks, Opening, whole_screen
 from openhcs.tui.state import AppState
 from openhcs.tui.utils.dialog_helpers import show_scrollable_error_dialog
@@ -54,10 +54,6 @@ WIDE: Final = 110
 """Cells from which pictures and a page have room beside each other."""
 
 
-_FOR_EYES: Final = frozenset({"Near", "Far", "Contrast", "Labels"})
-"""What a plain screen, which has pictures in words, has no use for."""
-
-
 class Page(Enum):
     """What is shown; the value is its title."""
 
@@ -74,34 +70,77 @@ class WellView:
         self._state = state
         self._reader = reader
         self._tasks = tasks
-        self._chosen = self._page = Page.PICTURES
-        self._scene = Scene()
-        self._shown: tuple[object, ...] = ()
-        self._record = WellRecord((), (), None, ())
-        self._table = ""
         self._opening = Opening()
-        self._loading = LatestTasks("well view", tasks)
-        self._note = ""
+        self._chosen = _Chosen(Page.PICTURES, Scene(), "")
 
     async def show(self) -> None:
         """Show the selected well until the user closes it."""
-        if self._opening or self._subject is None:
+        row = self._state.workbench.selected
+        if self._opening or row is None or not row.wells:
             return
-        self._shown, self._note = (), ""
+        with self._opening.begin() as closed:
+            well = _OpenWell(self._chosen, self._opening.end, self._state, self._reader, self._tasks)
+            try:
+                await well.show(closed)
+            finally:
+                self._chosen = well.chosen
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """What was chosen in the view: a page, how the pictures are looked at, a table by its name."""
+
+    page: Page
+    scene: Scene
+    table: str
+
+
+class _OpenWell:
+    """The view while it is open."""
+
+    def __init__(
+        self,
+        chosen: _Chosen,
+        close: Callable[[], None],
+        state: AppState,
+        reader: WellReader,
+        tasks: UnifiedTaskManager,
+    ) -> None:
+        self._close = close
+        self._state = state
+        self._tasks = tasks
+        self._chosen_page = chosen.page
         # Who opens a well that failed wants to know why.
         failed = self._well is not None and self._well.state is WellState.FAILED
-        self._page = Page.LOG if failed else self._chosen
-        self._build()
-        with self._opening.begin() as closed:
-            unsubscribe = self._state.subscribe(self._look)
-            try:
-                self._look()
-                await self._state.show_dialog(self._dialog(), closed)
-            finally:
-                unsubscribe()
-                self._scene = self._pictures.scene.to_overview()
-                self._pictures.forget()
-                self._loading.cancel_all()
+        self._page = Page.LOG if failed else chosen.page
+        self._shown: tuple[object, ...] = ()
+        self._note = ""
+        self._loading = LatestTasks("well view", tasks)
+        self._pictures = WellPictures(reader, chosen.scene, self._load_pictures, tasks)
+        self._texts = WellTexts(reader, chosen.table, self._start, tasks)
+        self._windows = {
+            Page.PICTURES: self._pictures.window,
+            Page.MEASUREMENTS: self._texts.measurements.window,
+            Page.PROVENANCE: self._texts.provenance.window,
+            Page.LOG: self._texts.log.window,
+        }
+        self._picture_rows = picture_rows(self._pictures, self._clear_note)
+        self._page_rows, self._common_rows = self._rows()
+
+    @property
+    def chosen(self) -> _Chosen:
+        """What is chosen now, to begin with the next time."""
+        return _Chosen(self._chosen_page, self._pictures.scene.to_overview(), self._texts.table)
+
+    async def show(self, closed: asyncio.Future[None]) -> None:
+        """Show the selected well until `closed` is done, whichever it is."""
+        unsubscribe = self._state.subscribe(self._look)
+        try:
+            self._look()
+            await self._state.show_dialog(self._dialog(), closed)
+        finally:
+            unsubscribe()
+            self._loading.cancel_all()
 
     # -- which well ----------------------------------------------------------------------------------------------
 
@@ -125,7 +164,7 @@ class WellView:
     def _look(self) -> None:
         """Read what another well, or another state of the same one, asks for; a comparison at every change of state."""
         subject, well = self._subject, self._well
-        if subject is None or well is None or not self._opening:
+        if subject is None or well is None:
             return
         shown = (subject, well.state)
         if shown == self._shown:
@@ -133,12 +172,8 @@ class WellView:
         is_other = not self._shown or self._shown[0] != subject
         self._shown = shown
         self._pictures.forget(results_only=not is_other)
-        if is_other:
-            self._record = WellRecord((), (), None, ())
-            self._measurements.show(None, "reading")
-        self._show_texts()
         self._load_pictures()
-        self._start("record", self._load_record(subject))
+        self._texts.show(subject, well)
 
     # -- reading -------------------------------------------------------------------------------------------------
 
@@ -147,7 +182,7 @@ class WellView:
 
     def _load_pictures(self) -> None:
         subject = self._subject
-        if subject is not None and self._opening:
+        if subject is not None:
             self._start("pictures", self._read_pictures(subject))
 
     async def _read_pictures(self, subject: Subject) -> None:
@@ -155,77 +190,13 @@ class WellView:
             await asyncio.sleep(_PAUSE_S)
         await self._pictures.load(subject)
 
-    async def _load_record(self, subject: Subject) -> None:
-        await asyncio.sleep(_PAUSE_S)
-        try:
-            self._record = await self._reader.read_record(subject.out, subject.well)
-        except OpenHCSError as error:
-            self._record = WellRecord((), (str(error),), None, ())
-        self._show_texts()
-        get_app().invalidate()
-        tables = self._record.tables
-        if self._table not in tables:
-            self._table = next((name for name in ("measurements", *tables) if name in tables), "")
-        await self._read_table(subject)
-
-    async def _read_table(self, subject: Subject) -> None:
-        if not self._table or subject.out is None:
-            self._measurements.show(None, "No measurements of this well yet.")
-        else:
-            try:
-                self._measurements.show(await self._reader.read_table(subject.out, self._table, subject.well))
-            except OpenHCSError as error:
-                self._measurements.show(None, visible(str(error)))
-        get_app().invalidate()
-
-    def _sort(self, column: str, descending: bool) -> None:
-        async def sort() -> None:
-            table = self._measurements.table
-            if table is not None:
-                in_order = await self._reader.sort_table(table, column, descending=descending)
-                # Another table, or another well's, may have come meanwhile.
-                if self._measurements.table is table:
-                    self._measurements.show(in_order, keep_order=True)
-                    get_app().invalidate()
-
-        self._start("order", sort())
-
-    def _next_table(self) -> None:
-        tables, subject = self._record.tables, self._subject
-        if tables and subject is not None:
-            at = tables.index(self._table) if self._table in tables else -1
-            self._table = tables[(at + 1) % len(tables)]
-            self._start("record", self._read_table(subject))
-
-    def _show_texts(self) -> None:
-        well = self._well
-        record = self._record
-        self._provenance.show(record.provenance or (" No results of this well yet: nothing made them.",))
-        detail = list(well_detail_text(well)) if well is not None else []
-        if record.history:
-            detail += ["", "What happened", *record.history]
-        self._log.show(detail)
-
     # -- how it stands on the screen -----------------------------------------------------------------------------
-
-    def _build(self) -> None:
-        self._pictures = WellPictures(self._reader, self._scene, self._load_pictures, self._tasks)
-        self._measurements = TablePage(self._sort, self._tasks)
-        self._provenance = TextPage(_draw_line)
-        self._log = TextPage(_draw_line)
-        self._windows = {
-            Page.PICTURES: self._pictures.window,
-            Page.MEASUREMENTS: self._measurements.window,
-            Page.PROVENANCE: self._provenance.window,
-            Page.LOG: self._log.window,
-        }
-        self._page_rows, self._picture_rows, self._common_rows = self._rows()
 
     def _dialog(self) -> AnyContainer:
         pages: Sequence[tuple[Page, AnyContainer]] = (
-            (Page.MEASUREMENTS, self._measurements),
-            (Page.PROVENANCE, self._provenance),
-            (Page.LOG, self._log),
+            (Page.MEASUREMENTS, self._texts.measurements),
+            (Page.PROVENANCE, self._texts.provenance),
+            (Page.LOG, self._texts.log),
         )
         beside = HSplit(
             [ConditionalContainer(page, Condition(partial(self._is_page, which))) for which, page in pages],
@@ -280,8 +251,8 @@ class WellView:
         return tabs
 
     def _turn_to(self, page: Page) -> None:
-        self._chosen = self._page = page
-        self._note = ""
+        self._chosen_page = self._page = page
+        self._clear_note()
         self._focus_page()
 
     def _turn(self, by: int) -> None:
@@ -298,28 +269,31 @@ class WellView:
     def _refuse(self, reason: str) -> None:
         self._note = reason
 
+    def _clear_note(self) -> None:
+        self._note = ""
+
     def _rows_here(self) -> Sequence[Binding]:
         own = self._page_rows if self._page is not Page.PICTURES else ()
-        table = self._measurements.rows[-1:] if self._page is Page.MEASUREMENTS else ()
+        table = self._texts.measurements.rows[-1:] if self._page is Page.MEASUREMENTS else ()
         pictures = self._picture_rows if self._page is Page.PICTURES or self._is_wide else ()
         close, *rest = self._common_rows
         return (close, *table, *own, *rest[:3], *pictures, *rest[3:])
 
-    def _rows(self) -> tuple[tuple[Binding, ...], tuple[Binding, ...], tuple[Binding, ...]]:
+    def _rows(self) -> tuple[tuple[Binding, ...], tuple[Binding, ...]]:
         page = (
             Binding(
                 ("m",),
-                self._next_table,
+                self._texts.next_table,
                 "Table",
                 "Show the next table of measurements.",
-                lambda: None if self._record.tables else "There is no table of this well",
+                lambda: None if self._texts.record.tables else "There is no table of this well",
             ),
             Binding(
                 ("e",),
                 self._show_failure,
                 "Error",
                 "Show why the well failed, with its traceback.",
-                lambda: None if self._failure() else "This well has not failed",
+                lambda: None if self._texts.failure else "This well has not failed",
             ),
         )
         common = (
@@ -330,95 +304,7 @@ class WellView:
             Binding(("s-tab",), lambda: self._turn(-1), "Page back", "Go to the page before.", on_footer=False),
             Binding(("?", "f1"), self._show_help, "Help", "Show what every key does here."),
         )
-        return page, self._scene_rows(), common
-
-    def _scene_rows(self) -> tuple[Binding, ...]:
-        pictures = self._pictures
-
-        def step(
-            keys: tuple[str, ...],
-            to: Callable[[], object],
-            label: str,
-            description: str,
-            why_not: Callable[[], str | None] = lambda: None,
-            *,
-            on_footer: bool = True,
-        ) -> Binding:
-            def run() -> None:
-                self._note = ""
-                to()
-
-            return Binding(keys, run, label, description, why_not, on_footer)
-
-        def why_no_z() -> str | None:
-            return pictures.why_one(len(pictures.stock.z_planes), "z plane")
-
-        def why_no_t() -> str | None:
-            return pictures.why_one(len(pictures.stock.time_points), "time point")
-
-        def channel(number: int) -> Binding:
-            return step(
-                (str(number),),
-                lambda: pictures.change(pictures.scene.with_channel(pictures.stock, number)),
-                f"Channel {number}",
-                f"Show channel {number} alone, or all again.",
-                lambda: None if number <= len(pictures.stock.channels) else f"There is no channel {number}",
-                on_footer=False,
-            )
-
-        rows = (
-            step(("b",), pictures.turn_stage, "Before/after", "Turn between the images acquired and the results."),
-            step(
-                ("c",),
-                lambda: pictures.change(pictures.scene.next_channel(pictures.stock)),
-                "Channel",
-                "Show the next channel alone; after the last all in their colours.",
-            ),
-            *(channel(number) for number in range(1, 10)),
-            step(
-                ("l",),
-                pictures.next_label,
-                "Labels",
-                "Outline the objects of the next label image; after the last none.",
-                pictures.why_no_labels,
-            ),
-            step(
-                ("z",),
-                lambda: pictures.change(pictures.scene.stepped_z(pictures.stock, 1)),
-                "Plane",
-                "Go to the next z plane.",
-                why_no_z,
-            ),
-            step(
-                ("Z",),
-                lambda: pictures.change(pictures.scene.stepped_z(pictures.stock, -1)),
-                "Plane back",
-                "Go to the z plane before.",
-                why_no_z,
-                on_footer=False,
-            ),
-            step(
-                ("t",),
-                lambda: pictures.change(pictures.scene.stepped_t(pictures.stock, 1)),
-                "Time",
-                "Go to the next time point.",
-                why_no_t,
-            ),
-            step(
-                ("T",),
-                lambda: pictures.change(pictures.scene.stepped_t(pictures.stock, -1)),
-                "Time back",
-                "Go to the time point before.",
-                why_no_t,
-                on_footer=False,
-            ),
-            step(
-                ("+", "="), lambda: pictures.change(pictures.scene.closer()), "Near", "Look at one site, then nearer."
-            ),
-            step(("s",), pictures.stretch, "Contrast", "Stretch the contrast to what is on the screen now."),
-            step(("-",), lambda: pictures.change(pictures.scene.farther()), "Far", "Look from farther away."),
-        )
-        return tuple(row for row in rows if row.label not in _FOR_EYES) if is_plain() else rows
+        return page, common
 
     def _why_no_well(self, by: int) -> str | None:
         count = len(self._row.wells) if self._row is not None else 0
@@ -431,16 +317,10 @@ class WellView:
         if self._page is Page.PICTURES and not pictures.scene.is_overview:
             pictures.change(pictures.scene.to_overview())
         else:
-            self._opening.end()
-
-    def _failure(self) -> tuple[str, str] | None:
-        """What is told of why the well failed, and the traceback."""
-        well = self._well
-        failure = (well.failure if well is not None else None) or self._record.failure
-        return (failure.message, failure.traceback) if failure is not None else None
+            self._close()
 
     async def _show_failure(self) -> None:
-        failure, well = self._failure(), self._well
+        failure, well = self._texts.failure, self._well
         if failure is not None and well is not None:
             text = "\n\n".join(part for part in failure if part)
             await show_scrollable_error_dialog(f"Well {well.well} failed", text, app_state=self._state)
@@ -450,11 +330,6 @@ class WellView:
         groups = [
             ("Everywhere", self._common_rows),
             ("Pictures", (*self._picture_rows, *moves)),
-            ("Measurements and log", (*self._measurements.rows, *self._page_rows)),
+            ("Measurements and log", (*self._texts.measurements.rows, *self._page_rows)),
         ]
         await show_text("The well view", key_lines(groups), app_state=self._state, tasks=self._tasks)
-
-
-def _draw_line(number: int, line: str) -> StyleAndTextTuples:
-    is_title = bool(line) and not line.startswith(" ") and len(line.split()) <= 4 and not line[-1].isdigit()
-    return [("class:title" if is_title else "", line)]
