@@ -17,7 +17,7 @@ import typer
 from openhcs.core.known_runs import find_runs
 from openhcs.core.orchestrator import Run
 from openhcs.core.progress import RunProgress, RunState
-from openhcs.tui.run_text import ordinal
+from openhcs.tui.run_text import ordinal, shown_path
 from openhcs.tui.utils.safe_text import visible
 
 __all__ = ["RUNS_SHOWN", "KnownRun", "list_runs", "runs_json", "print_runs"]
@@ -64,7 +64,7 @@ def print_runs(runs: Sequence[KnownRun]) -> None:
         words += f"{progress.finished} of {progress.total} wells done, {progress.failed} failed"
         if progress.started_s is not None:
             words += f", started {datetime.fromtimestamp(progress.started_s):%Y-%m-%d %H:%M}"
-        typer.echo(f"{run.state:<{indent}}{words}\n{'':<{indent}}{_shown(run.out)}")
+        typer.echo(f"{run.state:<{indent}}{words}\n{'':<{indent}}{shown_path(run.out)}")
 
 
 def runs_json(runs: Sequence[KnownRun]) -> str:
@@ -101,8 +101,3 @@ def _document(run: KnownRun) -> dict[str, Any]:
         "cancelled": progress.cancelled,
         "message": progress.message,
     }
-
-
-def _shown(path: Path) -> str:
-    here = Path.cwd()
-    return visible(str(path.relative_to(here) if path.is_relative_to(here) else path))

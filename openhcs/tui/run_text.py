@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from openhcs.core.progress import RunProgress, RunState
@@ -13,7 +14,7 @@ from openhcs.tui.workbench import Severity
 if TYPE_CHECKING:
     from openhcs.core.worker_status import WorkerStatus
 
-__all__ = ["count_of", "end_words", "ordinal", "some", "worker_lines"]
+__all__ = ["count_of", "end_words", "ordinal", "shown_path", "some", "worker_lines"]
 
 _WORKERS_TOLD: Final = 8
 
@@ -33,6 +34,12 @@ def some(names: Iterable[str]) -> str:
     """The names, or of more than three the first two and how many more there are."""
     names = list(names)
     return ", ".join(names) if len(names) <= 3 else f"{', '.join(names[:2])} and {len(names) - 2} more"
+
+
+def shown_path(path: Path) -> str:
+    """`path` as people say it: from the working directory where it lies below that."""
+    here = Path.cwd()
+    return visible(str(path.relative_to(here) if path.is_relative_to(here) else path))
 
 
 def end_words(progress: RunProgress) -> tuple[str, Severity]:

@@ -8,9 +8,8 @@ from enum import Enum, auto
 from typing import Final
 
 from openhcs.core.progress import RunState
-from openhcs.tui.effects.plate_news import shown_path
 from openhcs.tui.effects.run_following import RunFollowing
-from openhcs.tui.run_text import count_of, some
+from openhcs.tui.run_text import count_of, shown_path, some
 from openhcs.tui.state import AppState
 from openhcs.tui.utils import dialog_helpers
 from openhcs.tui.utils.safe_text import visible

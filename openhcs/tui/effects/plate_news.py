@@ -7,12 +7,12 @@ from pathlib import Path
 from openhcs.core.progress import RunProgress, RunState
 from openhcs.errors import NoRoomError, PipelineError, Problem
 from openhcs.tui import actions
-from openhcs.tui.run_text import end_words
+from openhcs.tui.run_text import end_words, shown_path
 from openhcs.tui.state import AppState
 from openhcs.tui.utils.safe_text import describe, visible
 from openhcs.tui.workbench import Activity, Severity
 
-__all__ = ["PlateNews", "never_began", "shown_path"]
+__all__ = ["PlateNews", "never_began"]
 
 
 class PlateNews:
@@ -60,9 +60,3 @@ class PlateNews:
 def never_began(progress: RunProgress) -> bool:
     """Whether a run was cancelled while it waited for its turn."""
     return progress.state is RunState.CANCELLED and progress.started_s is None
-
-
-def shown_path(path: Path) -> str:
-    """`path` as people say it: from the working directory where it lies below that."""
-    here = Path.cwd()
-    return visible(str(path.relative_to(here) if path.is_relative_to(here) else path))

@@ -26,7 +26,7 @@ from openhcs.tui import actions
 from openhcs.tui.effects.leaving import Leave, ask_to_leave
 from openhcs.tui.effects.live_runs import find_last_runs, find_live_runs_but
 from openhcs.tui.effects.plate_list import PlateListEffects
-from openhcs.tui.effects.plate_news import PlateNews, shown_path
+from openhcs.tui.effects.plate_news import PlateNews
 from openhcs.tui.effects.plate_preparation import PlatePreparation
 from openhcs.tui.effects.preferences import Preferences
 from openhcs.tui.effects.run_errors import ErrorPlace, RunErrors
@@ -34,7 +34,7 @@ from openhcs.tui.effects.run_following import RunFollowing
 from openhcs.tui.effects.run_queue import RunQueue
 from openhcs.tui.effects.run_watch import RunWatch
 from openhcs.tui.effects.well_choices import ALL_WELLS, WellChoice, WellKind, with_done
-from openhcs.tui.run_text import count_of, some
+from openhcs.tui.run_text import count_of, shown_path, some
 from openhcs.tui.state import AppState
 from openhcs.tui.utils import dialog_helpers
 from openhcs.tui.utils.daemon_thread import in_daemon_thread, make_in_daemon_thread
