@@ -351,6 +351,8 @@ class _Terminal(io.StringIO):
     def resize(self, columns: int, rows: int) -> None:
         """Change the size; the program has to be told by a signal."""
         self.screen.resize(rows, columns)
+        for y in [y for y in self.screen.buffer if y >= rows]:
+            del self.screen.buffer[y]  # the emulator moves lines up and keeps the last ones
         self._lines = None
 
 

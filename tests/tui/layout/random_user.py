@@ -299,7 +299,7 @@ class _Ear(logging.Handler):
         self._heard = heard
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._heard[record.getMessage()] += 1
+        self._heard[record.getMessage().partition("\n")[0]] += 1
 
 
 def _fields(screen: ScreenSettings) -> dict[str, object]:
