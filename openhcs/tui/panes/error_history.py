@@ -22,6 +22,7 @@ from openhcs.tui.effects.results import copy_text
 from openhcs.tui.panes.whole_screen import Opening, whole_screen
 from openhcs.tui.run_text import count_of
 from openhcs.tui.state import AppState
+from openhcs.tui.utils.dialog_helpers import prompt_for_text_input
 from openhcs.tui.utils.error_journal import ErrorEntry
 from openhcs.tui.utils.error_pages import ErrorPage, ErrorPages
 from openhcs.tui.utils.line_view import LineView
@@ -54,6 +55,7 @@ class ErrorHistoryView:
         self._entries: Sequence[ErrorEntry] = ()
         self._new: frozenset[int] = frozenset()
         self._index = 0
+        self._search = ""
         self._note = ""
 
     def why_empty(self) -> str | None:
@@ -65,7 +67,7 @@ class ErrorHistoryView:
         if self._opening:
             return
         with self._opening.begin() as closed:
-            self._index, self._note, self._new = 0, "", frozenset()
+            self._index, self._search, self._note, self._new = 0, "", "", frozenset()
             self._look()
             async with self._tasks.scope("error history") as scope:
                 scope.create_task(self._keep_looking(), "look for new errors")
@@ -80,7 +82,8 @@ class ErrorHistoryView:
 
     def _look(self) -> None:
         """Take over what is new; the cursor stays on its error."""
-        before, entries = self._entries, self._history.entries
+        words = self._search.casefold()
+        before, entries = self._entries, [entry for entry in self._history.entries if words in _searched(entry)]
         if [id(entry) for entry in entries] == [id(entry) for entry in before]:
             return
         selected = self._selected
@@ -101,7 +104,8 @@ class ErrorHistoryView:
         new = "new " if id(entry) in self._new else ""
         head = f"{when} {new}{last}"
         message = next(iter(entry.message.splitlines()), "")
-        text = f"{entry.context}{times}: {entry.type_name}: {message}"
+        kind = "" if entry.is_refusal else f"{entry.type_name}: "
+        text = f"{'cannot ' if entry.is_refusal else ''}{entry.context}{times}: {kind}{message}"
         return [("class:muted", head), ("", cut(visible(text), max(0, width - len(head))))]
 
     def _detail_lines(self) -> Sequence[str]:
@@ -109,7 +113,10 @@ class ErrorHistoryView:
         if entry is None:
             return ("",)
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.time_s))
-        lines = [f"{when}, in {entry.context}", *entry.message.splitlines(), "", *entry.traceback.splitlines()]
+        if entry.is_refusal:  # how the program came there is told by its page, to who asks for it
+            lines = [f"{when}, cannot {entry.context}", *entry.message.splitlines()]
+        else:
+            lines = [f"{when}, in {entry.context}", *entry.message.splitlines(), "", *entry.traceback.splitlines()]
         return [visible(line) for line in lines]
 
     def _dialog(self) -> AnyContainer:
@@ -125,7 +132,7 @@ class ErrorHistoryView:
             index=lambda: self._index,
             on_select=select,
             on_activate=lambda entry: self._open(),
-            empty=lambda: [("class:muted", " No errors.")],
+            empty=lambda: [("class:muted", " No error has this text." if self._search else " No errors.")],
             bindings=rows,
             tasks=self._tasks,
             refuse=self._refuse,
@@ -139,13 +146,19 @@ class ErrorHistoryView:
                 [listed, drawn_window(self._divider), details],
                 key_bindings=key_bindings(rows, tasks=self._tasks, refuse=self._refuse),
             ),
-            lambda: f"Errors: {count_of(len(self._entries), 'error')}" if self._entries else "Errors",
+            self._title,
             lambda: rows,
             "Errors",
             app_state=self._state,
             tasks=self._tasks,
             refuse=self._refuse,
         )
+
+    def _title(self) -> str:
+        count = count_of(len(self._entries), "error")
+        if self._search:
+            return f"Errors: {count} with “{visible(self._search)}”"
+        return f"Errors: {count}" if self._entries else "Errors"
 
     def _divider(self, width: int) -> StyleAndTextTuples:
         note = cut(f" {self._note} ", max(0, width - 4)) if self._note else ""
@@ -162,6 +175,7 @@ class ErrorHistoryView:
             Binding(("escape", "q", "c-c"), self._close, "Close", "Close the error history."),
             Binding(("enter",), self._open, "Open", "Show the error, its causes and the variables.", why_none),
             Binding(("g",), self._go, "Go to", "Go to the plate or well that the error is of.", self._why_no_place),
+            Binding(("/",), self._ask_search, "Search", "Show errors that have a text in them."),
             Binding(("y",), self._copy, "Copy", "Copy the error with its traceback.", why_none),
             Binding(("d",), self._clear, "Clear", "Take all errors out of sight; u brings them back.", why_none),
             Binding(
@@ -187,6 +201,13 @@ class ErrorHistoryView:
         pages = ErrorPages([_page(entry) for entry in self._entries])
         pages.position = self._index
         await show_error_pages(pages, self._state)
+
+    async def _ask_search(self) -> None:
+        words = "Show errors with this text in them; nothing shows all"
+        asked = await prompt_for_text_input("Search the errors", words, self._state, default=self._search)
+        if asked is not None:
+            self._search, self._note = asked.strip(), ""
+            self._look()
 
     def _why_no_place(self) -> str | None:
         entry = self._selected
@@ -219,6 +240,11 @@ class ErrorHistoryView:
         self._history.put_back()
         self._look()
         self._note = ""
+
+
+def _searched(entry: ErrorEntry) -> str:
+    """What of an error is searched."""
+    return "\n".join((entry.context, entry.type_name, entry.message, entry.traceback)).casefold()
 
 
 def _page(entry: ErrorEntry) -> ErrorPage:

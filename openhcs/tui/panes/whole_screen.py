@@ -15,6 +15,8 @@ from prompt_toolkit.layout.containers import AnyContainer, HSplit
 from prompt_toolkit.layout.dimension import Dimension
 
 from openhcs.tui.editors.command_palette import run_chosen
+from openhcs.tui.effects.text_dialog import show_text
+from openhcs.tui.panes.help import key_lines
 from openhcs.tui.ports import DialogHost, TaskSpawner
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
 from openhcs.tui.widgets.bindings import Binding, footer_fragments, key_bindings
@@ -84,18 +86,26 @@ def whole_screen(
 ) -> PaneFrame:
     """A dialog of the size of the screen, called `place`, with the keys that there are now in its footer.
 
-    All of them are found by their names as well, as those of the workbench are.
+    All of them are found by their names as well, and told by `?`, as those of the workbench are.
     """
 
-    def find() -> Coroutine[Any, Any, None]:
-        return run_chosen(rows(), place, app_state=app_state, tasks=tasks, refuse=refuse)
+    async def tell_keys() -> None:
+        await show_text(place, key_lines([("Keys", (*every(), palette))]), app_state=app_state, tasks=tasks)
 
+    def every() -> Sequence[Binding]:
+        own = rows()
+        return own if any("?" in row.keys for row in own) else (*own, helping)
+
+    def find() -> Coroutine[Any, Any, None]:
+        return run_chosen(every(), place, app_state=app_state, tasks=tasks, refuse=refuse)
+
+    helping = Binding(("?", "f1"), tell_keys, "Help", "Show what every key does here.")
     palette = Binding(("c-p",), find, "Commands", "Find an action of this view by its name, and run it.")
     return PaneFrame(
-        HSplit([body], key_bindings=key_bindings([palette], tasks=tasks, refuse=refuse)),
+        HSplit([body], key_bindings=key_bindings([palette, helping], tasks=tasks, refuse=refuse)),
         title,
         lambda: True,
-        lambda width: footer_fragments((*rows(), palette), width, tasks=tasks, refuse=refuse, more=find),
+        lambda width: footer_fragments((*every(), palette), width, tasks=tasks, refuse=refuse, more=find),
         width=_ALL_THERE_IS,
         height=_ALL_THERE_IS,
         style="class:dialog",

@@ -57,3 +57,30 @@ async def test_errors_are_opened_copied_cleared_and_lead_to_their_well(demo: Pat
         await wb.press("escape")
         await wb.wait_idle()
         assert len(wb.take_errors()) == 2
+
+
+async def test_errors_are_searched(home: Path) -> None:
+    """`/` shows those that have a text in them, in whatever part; nothing shows all again. A refusal is told as one."""
+    async with workbench(size=(100, 30)) as wb:
+        errors = wb.launcher.program.errors
+        errors.note_error(ValueError("too dark"), "reading A01", is_in_view=True)
+        errors.note_error(OSError("the disk is gone"), "writing", is_in_view=True)
+        await wb.paste(str(home / "nothing.yaml"))
+        (home / "odd.yaml").write_text("steps: [", encoding="utf-8")
+        await wb.paste(str(home / "odd.yaml"))
+        await wb.wait_for("Cannot load the pipeline")
+        await wb.press("escape", "E")
+        await wb.wait_for("Errors: 3 errors")
+        assert "cannot load the pipeline: pipeline file:" in wb.text
+        assert "Traceback" not in wb.text
+        await wb.press("/")
+        await wb.wait_for("Show errors with this text")
+        await wb.type("disk IS")
+        await wb.press("enter")
+        await wb.wait_for("Errors: 1 error with “disk IS”")
+        assert "too dark" not in wb.text
+        await wb.press("/")
+        await wb.wait_for("Show errors with this text")
+        await wb.press(*["backspace"] * 7, "enter")
+        await wb.wait_for("Errors: 3 errors")
+        wb.take_errors()

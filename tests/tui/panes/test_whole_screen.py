@@ -41,3 +41,6 @@ async def test_every_action_of_a_view_is_found_by_its_name() -> None:
         await screen.press(*"tion b", tasks=False)
         await screen.press("enter", tasks=False)
         await screen.wait(lambda: done == ["c", "b"], "the action")
+        await screen.press("?", tasks=False)
+        await screen.wait_for("Show what every key does")
+        assert screen.text.count("Does it.") == len(rows)
