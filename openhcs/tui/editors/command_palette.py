@@ -7,7 +7,6 @@ is listed here a second time.
 from __future__ import annotations
 
 import asyncio
-import re
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -76,8 +75,7 @@ def search_commands(commands: Sequence[Command], text: str) -> list[Command]:
     wanted = text.casefold().split()
     if not wanted:
         return list(commands)
-    whole = " ".join(wanted)
-    scattered = re.compile(".*?".join(map(re.escape, whole.replace(" ", ""))))
+    whole, letters = " ".join(wanted), "".join(wanted)
 
     def rank(command: Command) -> int | None:
         label = command.row.label.casefold()
@@ -85,7 +83,8 @@ def search_commands(commands: Sequence[Command], text: str) -> list[Command]:
             return 0
         if whole in label:
             return 1
-        if scattered.search(label):
+        rest = iter(label)
+        if all(letter in rest for letter in letters):
             return 2
         words = f"{label} {command.place} {command.row.description}".casefold()
         return 3 if all(word in words for word in wanted) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from openhcs.tui.editors.command_palette import Command, CommandPalette, search_commands
 from openhcs.tui.widgets.bindings import Binding
@@ -48,6 +49,14 @@ def test_every_word_must_be_somewhere() -> None:
     assert found("wells try") == ["Try"]
     assert found("pipeline change") == ["Undo"]
     assert found("nothing like this") == []
+
+
+def test_a_page_pasted_by_mistake_is_looked_for_in_no_time() -> None:
+    """Each key after it would wait for the search again."""
+    began_s = time.process_time()
+    for letters in range(20):
+        assert found("y" * 20_000 + "z" * letters) == []
+    assert time.process_time() - began_s < 1
 
 
 @in_loop
