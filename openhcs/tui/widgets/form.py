@@ -91,7 +91,8 @@ class Field:
         mark, style = ("> ", "class:title") if self.is_focused else ("  ", "class:label")
         if is_plain():  # the cursor marks the field; behind the label it is read on
             return [(style, cut(f"{self.label}: ", width))]
-        return [("class:mark", mark), (style, fit(self.label, max(0, width - 3)))]
+        take_focus = on_click(lambda: get_app().layout.focus(self.window))
+        return [("class:mark", mark), (style, fit(self.label, max(0, width - 3)), take_focus)]
 
     def _message(self, width: int) -> StyleAndTextTuples:
         problem = self.problem()

@@ -16,7 +16,7 @@ from prompt_toolkit.key_binding import KeyBindingsBase
 from prompt_toolkit.layout.containers import Container, Window
 from prompt_toolkit.layout.controls import BufferControl
 from prompt_toolkit.layout.dimension import AnyDimension
-from prompt_toolkit.mouse_events import MouseEvent
+from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
 
 from openhcs.tui.widgets.drawn_text import is_reachable
 
@@ -78,6 +78,8 @@ class _FieldControl(BufferControl):
         self.window: Window | None = None
 
     def mouse_handler(self, mouse_event: MouseEvent) -> NotImplementedOrNone:
-        if self.window is not None and not is_reachable(self.window):
+        if self.window is None or not is_reachable(self.window):
             return None
+        if mouse_event.event_type is MouseEventType.MOUSE_DOWN and self.is_focusable():
+            get_app().layout.focus(self.window)
         return super().mouse_handler(mouse_event)

@@ -316,6 +316,23 @@ async def test_a_form_higher_than_the_screen_scrolls() -> None:
 
 
 @in_loop
+async def test_a_click_goes_to_a_field_and_the_place_in_it() -> None:
+    """On the field, where the cursor is then, or on its label; what is typed goes there."""
+    async with editing(BLUR) as at:
+        await at.screen.click("ooth   ", tasks=False)
+        await at.press("X")
+        assert "smXooth" in at.screen.line("> Name")
+        await at.screen.click("sigma_px", tasks=False)
+        await at.press("5")
+        assert at.screen.line("> ").split()[1:3] == ["sigma_px", "15"]
+        await at.screen.click("smXooth   ", tasks=False)
+        await at.press("Y", "c-s")
+        step = await at.result
+    assert step is not None
+    assert step.name == "YsmXooth"
+
+
+@in_loop
 async def test_the_mouse_edits_a_step() -> None:
     """Clicks switch boxes, cycle choices, focus fields, remove functions and press OK."""
     async with editing(BLUR) as at:
