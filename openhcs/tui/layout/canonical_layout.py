@@ -6,12 +6,9 @@ menu has the focus, none of them fires. Deliberately absent: tasks, error handle
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from prompt_toolkit.application import get_app
-from prompt_toolkit.data_structures import Size
 from prompt_toolkit.filters import Condition, buffer_has_focus
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.key_binding import ConditionalKeyBindings, merge_key_bindings
@@ -19,13 +16,10 @@ from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout.containers import (
     ConditionalContainer,
     Container,
-    Float,
     FloatContainer,
     HSplit,
     VSplit,
-    Window,
 )
-from prompt_toolkit.layout.controls import FormattedTextControl
 
 from openhcs.tui import actions
 from openhcs.tui.editors.command_palette import Command, choose_command
@@ -36,19 +30,20 @@ from openhcs.tui.effects.pipeline import PipelineEffects
 from openhcs.tui.effects.plates import PlateEffects
 from openhcs.tui.effects.settings import SettingsEffects
 from openhcs.tui.effects.text_dialog import show_text
-from openhcs.tui.effects.well_choices import TRIED
 from openhcs.tui.effects.wells import WellReader
 from openhcs.tui.layout.menu_bar import Menu, MenuBar
 from openhcs.tui.layout.status_bar import StatusBar
+from openhcs.tui.layout.too_small import too_small_notice
+from openhcs.tui.layout.tour_steps import tour_steps
 from openhcs.tui.layout.vitals import Vitals
 from openhcs.tui.panes.error_history import ErrorHistoryView
 from openhcs.tui.panes.help import help_lines
 from openhcs.tui.panes.pipeline_editor import PipelineEditor
 from openhcs.tui.panes.place import Place
-from openhcs.tui.panes.plate_manager import PlateManager
+from openhcs.tui.panes.plate_manager import TRY_LABEL, PlateManager
 from openhcs.tui.panes.step_preview import StepPreviewView
 from openhcs.tui.panes.task_inspector import TaskInspector
-from openhcs.tui.panes.tour import Tour, TourStep
+from openhcs.tui.panes.tour import Tour
 from openhcs.tui.state import AppState
 from openhcs.tui.utils.error_boundary import ErrorBoundary
 from openhcs.tui.utils.safe_error_handler import SafeErrorHandler
@@ -58,11 +53,7 @@ from openhcs.tui.widgets.bindings import Binding, Effect, key_bindings, key_of, 
 from openhcs.tui.widgets.keymap import KeyFault, Keymap
 from openhcs.tui.workbench import Severity
 
-__all__ = ["MIN_COLUMNS", "MIN_ROWS", "CanonicalTUILayout"]
-
-MIN_COLUMNS: Final = 60
-MIN_ROWS: Final = 16
-_ABOVE_ALL: Final = 10**9
+__all__ = ["CanonicalTUILayout"]
 
 
 class CanonicalTUILayout:
@@ -116,7 +107,11 @@ class CanonicalTUILayout:
             "Everywhere", self._rows(on_quit, on_suspend, history, appearance, settings, inspector)
         )
         self.tour = Tour(
-            self._tour_steps, is_free=lambda: self.here is not None, on_end=on_tour_end, app_state=state, tasks=tasks
+            lambda: tour_steps(self.plate_manager, self.pipeline_editor, self.rows),
+            is_free=lambda: self.here is not None,
+            on_end=on_tour_end,
+            app_state=state,
+            tasks=tasks,
         )
         above_all = _named(self.rows, _INSPECTOR, _SUSPEND)
         self.keys_above_all = merge_key_bindings(
@@ -158,7 +153,7 @@ class CanonicalTUILayout:
         )
         self.root = FloatContainer(
             body,
-            floats=[*self.menu_bar.floats, self.tour.float, _too_small_notice(key_of(self.rows, "Quit"))],
+            floats=[*self.menu_bar.floats, self.tour.float, too_small_notice(key_of(self.rows, "Quit"))],
             style="class:screen",
         )
 
@@ -236,48 +231,6 @@ class CanonicalTUILayout:
 
     def _start_tour(self) -> None:
         self.tour.start()
-
-    def _tour_steps(self) -> tuple[TourStep, ...]:
-        plates, wells, steps = (
-            self.plate_manager.plate_rows,
-            self.plate_manager.well_rows,
-            self.pipeline_editor.step_rows,
-        )
-        files = self.pipeline_editor.file_rows
-        plates_place, wells_place, steps_place = (lambda at=at: self.places[at] for at in range(3))
-        return (
-            TourStep(
-                "Plates",
-                f"A plate is a folder as the microscope wrote it; it is only read. {key_of(plates, 'Add')} adds one, "
-                f"{key_of(plates, 'Init')} looks into it.",
-                plates_place,
-            ),
-            TourStep(
-                "The pipeline",
-                f"The steps that every well goes through, from top to bottom. {key_of(steps, 'Add')} adds one, "
-                f"{key_of(steps, 'Edit')} edits it, {key_of(files, 'Load')} loads a pipeline; Tab goes from pane to "
-                "pane.",
-                steps_place,
-            ),
-            TourStep(
-                "Running",
-                f"{key_of(plates, 'Run')} runs every well, {key_of(plates, _TRY)} tries two first. A run goes on when "
-                "you leave, and when the connection is lost; you find it again where it is.",
-                plates_place,
-            ),
-            TourStep(
-                "Wells",
-                f"Each well with its state. {key_of(wells, 'Open')} shows its images, measurements and errors; "
-                f"{key_of(wells, 'Map/list')} shows the wells where they lie on the plate.",
-                wells_place,
-            ),
-            TourStep(
-                "Finding your way",
-                f"The line below shows the keys of where you are, {key_of(self.rows, 'Help')} all of them. "
-                f"{key_of(self.rows, _PALETTE)} finds any action by its name. This tour is in the menu Help.",
-                plates_place,
-            ),
-        )
 
     def _refuse(self, reason: str) -> None:
         self._state.dispatch(actions.MessageShown(reason, Severity.WARNING))
@@ -390,8 +343,7 @@ _SUSPEND: Final = "Suspend"
 _PALETTE: Final = "Commands"
 _MENUS: Final = "Menus"
 
-_TRY: Final = f"Try {TRIED}"
-_JOBS: Final = ("Init", "Compile", "Run", _TRY, "Run failed", "Run wells", "Cancel", "Run sooner", "Run later")
+_JOBS: Final = ("Init", "Compile", "Run", TRY_LABEL, "Run failed", "Run wells", "Cancel", "Run sooner", "Run later")
 
 _LIST_MOVES: Final = frozenset({"Up", "Down", "Left", "Right", "Page up", "Page down", "First", "Last"})
 
@@ -417,38 +369,3 @@ def _draw_help(number: int, line: str) -> StyleAndTextTuples:
         return [("class:title", line)]
     key, gap, text = line[2:].partition("  ")
     return [("class:key", f"  {key}"), ("", gap + text)]
-
-
-def _too_small_notice(leave: str) -> Float:
-    """Covers everything while the terminal is too small, says so, and leaves focus and keys as they are."""
-
-    def text() -> StyleAndTextTuples:
-        size = get_app().output.get_size()
-        title, *lines = _too_small_lines(size, leave)
-        return [("class:title", title), *(("", f"\n{line}") for line in lines)]
-
-    def is_too_small() -> bool:
-        size = get_app().output.get_size()
-        return size.columns < MIN_COLUMNS or size.rows < MIN_ROWS
-
-    # prompt_toolkit draws floats in their order, whatever their own index says, and dialogs come later than this one.
-    notice = Window(FormattedTextControl(text), style="class:screen", z_index=_ABOVE_ALL)
-    return Float(ConditionalContainer(notice, Condition(is_too_small)), top=0, right=0, bottom=0, left=0)
-
-
-def _too_small_lines(size: Size, leave: str) -> Sequence[str]:
-    """As much as there is room for."""
-    needed = f"{MIN_COLUMNS} x {MIN_ROWS}"
-    for sentences in (
-        (
-            "This terminal is too small.",
-            f"It has {size.columns} x {size.rows} characters;",
-            f"the workbench needs {needed}.",
-            f"Enlarge it, or press {leave} to quit.",
-        ),
-        (f"Too small; needs {needed}.", f"{leave} quits."),
-    ):
-        lines = [line for sentence in sentences for line in textwrap.wrap(sentence, max(1, size.columns))]
-        if len(lines) <= size.rows:
-            return lines
-    return textwrap.wrap("Too small", max(1, size.columns))[: size.rows]

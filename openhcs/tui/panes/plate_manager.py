@@ -36,7 +36,9 @@ from openhcs.tui.widgets.bindings import Binding, key_of
 from openhcs.tui.widgets.keymap import Keymap
 from openhcs.tui.workbench import Activity, PlateRow
 
-__all__ = ["PlateManager"]
+__all__ = ["TRY_LABEL", "PlateManager"]
+
+TRY_LABEL: Final = f"Try {TRIED}"
 
 _FEW_LINES: Final = 10
 """Lines that the list of plates has on a large screen, however few there are."""
@@ -170,7 +172,7 @@ class PlateManager:
                     lambda row: effects.bring(row.folder, Goal.FINISHED, WellChoice(WellKind.FEW)),
                     self._why_not_compile,
                 ),
-                f"Try {TRIED}",
+                TRY_LABEL,
                 f"Try the pipeline on {TRIED} wells far apart on the plate; a run of all wells reuses them.",
                 self._why_none(self._why_not_compile),
             ),
