@@ -108,4 +108,4 @@ def _press_each(terminal: Terminal, table: str) -> None:
             if text not in KEYS and text != "Right":
                 terminal.wait_for(text)
         if pressed == "`q`":
-            terminal.wait_for("\n$")
+            terminal.wait_for_shell()

@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pexpect
@@ -57,9 +58,16 @@ class Terminal:
 
     def wait_for(self, *texts: str) -> None:
         """Read until one of `texts` is on the screen."""
+        self._read_until(lambda shown: any(text in shown for text in texts), f"{texts}")
+
+    def wait_for_shell(self) -> None:
+        """Read until the screen ends with the shell's prompt."""
+        self._read_until(lambda shown: shown.rstrip().endswith("$"), "the shell")
+
+    def _read_until(self, condition: Callable[[str], bool], what: str) -> None:
         deadline = time.monotonic() + PATIENCE_S
-        while not any(text in self.text for text in texts):
-            assert time.monotonic() < deadline, f"waited in vain for {texts}; the screen:\n{self.text}"
+        while not condition(self.text):
+            assert time.monotonic() < deadline, f"waited in vain for {what}; the screen:\n{self.text}"
             try:
                 written = self._child.read_nonblocking(65536, timeout=1)
             except pexpect.TIMEOUT:
