@@ -41,10 +41,11 @@ _EARLIER = "earlier"
 Provenance = Mapping[str, Json]
 """What `provenance/<well>.json` holds; `store` writes it."""
 
+_HOW = "(--out, or `results_folder` in the settings)"
 _NEXT_STEPS = {
-    errno.EACCES: "Choose a results folder that you may write to.",
-    errno.EPERM: "Choose a results folder that you may write to.",
-    errno.EROFS: "The file system is read-only: choose a results folder elsewhere.",
+    errno.EACCES: f"Choose a results folder that you may write to {_HOW}.",
+    errno.EPERM: f"Choose a results folder that you may write to {_HOW}.",
+    errno.EROFS: f"The file system is read-only: choose a results folder elsewhere {_HOW}.",
     errno.ENOTDIR: "A file is where a folder is needed: choose another results folder.",
     errno.EEXIST: "A file is where a folder is needed: choose another results folder.",
     errno.ENAMETOOLONG: "Choose a results folder with a shorter path.",

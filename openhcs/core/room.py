@@ -20,6 +20,7 @@ from openhcs.errors import NoRoomError, Problem
 
 __all__ = ["Forecast", "Workers", "forecast_run"]
 
+_ELSEWHERE = "choose another results folder (--out, or `results_folder` in the settings)"
 _OVERRULE = "If you know better: --no-room-check, or `check_room: false` in the settings."
 
 
@@ -156,13 +157,13 @@ def _disk_problems(disk: Disk, free: FreeRoom) -> Iterable[Problem]:
     if disk.expected_bytes > free.bytes:
         yield Problem(
             f"results: about {size_words(disk.expected_bytes)} (at most {size_words(disk.most_bytes)}) are needed "
-            f"{where}, {size_words(free.bytes)} is free; expected room for them. Free some space, choose another "
-            f"folder with --out, or run fewer wells. {_OVERRULE}"
+            f"{where}, {size_words(free.bytes)} is free; expected room for them. Free some space, {_ELSEWHERE}, or "
+            f"run fewer wells. {_OVERRULE}"
         )
     if free.files is not None and disk.files > free.files:
         yield Problem(
             f"results: about {disk.files} files are needed {where}, {free.files} can be made; expected room for them. "
-            f"Choose another folder with --out, or run fewer wells. {_OVERRULE}"
+            f"{_ELSEWHERE.capitalize()}, or run fewer wells. {_OVERRULE}"
         )
 
 
