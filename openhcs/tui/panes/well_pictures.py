@@ -14,18 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prompt_toolkit.application import get_app
-from prompt_toolkit.data_structures import Point
 from prompt_toolkit.formatted_text import StyleAndTextTuples, fragment_list_width
-from prompt_toolkit.key_binding import KeyBindingsBase
 from prompt_toolkit.layout.containers import Container, Window
-from prompt_toolkit.layout.controls import UIContent, UIControl
-from prompt_toolkit.mouse_events import MouseButton, MouseEvent, MouseEventType
 from prompt_toolkit.utils import get_cwidth
 
 from openhcs.errors import OpenHCSError
 from openhcs.tui.effects.well_words import describe_site
 from openhcs.tui.effects.wells import Tile, WellReader, colour_words, stock_of
 from openhcs.tui.panes.channel_strip import ChannelStrip, StripSize, fit_strip
+from openhcs.tui.panes.picture_mouse import PicturesControl
 from openhcs.tui.ports import TaskSpawner
 from openhcs.tui.run_text import count_of
 from openhcs.tui.utils.line_view import LineView
@@ -34,13 +31,10 @@ from openhcs.tui.utils.screen_output import is_plain
 from openhcs.tui.well_scene import Frame, Scene, Stage, Stock
 from openhcs.tui.widgets.bindings import Binding, key_bindings
 from openhcs.tui.widgets.colour_scale import Palette, palette_of_screen
-from openhcs.tui.widgets.double_click import DoubleClick
-from openhcs.tui.widgets.drawn_text import click_fragment, cut, is_reachable, on_click, text_column
+from openhcs.tui.widgets.drawn_text import cut, on_click, text_column
 from openhcs.tui.widgets.thumbnail import FreshStyles, Tiling, tile_sites
 
 if TYPE_CHECKING:
-    from prompt_toolkit.key_binding.key_bindings import NotImplementedOrNone
-
     from openhcs.core.previews import WellImages
     from openhcs.core.rasters import Limits
 
@@ -82,7 +76,7 @@ class WellPictures:
         self.head: StyleAndTextTuples = []
         self.rows = self._rows()
         self._words: list[str] = []
-        control = _PicturesControl(self, key_bindings(self.rows, tasks=tasks, refuse=lambda reason: None))
+        control = PicturesControl(self, key_bindings(self.rows, tasks=tasks, refuse=lambda reason: None))
         self._in_words = is_plain()
         self.window: Window = (
             LineView(lambda: self._words or [self.note], indent=text_column).window
@@ -420,54 +414,3 @@ def _wrapped(text: str, width: int) -> list[str]:
 def _in_lines(style: str, text: str, width: int) -> list[StyleAndTextTuples]:
     lines = _wrapped(visible(text), width - 2)
     return [[(style, f" {line}")] for line in lines]
-
-
-class _PicturesControl(UIControl):
-    def __init__(self, owner: WellPictures, bindings: KeyBindingsBase) -> None:
-        self._owner = owner
-        self._bindings = bindings
-        self._clicks = DoubleClick()
-        self._grabbed: tuple[Point, Frame] | None = None
-
-    def is_focusable(self) -> bool:
-        return True
-
-    def get_key_bindings(self) -> KeyBindingsBase:
-        return self._bindings
-
-    def create_content(self, width: int, height: int) -> UIContent:
-        lines = self._owner.lines(width, height)
-        return UIContent(get_line=lambda i: lines[i], line_count=len(lines), show_cursor=False)
-
-    def mouse_handler(self, mouse_event: MouseEvent) -> NotImplementedOrNone:
-        owner = self._owner
-        if not is_reachable(owner.window):
-            return None
-        at = mouse_event.position
-        match mouse_event.event_type:
-            case MouseEventType.SCROLL_UP:
-                owner.enlarge_at(at.x, at.y)
-            case MouseEventType.SCROLL_DOWN:
-                owner.change(owner.scene.farther())
-            case MouseEventType.MOUSE_DOWN:
-                frame = owner.frame_of_site()
-                self._grabbed = (at, frame) if frame is not None else None
-            case MouseEventType.MOUSE_MOVE if self._grabbed is not None and mouse_event.button is MouseButton.NONE:
-                self._grabbed = None  # let go outside
-            case MouseEventType.MOUSE_MOVE if self._grabbed is not None:
-                start, frame = self._grabbed
-                owner.change(owner.scene.dragged(frame, at.x - start.x, at.y - start.y))
-            case MouseEventType.MOUSE_UP:
-                self._grabbed = None
-                get_app().layout.focus(self)
-                if at.y == 0:
-                    return click_fragment([owner.head], at, mouse_event)
-                channel = owner.channel_at(at.x, at.y)
-                if channel is not None:
-                    owner.toggle_channel(channel)
-                self._click(owner.site_at(at.x, at.y))
-        return None
-
-    def _click(self, site: int | None) -> None:
-        if site is not None:
-            self._owner.choose_site(site, near=self._clicks.is_second(site))
