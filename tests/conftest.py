@@ -23,6 +23,30 @@ _MANY_OBJECTS = 20_000
 
 _LEAKS = ("never retrieved", "was destroyed but it is pending", "never awaited", "exception ignored in")
 
+_LONG = (
+    "test_cli.py",
+    "tui/layout/test_running.py",
+    "test_tutorial.py",
+    "tui/layout/test_results.py",
+    "core/test_kill.py",
+    "core/test_cluster.py",
+    "test_run_follow.py",
+    "tui/layout/test_errors_of_runs.py",
+    "tui/layout/test_plates.py",
+    "tui/layout/test_wells.py",
+    "core/test_runner.py",
+    "terminal/test_demo_plate.py",
+    "terminal/test_any_terminal.py",
+    "test_cluster_command.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where processes share the tests, the files that take longest come first: in the end none waits for another."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        rank = {Path(__file__).parent / name: number for number, name in enumerate(_LONG)}
+        items.sort(key=lambda item: rank.get(item.path, len(rank)))
+
 
 def pytest_collection_finish() -> None:
     """Keep the collections below quick: nothing that was imported can be garbage."""
