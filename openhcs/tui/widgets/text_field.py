@@ -80,6 +80,10 @@ class _FieldControl(BufferControl):
     def mouse_handler(self, mouse_event: MouseEvent) -> NotImplementedOrNone:
         if self.window is None or not is_reachable(self.window):
             return None
-        if mouse_event.event_type is MouseEventType.MOUSE_DOWN and self.is_focusable():
-            get_app().layout.focus(self.window)
+        match mouse_event.event_type:
+            case MouseEventType.MOUSE_DOWN if self.is_focusable():
+                get_app().layout.focus(self.window)
+            case MouseEventType.MOUSE_MOVE | MouseEventType.MOUSE_UP:
+                # The buffer would select what is dragged over or clicked twice, and then take no letters.
+                return None
         return super().mouse_handler(mouse_event)

@@ -317,7 +317,7 @@ async def test_a_form_higher_than_the_screen_scrolls() -> None:
 
 @in_loop
 async def test_a_click_goes_to_a_field_and_the_place_in_it() -> None:
-    """On the field, where the cursor is then, or on its label; what is typed goes there."""
+    """On the field, where the cursor is then, or on its label; what is typed goes there, after two clicks as well."""
     async with editing(BLUR) as at:
         await at.screen.click("ooth   ", tasks=False)
         await at.press("X")
@@ -325,7 +325,7 @@ async def test_a_click_goes_to_a_field_and_the_place_in_it() -> None:
         await at.screen.click("sigma_px", tasks=False)
         await at.press("5")
         assert at.screen.line("> ").split()[1:3] == ["sigma_px", "15"]
-        await at.screen.click("smXooth   ", tasks=False)
+        await at.screen.click("smXooth   ", times=2, tasks=False)
         await at.press("Y", "c-s")
         step = await at.result
     assert step is not None
@@ -347,6 +347,15 @@ async def test_the_mouse_edits_a_step() -> None:
         (FunctionCall("normalise_percentile", {"over": "plane"}),),
         (Component.SITE, Component.Z),
     )
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(1, 1), (2, 24), (3, 12), (4, 4), (80, 2)])
+@in_loop
+async def test_a_size_without_room_for_anything_is_drawn_too(columns: int, rows: int) -> None:
+    """As terminals have it for a moment, while their window is dragged smaller or a pane of theirs is closed."""
+    async with editing(BLUR, columns=columns, rows=rows) as at:
+        await at.press("escape")
+        assert await at.result is None
 
 
 @pytest.mark.parametrize(("columns", "rows"), [(40, 12), (80, 24), (200, 60)])
