@@ -120,9 +120,9 @@ class SimpleOpenHCSTUILauncher:
         async def open_what_was_given() -> None:
             if self.program.errors.journal.path is not None:
                 await parts.errors.offer_what_was_left(self.program.errors.journal.path)
+            await parts.plates.list.reopen()  # before a pipeline that cannot be loaded stands in front of the plates
             if self._pipeline is not None:
                 await parts.pipeline.load_file(self._pipeline)
-            await parts.plates.list.reopen()
             if self._plates:
                 await parts.plates.list.add_folders(self._plates)
             await parts.plates.show_last_runs()

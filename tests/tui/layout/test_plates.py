@@ -170,7 +170,7 @@ async def test_keys_of_marked_plates_leave_those_alone_that_the_filter_hides(tmp
 
 
 async def test_the_list_is_there_again_at_the_next_start(tmp_path: Path, home: Path) -> None:
-    """With what was added by then; the setting leaves it empty."""
+    """With what was added by then, and behind a pipeline that cannot be loaded; the setting leaves it empty."""
     one, two, three = plates_of(tmp_path, 3)
     async with workbench([one, two]) as wb:
         await wb.press("d", "q")
@@ -179,6 +179,10 @@ async def test_the_list_is_there_again_at_the_next_start(tmp_path: Path, home: P
         assert [row.folder for row in wb.state.plates] == [two, three]
         assert wb.state.selected is not None
         assert wb.state.selected.folder == three
+    async with workbench(pipeline=home / "gone.yaml") as wb:
+        await wb.wait_for("Cannot load the pipeline")
+        assert len(wb.state.plates) == 2
+        wb.take_errors()
     settings = home / "home" / "config" / "settings.yaml"
     settings.parent.mkdir(parents=True, exist_ok=True)
     settings.write_text("restore_plates: false\n")
