@@ -364,6 +364,10 @@ class HeadingField(Field):
             get_app().layout.focus(self.window)
 
 
+_NARROWEST = 2
+"""Cells, one of them for the bar: in less prompt_toolkit's pane has no width left and fails."""
+
+
 class _WheelPane(ScrollablePane):
     """A scrollable pane that also scrolls by mouse: its content follows the focus, so wheel and scroll bar move that.
 
@@ -383,6 +387,8 @@ class _WheelPane(ScrollablePane):
         erase_bg: bool,
         z_index: int | None,
     ) -> None:
+        if write_position.width < _NARROWEST:
+            return
         wanted = self.content.preferred_height(write_position.width, self.max_available_height).preferred
         self._overflows = wanted > write_position.height
         super().write_to_screen(screen, mouse_handlers, write_position, parent_style, erase_bg, z_index)
