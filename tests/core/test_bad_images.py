@@ -37,8 +37,12 @@ def replace_by_folder(path: Path) -> None:
 
 @pytest.fixture
 def plate(plates_folder: Path, tmp_path: Path) -> Path:
-    """A copy of a real plate."""
-    return shutil.copytree(plates_folder / "imagexpress" / "9987_Plate_3434", tmp_path / "9987_Plate_3434")
+    """A copy of a real plate, to be written though the original may be kept from that."""
+    original = plates_folder / "imagexpress" / "9987_Plate_3434"
+    copy = shutil.copytree(original, tmp_path / original.name, copy_function=shutil.copyfile)
+    for folder in (copy, *filter(Path.is_dir, copy.rglob("*"))):
+        folder.chmod(0o700)
+    return copy
 
 
 def plan_of(plate: Path) -> WellPlan:
