@@ -349,15 +349,6 @@ async def test_the_mouse_edits_a_step() -> None:
     )
 
 
-@pytest.mark.parametrize(("columns", "rows"), [(1, 1), (2, 24), (3, 12), (4, 4), (80, 2)])
-@in_loop
-async def test_a_size_without_room_for_anything_is_drawn_too(columns: int, rows: int) -> None:
-    """As terminals have it for a moment, while their window is dragged smaller or a pane of theirs is closed."""
-    async with editing(BLUR, columns=columns, rows=rows) as at:
-        await at.press("escape")
-        assert await at.result is None
-
-
 @pytest.mark.parametrize(("columns", "rows"), [(40, 12), (80, 24), (200, 60)])
 @in_loop
 async def test_every_size_can_be_worked_with(columns: int, rows: int) -> None:
