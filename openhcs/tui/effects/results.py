@@ -15,25 +15,21 @@ from pathlib import Path
 from shutil import which
 from typing import TYPE_CHECKING, Final
 
-from prompt_toolkit.application import get_app
-
 from openhcs.core.progress import RunProgress
 from openhcs.core.result_query import Grouping, Histogram, Spread, TableQuery
-from openhcs.core.run_log_query import LogPage, LogQuery
 from openhcs.errors import OpenHCSError, RunError, StoreError
+from openhcs.tui.effects.clipboard import copy_path
 from openhcs.tui.run_text import count_of
 from openhcs.tui.state import AppState
 from openhcs.tui.utils import dialog_helpers
 from openhcs.tui.utils.daemon_thread import in_daemon_thread
 from openhcs.tui.utils.safe_text import visible
-from openhcs.tui.utils.terminal_clipboard import copy_to_terminal
 
 if TYPE_CHECKING:
     from openhcs.core.result_summary import ResultSummary, SummaryReader
     from openhcs.core.result_tables import ResultTable
-    from openhcs.core.run_log import LogReader
 
-__all__ = ["LogFollower", "ResultReader", "copied_words", "copy_text"]
+__all__ = ["ResultReader"]
 
 _FAILS_WITHIN_S: Final = 2.0
 """A program of the desktop that is still there then has found a screen."""
@@ -147,41 +143,11 @@ class ResultReader:
             started = await in_daemon_thread(partial(_start, [command, str(self.out)]), "open the folder")
             if started:
                 return f"{command} opens {visible(str(self.out))}"
-        return f"there is no desktop here: {copied_words(str(self.out))}"
+        return f"there is no desktop here: {copy_path(str(self.out))}"
 
     def copy_path(self) -> str:
         """Copy the path of the results folder; what has been done."""
-        return copied_words(str(self.out))
-
-
-class LogFollower:
-    """Reads the log of the last run into `out`, as it grows."""
-
-    def __init__(self, out: Path) -> None:
-        self._out = out
-        self._reader: LogReader | None = None
-
-    async def read(self, query: LogQuery) -> LogPage:
-        """The log now, as `query` asks for it; raises `StoreError`."""
-
-        def read() -> LogPage:
-            from openhcs.core.run_log import LogReader
-
-            if self._reader is None:
-                self._reader = LogReader(self._out)
-            return self._reader.read(query)
-
-        return await in_daemon_thread(read, f"read the log in {self._out.name}")
-
-
-def copy_text(text: str) -> bool:
-    """Whether the terminal was asked to have `text` in its clipboard."""
-    return copy_to_terminal(get_app().output, text) > 0
-
-
-def copied_words(path: str) -> str:
-    """Copy `path`, and say so; where that cannot be done, say the path."""
-    return f"copied {visible(path)}" if copy_text(path) else f"the path is {visible(path)}"
+        return copy_path(str(self.out))
 
 
 def _folder_command() -> str | None:

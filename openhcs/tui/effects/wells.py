@@ -82,7 +82,7 @@ class WellReader:
         """
         known = self._plates.index_of(folder)
         if stage is Stage.RESULTS and out is None:
-            raise StoreError(f"results of well {well}: none yet; expected a finished run. Run the plate: r.")
+            raise StoreError(f"results of well {well}: none yet; expected a finished run. Run the plate.")
 
         def open_() -> WellImages:
             from openhcs.core.previews import result_images, source_images  # numpy: 0.1 s

@@ -17,8 +17,8 @@ from prompt_toolkit.layout.containers import AnyContainer, HSplit
 from prompt_toolkit.layout.dimension import Dimension
 
 from openhcs.tui import actions
+from openhcs.tui.effects.clipboard import copy_text
 from openhcs.tui.effects.errors import ErrorHistory
-from openhcs.tui.effects.results import copy_text
 from openhcs.tui.panes.whole_screen import Opening, whole_screen
 from openhcs.tui.run_text import count_of
 from openhcs.tui.state import AppState
@@ -228,7 +228,7 @@ class ErrorHistoryView:
     def _copy(self) -> None:
         entry = self._selected
         if entry is not None:
-            self._note = "copied" if copy_text(_page(entry).text) else "this terminal has no clipboard"
+            self._note = copy_text(_page(entry).text)
 
     def _clear(self) -> None:
         count = len(self._entries)

@@ -12,7 +12,7 @@ from prompt_toolkit.layout.dimension import Dimension
 
 from openhcs.core.failure_groups import FailureGroup, group_failures
 from openhcs.core.progress import Failure, RunProgress
-from openhcs.tui.effects.results import copy_text
+from openhcs.tui.effects.clipboard import copy_text
 from openhcs.tui.effects.well_choices import WellChoice, WellKind
 from openhcs.tui.ports import DialogHost, TaskSpawner
 from openhcs.tui.run_text import count_of
@@ -155,7 +155,7 @@ class FailuresPage:
 
     def _copy(self) -> None:
         if (failure := self.failure) is not None:
-            self._tell("copied" if copy_text(_text(failure)) else "this terminal has no clipboard")
+            self._tell(copy_text(_text(failure)))
 
     def _items(self) -> Sequence[FailureRow]:
         """Causes, and the wells of those that are open; made once for each of both."""

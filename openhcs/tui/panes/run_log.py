@@ -20,8 +20,9 @@ from prompt_toolkit.layout.containers import AnyContainer, HSplit, Window
 
 from openhcs.core.run_log_query import LogKind, LogLevel, LogPage, LogQuery
 from openhcs.errors import StoreError
+from openhcs.tui.effects.clipboard import copy_path
 from openhcs.tui.effects.plates import PlateEffects
-from openhcs.tui.effects.results import LogFollower, copied_words
+from openhcs.tui.effects.run_log import LogFollower
 from openhcs.tui.effects.text_dialog import show_text
 from openhcs.tui.panes.help import key_lines
 from openhcs.tui.panes.log_lines import LogLines
@@ -282,7 +283,7 @@ class _OpenLog:
     def _copy_path(self) -> None:
         path: Path | None = self._lines.page.path if self._lines.page is not None else None
         if path is not None:
-            self._note = copied_words(str(path))
+            self._note = copy_path(str(path))
 
     async def _show_help(self) -> None:
         await show_text("The log", key_lines([("Keys", self._keys)]), app_state=self._state, tasks=self._tasks)

@@ -86,7 +86,7 @@ class StepPreviewView:
         if workbench.selected is None:
             return "Add a plate first: a step is tried on one of its wells"
         if self._plates.index_of(workbench.selected.folder) is None:
-            return "Initialise the plate first (i): a step is tried on one of its wells"
+            return "Initialise the plate first: a step is tried on one of its wells"
         return None
 
     async def show(self) -> None:
