@@ -261,10 +261,13 @@ class Terminal:
                 # Before the line that the shell waits for: what the line discipline holds by a Ctrl-V or a Ctrl-S.
                 os.write(self.fd, b"\x11\x11\r")
 
-    def let_flow(self) -> None:
-        """Take back a Ctrl-S that came while the terminal was not raw: nobody could write, the shell neither."""
+    def let_go_on(self) -> None:
+        """Where the terminal is not raw, take back a Ctrl-S, and type the shell's line again.
+
+        A Ctrl-S lets nobody write, the shell neither; a Ctrl-C throws away what was typed before it and not yet read.
+        """
         if self.modes[0] & termios.IXON:
-            os.write(self.fd, b"\x11")
+            os.write(self.fd, b"\x11\r")
 
     def wait(self, condition: Callable[[], object], what: str, seconds: float = 20.0) -> None:
         deadline = time.monotonic() + seconds

@@ -258,7 +258,7 @@ class Sitting:
         def is_over() -> bool:
             if self.terminal.exit_code is None and self.terminal.program.is_running():
                 self.terminal.program.send_signal(number)
-            self.terminal.let_flow()
+            self.terminal.let_go_on()
             self.terminal.read(0.5)
             return self.terminal.stops > stops or self.terminal.exit_code is not None
 
@@ -272,7 +272,7 @@ class Sitting:
         while _MARK not in self.terminal.text and self.terminal.exit_code is None:
             if time.monotonic() - began_s > ANSWER_S:
                 raise Broken(f"no answer to a key for {ANSWER_S:g} s")
-            self.terminal.let_flow()
+            self.terminal.let_go_on()
             for key in (b"\x1b[201~", b"\x1b", b"\x1b", b"\x1b", b"\x1b", b"\x10", b"~~~"):
                 self.terminal.send(key)
                 self.terminal.read(0.15)
@@ -284,7 +284,7 @@ class Sitting:
     def _leave(self) -> None:
         processes = [self.terminal.program, *self._own_processes()]
         self.terminal.program.send_signal(signal.SIGTERM)
-        self.terminal.let_flow()
+        self.terminal.let_go_on()
         self.terminal.wait(lambda: self.terminal.exit_code is not None, "the end by SIGTERM", ANSWER_S)
         self._expect_given_back(128 + signal.SIGTERM)
         _, alive = psutil.wait_procs(processes, timeout=10)
