@@ -48,6 +48,11 @@ class ByHand:
         options = ("--host", "127.0.0.1", "--nthreads", "2", "--death-timeout", "60", "--no-dashboard", *more)
         return self._start("worker", self.address, *options, path=path)
 
+    def wait_for_workers(self, count: int) -> None:
+        """Return when the scheduler knows of so many: on a busy machine a worker is there only after a while."""
+        with Client(self.address, set_as_default=False, timeout=60) as client:
+            client.wait_for_workers(count, timeout=120)
+
     def log(self) -> str:
         return "\n".join(file.read_text() for file in sorted(self._folder.glob("*.log")))
 
@@ -161,6 +166,7 @@ def test_a_worker_of_another_making_is_left_out_and_the_run_says_why(
         "distributed.node.get_versions = refuse\n"
     )
     by_hand.start_worker(path=broken)
+    by_hand.wait_for_workers(2)
     progress = start(plate, tmp_path / "out", runs, Execution(scheduler=by_hand.address, wait_for_workers_s=6)).wait(60)
     told = "\n".join(progress.warnings)
     assert "127.0.0.1" in told
