@@ -6,7 +6,7 @@ import difflib
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -15,11 +15,31 @@ from openhcs.core.whole_file import deny_others, write_text
 from openhcs.core.yaml_text import YamlFault, YamlText
 from openhcs.errors import SettingsError, StoreError
 
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
 __all__ = ["describe_faults", "read_mapping", "read_or_set_aside", "write_model", "write_yaml"]
 
 log = logging.getLogger(__name__)
 
 Model = TypeVar("Model", bound=BaseModel)
+
+_WHOLE, _NUMBER, _YES_OR_NO = "a whole number", "a number", "true or false"
+_EXPECTED: Final = {
+    "int_type": _WHOLE,
+    "int_parsing": _WHOLE,
+    "int_from_float": _WHOLE,
+    "float_type": _NUMBER,
+    "float_parsing": _NUMBER,
+    "finite_number": _NUMBER,
+    "bool_type": _YES_OR_NO,
+    "bool_parsing": _YES_OR_NO,
+    "greater_than": "more than {gt:g}",
+    "greater_than_equal": "{ge:g} or more",
+    "less_than": "less than {lt:g}",
+    "less_than_equal": "{le:g} or less",
+}
+"""What is expected, by pydantic's types of faults: a form has room for some twenty characters."""
 
 
 def read_mapping(file: Path) -> dict[str, Any]:
@@ -63,10 +83,17 @@ def describe_faults(
             close = difflib.get_close_matches(first, known, n=1)
             text = f"{key} is unknown, expected {close[0] if close else 'one of ' + ', '.join(known)}"
         else:
-            expected = fault["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-            text = f"{key}: {fault['input']!r}, expected {expected}"
+            text = f"{key}: {fault['input']!r}, expected {_expected(fault)}"
         faults.append((first, text))
     return faults
+
+
+def _expected(fault: ErrorDetails) -> str:
+    """What should have been there instead, in the fewest words."""
+    words = _EXPECTED.get(fault["type"])
+    if words is not None:
+        return words.format_map(fault.get("ctx", {}))
+    return fault["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
 
 
 def read_or_set_aside(file: Path, model: type[Model], what: str) -> Model:

@@ -128,10 +128,10 @@ def test_a_scheduler_file_behind_nobodys_home_is_a_path_like_others() -> None:
 def test_a_wrong_variable_or_flag_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error tells which variable and which option to correct."""
     monkeypatch.setenv("OPENHCS_WORKERS", "many")
-    with pytest.raises(SettingsError, match=r"the environment variable OPENHCS_WORKERS: 'many', expected .*integer"):
+    with pytest.raises(SettingsError, match=r"the environment variable OPENHCS_WORKERS: 'many', expected a whole number"):
         load_settings()
     monkeypatch.delenv("OPENHCS_WORKERS")
-    with pytest.raises(SettingsError, match="well_timeout_s on the command line: -1, expected greater than 0"):
+    with pytest.raises(SettingsError, match="well_timeout_s on the command line: -1, expected more than 0"):
         read_settings(flags={"well_timeout_s": -1})
 
 
@@ -140,9 +140,9 @@ def test_a_wrong_variable_or_flag_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     [
         ("wokers: 3", ["wokers", "expected workers"]),
         ("nonsense: 3", ["nonsense", "results_folder", "function_modules"]),
-        ("workers: many", ["workers", "'many'", "integer"]),
-        ("workers: 0", ["workers", "0", "greater than or equal to 1"]),
-        ("worker_memory_gib: -1", ["worker_memory_gib", "-1", "greater than 0"]),
+        ("workers: many", ["workers", "'many'", "whole number"]),
+        ("workers: 0", ["workers", "0", "1 or more"]),
+        ("worker_memory_gib: -1", ["worker_memory_gib", "-1", "more than 0"]),
         ("function_modules: [lab.functions, 'rm -rf']", ["function_modules.1", "'rm -rf'", "Python module"]),
         ("results_folder: ~nobody-here/out", ["results_folder", "'~nobody-here/out'", "somebody with a home"]),
         (f"results_folder: {'x' * 300}", ["results_folder", "255 between two slashes"]),

@@ -165,7 +165,7 @@ class SettingsEditor:
 
     def _help(self, width: int) -> StyleAndTextTuples:
         field = self.form.focused
-        text, style = (field.help if field is not None else f"Save writes {self._file}."), "class:muted"
+        text, style = (field.told if field is not None else f"Save writes {self._file}."), "class:muted"
         if self._noticed_at is not None and self._noticed_at == self._state():
             text, style = self._notice, "class:warning"
         lines = textwrap.wrap(visible(text), max(10, width - 4)) or [""]

@@ -222,12 +222,10 @@ class StepEditor:
 
     def _help(self, width: int) -> StyleAndTextTuples:
         field = self._form.form.focused
-        text = field.help if field is not None else "OK keeps the step, Cancel leaves it as it was."
+        text = field.told if field is not None else "OK keeps the step, Cancel leaves it as it was."
         style = "class:muted"
         if self._noticed_at is not None and self._noticed_at == self._place():
             text, style = self._notice, "class:warning"
-        elif field is not None and (problem := field.problem()) is not None:
-            text = f"{problem[:1].upper()}{problem[1:]}. {text}"
         lines = textwrap.wrap(visible(text), max(10, width - 4)) or [""]
         if len(lines) > HELP_ROWS:
             lines[HELP_ROWS - 1] = cut(" ".join(lines[HELP_ROWS - 1 :]), width - 4)

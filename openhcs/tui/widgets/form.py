@@ -79,6 +79,12 @@ class Field:
         """Whether the field has the focus."""
         return get_app().layout.has_focus(self.window)
 
+    @property
+    def told(self) -> str:
+        """The help, behind what is wrong with the value, for which there may be little room beside it."""
+        problem = self.problem()
+        return f"{problem[:1].upper()}{problem[1:]}. {self.help}" if problem is not None else self.help
+
     def row(self) -> Container:
         """Label, field and message beside each other."""
         label = drawn_window(self._label)

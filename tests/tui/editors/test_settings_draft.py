@@ -60,9 +60,9 @@ def test_only_what_was_changed_is_written(draft: SettingsDraft) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "problem"),
     [
-        ("workers", "many", "expected a valid integer"),
-        ("workers", "", "expected a valid integer"),
-        ("workers", "0", "expected greater than or equal to 1"),
+        ("workers", "many", "expected a whole number"),
+        ("workers", "", "expected a whole number"),
+        ("workers", "0", "expected 1 or more"),
         ("worker_memory_gib", "", None),
         ("function_modules", "", None),
         ("function_modules", "lab.one, rm -rf", "expected the name of a Python module"),

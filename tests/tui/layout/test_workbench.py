@@ -656,9 +656,10 @@ async def test_settings_are_edited_with_their_faults_beside_them(home: Path) -> 
         lines = [line for line in wb.screen() if line.rstrip("^║v ").endswith((" default", "from the file"))]
         assert len({max(line.find(" default"), line.find(" from the file")) for line in lines}) == 1
         await wb.press("tab", "end", "backspace", "0")
-        await wb.wait_for("! expected greater than or equal to 1")
+        await wb.wait_for("! expected 1 or more")
+        assert "Expected 1 or more. Wells processed at the same time" in wb.text
         await wb.press("enter")
-        await wb.wait_for("workers: expected greater than")
+        await wb.wait_for("workers: expected 1 or more")
         await wb.press("backspace", "3", "tab", "tab", "tab", "tab", "space", "enter")
         await wb.wait_for("Settings are kept in")
         assert settings.read_text() == "# ours\nworkers: 3  # one is for others\ntheme: light\n"
