@@ -27,17 +27,12 @@ APP = """
 import os, sys
 from pathlib import Path
 from prompt_toolkit.application import create_app_session
-from prompt_toolkit.data_structures import Size
 from prompt_toolkit.key_binding import KeyBindings
 from prompt_toolkit.layout.containers import Window
 from prompt_toolkit.layout.controls import FormattedTextControl
 from prompt_toolkit.output import ColorDepth
 from openhcs.tui.utils.program import Program
 from openhcs.tui.utils.screen_output import ScreenOutput
-
-def size():
-    columns, rows = os.get_terminal_size(1)
-    return Size(rows, columns)
 
 heard, program, keys = Path(sys.argv[1]), Program(), KeyBindings()
 pictures = 0
@@ -54,7 +49,7 @@ keys.add("z")(lambda event: program.suspend())
 
 def picture():
     # From the first key on a frame of 110 kB, more than a pseudo-terminal holds: every cell has another colour.
-    columns, rows = size().columns, size().rows
+    columns, rows = os.get_terminal_size()
     text = f"picture {pictures} of {columns} x {rows}"
     pieces = []
     for y in range(rows):
@@ -64,7 +59,7 @@ def picture():
         pieces.append(("", "\\n"))
     return pieces
 
-with create_app_session(output=ScreenOutput(sys.stdout, size, "xterm-256color")):
+with create_app_session(output=ScreenOutput.of_terminal()):
     body = Window(FormattedTextControl(picture, focusable=True, show_cursor=False))
     sys.exit(program.show(body, key_bindings=keys, color_depth=ColorDepth.DEPTH_24_BIT))
 """

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from prompt_toolkit.application import create_app_session
-from prompt_toolkit.data_structures import Size
 from prompt_toolkit.input import Input, create_input
 
 import openhcs
@@ -101,7 +100,8 @@ class SimpleOpenHCSTUILauncher:
             TerminalError: this terminal cannot show the workbench.
         """
         check_terminal()
-        session = create_app_session(input=_input(self._screen), output=_output(self._screen))
+        output = ScreenOutput.of_terminal(self._screen.characters, plain=self._screen.plain)
+        session = create_app_session(input=_input(self._screen), output=output)
         gc.freeze()  # what is imported stays: each look through it for garbage would hold up a key by some 20 ms
         with _log_file(paths.logs_folder() / "workbench.log"), session:
             code = self.program.run(self.run_async)
@@ -233,22 +233,6 @@ def _input(screen: ScreenSettings) -> Input:
         sys.stdin.fileno(), encoding="utf-8" if encoding == "ascii" else encoding, closefd=False
     )
     return create_input(keyboard)
-
-
-def _output(screen: ScreenSettings) -> ScreenOutput:
-    """This terminal, in the characters that it has."""
-    characters = screen.characters or terminal_encoding(os.environ, sys.stdout.encoding)
-    # Not standard output itself, whose encoding need not be the terminal's.
-    terminal = open(sys.stdout.fileno(), "w", encoding=characters, closefd=False)  # noqa: SIM115
-
-    def size() -> Size:
-        try:
-            columns, rows = os.get_terminal_size(terminal.fileno())
-        except OSError:  # it has just gone away, which the next write tells
-            columns, rows = 0, 0
-        return Size(rows=rows or 24, columns=columns or 80)
-
-    return ScreenOutput(terminal, size, os.environ.get("TERM"), plain=screen.plain)
 
 
 @contextmanager

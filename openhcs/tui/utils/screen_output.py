@@ -14,12 +14,14 @@ words and the cursor, it asks `is_ascii()` and `is_plain()`. Checked by tests/tu
 from __future__ import annotations
 
 import codecs
+import os
 import re
+import sys
 import unicodedata
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import lru_cache
-from typing import Final, TextIO
+from typing import Final, Self, TextIO
 
 from prompt_toolkit.application import get_app_or_none
 from prompt_toolkit.data_structures import Size
@@ -87,6 +89,22 @@ class ScreenOutput(Vt100_Output):
         self._shows_all = self.characters == "utf-8" and not plain and term != "linux"
         self._shown = lru_cache(_SHOWN_AT_ONCE)(self._show)
         self._sender: TerminalSender | None = None
+
+    @classmethod
+    def of_terminal(cls, characters: str | None = None, *, plain: bool = False) -> Self:
+        """The output to the terminal behind standard output, in the characters that its locale says, unless given."""
+        encoding = characters or terminal_encoding(os.environ, sys.stdout.encoding)
+        # Not standard output itself, whose encoding need not be the terminal's.
+        terminal = open(sys.stdout.fileno(), "w", encoding=encoding, closefd=False)  # noqa: SIM115
+
+        def size() -> Size:
+            try:
+                columns, rows = os.get_terminal_size(terminal.fileno())
+            except OSError:  # it has just gone away, which the next write tells
+                columns, rows = 0, 0
+            return Size(rows=rows or 24, columns=columns or 80)
+
+        return cls(terminal, size, os.environ.get("TERM"), plain=plain)
 
     def write(self, data: str) -> None:
         """Write text, with stand-ins for what cannot be shown."""
