@@ -27,10 +27,14 @@ class LoopProblem(RuntimeError):
 
 
 class ExceptionHooks:
-    """Routes what nobody caught to `handler`, between `install` and `restore`."""
+    """Routes what nobody caught to `handler`, between `install` and `restore`, once.
+
+    A thread keeps the hooks that it began with. Of one that goes on behind `restore`, such as a library's own, no error
+    is told here any more, and nothing of the program is held.
+    """
 
     def __init__(self, handler: SafeErrorHandler) -> None:
-        self._handler = handler
+        self._handler: SafeErrorHandler | None = handler
         self._installed = False
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -71,6 +75,7 @@ class ExceptionHooks:
                 logging.lastResort = self._last_resort
             logging.raiseExceptions = logging.raiseExceptions or self._logging_tells_failures
         self._restore_loop()
+        self._handler = None
 
     def _restore_loop(self) -> None:
         loop, self._loop = self._loop, None
@@ -78,22 +83,30 @@ class ExceptionHooks:
             loop.set_exception_handler(self._loop_handler)
 
     def _uncaught(self, kind: type[BaseException], exception: BaseException, traceback: TracebackType | None) -> None:
-        if issubclass(kind, KeyboardInterrupt):
+        if self._handler is None or issubclass(kind, KeyboardInterrupt):
             self._excepthook(kind, exception, traceback)
         else:
             self._handler.handle_fatal(exception, "the program")
 
     def _uncaught_in_thread(self, args: threading.ExceptHookArgs) -> None:
-        if not issubclass(args.exc_type, SystemExit):
+        if self._handler is None:
+            self._thread_hook(args)
+        elif not issubclass(args.exc_type, SystemExit):
             name = args.thread.name if args.thread is not None else "unknown"
             exception = args.exc_value if args.exc_value is not None else args.exc_type()
             self._handler.handle_error_sync(exception, f"thread {name}")
 
     def _unraisable(self, unraisable: sys.UnraisableHookArgs) -> None:
+        if self._handler is None:
+            self._unraisablehook(unraisable)
+            return
         exception = unraisable.exc_value if unraisable.exc_value is not None else unraisable.exc_type()
         self._handler.handle_error_sync(exception, _place_of_unraisable(unraisable.err_msg))
 
     def _loop_complains(self, loop: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
+        if self._handler is None:
+            loop.default_exception_handler(dict(context))
+            return
         message = as_text(context.get("message", "event loop"))
         exception = context.get("exception")
         place = "the event loop"

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import types
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -251,6 +252,21 @@ def test_what_somebody_else_has_installed_since_stays(
     hooks.restore()
     hooks.restore()
     assert sys.excepthook is theirs
+
+
+def test_a_thread_that_goes_on_holds_nothing() -> None:
+    """A thread keeps the hooks it began with; when they have been given back it holds no error handler by them."""
+    handler = SafeErrorHandler()
+    held = weakref.ref(handler)
+    going_on = threading.Event()
+    with hooks_installed(handler):
+        thread = threading.Thread(target=going_on.wait)
+        thread.start()
+    del handler
+    gc.collect()
+    assert held() is None
+    going_on.set()
+    thread.join()
 
 
 def test_logging_writes_nothing_on_the_screen() -> None:
