@@ -3,13 +3,12 @@
 Imports of the engine and the workbench stand inside the commands: together they take half a second, and `--help`,
 completion and `version` need neither.
 
-What exit codes mean, and how help is laid out, is in `command_help`; what a shell offers after Tab, in `completion`.
+How a command ends is in `command_boundary`; what exit codes mean, and how help is laid out, in `command_help`; what a
+shell offers after Tab, in `completion`.
 """
 
 from __future__ import annotations
 
-import errno
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ import typer
 
 from openhcs import __version__
 from openhcs.cluster_command import cluster
+from openhcs.command_boundary import Commands
 from openhcs.command_help import HelpCommand, HelpGroup
 from openhcs.command_options import (
     DEVELOPERS,
@@ -53,42 +53,17 @@ from openhcs.completion import (
     complete_plate,
     complete_run,
 )
-from openhcs.errors import InputError, OpenHCSError, PipelineError
+from openhcs.errors import InputError, PipelineError
 from openhcs.tui.utils.safe_text import visible_lines
 
 __all__ = ["main"]
 
-BROKEN_PIPE = 141
-OUTPUT_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 DEMO_PIPELINE = "nuclei"
 CANCELLED_WITHIN_S = 10.0
 
 START = "See it work"
 RUNS = "Runs"
 PROGRAM = "The program itself"
-
-
-class Commands(HelpGroup):
-    """The boundary of every command: what it returns is the exit code, an error of ours is one line and a code."""
-
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            code = super().invoke(ctx)
-            print(end="", flush=True)  # noqa: T201 - a reader who went away is to be noticed here
-            raise typer.Exit(code)
-        except BrokenPipeError:
-            # The interpreter flushes standard output once more at exit; that must not fail as well.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(BROKEN_PIPE) from None
-        except OpenHCSError as error:
-            typer.echo(f"error: {visible_lines(str(error))}", err=True)
-            raise typer.Exit(2) from None
-        except OSError as error:
-            if error.filename is not None or error.errno not in OUTPUT_ERRORS:
-                raise
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            typer.echo(f"error: standard output cannot be written: {error.strerror}. Write it elsewhere.", err=True)
-            raise typer.Exit(os.EX_IOERR) from None
 
 
 class WorkbenchCommand(HelpCommand):
