@@ -312,9 +312,9 @@ class PlateEffects:
         if not chosen:
             # The plate is as it was: what was asked for is refused, nothing has failed.
             self._state.dispatch(actions.ActivityChanged(folder, None))
-            self.news.tell(
-                f"{self.news.called(folder)}: nothing to run, there are none of {choice.kind.value}", Severity.WARNING
-            )
+            undone = choice.kind is WellKind.UNDONE and why is None
+            reason = ", no well failed or was cancelled" if undone else ""
+            self.news.tell(f"{self.news.called(folder)}: nothing to run{reason}", Severity.WARNING)
         if why is not None:
             refusal = dialog_helpers.show_refusal(why, f"run {choice.kind.value}", self._state)
             self._tasks.fire_and_forget(refusal, "refuse to run")  # those behind it do not wait for its reader
