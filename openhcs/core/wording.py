@@ -1,4 +1,4 @@
-"""How messages show a value that is wrong, suggest a name that is right, name many wells, and sort names.
+"""How values are shown, a wrong one too; what name may have been meant; many wells in few words; how names sort.
 
 Anybody may import this.
 """
@@ -11,9 +11,21 @@ import re
 import reprlib
 from collections.abc import Iterable
 
-from openhcs.core.model import Discrepancy, well_name, well_position
+from openhcs.core.model import Discrepancy, ParameterValue, well_name, well_position
 
-__all__ = ["did_you_mean", "is_text", "name_wells", "natural_key", "show_value", "told_once"]
+__all__ = [
+    "NOTHING",
+    "did_you_mean",
+    "is_text",
+    "name_wells",
+    "natural_key",
+    "show_value",
+    "told_once",
+    "value_text",
+]
+
+NOTHING = "none"
+"""How it is written that an optional parameter has no value."""
 
 _shortened = reprlib.Repr()
 _shortened.maxlevel = 2  # by default six levels of six items each are shown, which can be megabytes
@@ -32,6 +44,15 @@ def is_text(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def value_text(value: ParameterValue) -> str:
+    """A parameter's value as it is shown and may be typed: no number loses a digit."""
+    if value is None:
+        return NOTHING
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
 
 
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:

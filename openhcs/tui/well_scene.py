@@ -6,7 +6,7 @@ A frozen value and the moves from one to the next; pure, so that a key can be te
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final, TypeVar
 
@@ -33,14 +33,14 @@ class Stage(Enum):
 
 @dataclass(frozen=True)
 class Stock:
-    """What there is to look at; `places` are row and column of each site."""
+    """What there is to look at, nothing at first; `places` are row and column of each site."""
 
-    channels: tuple[int, ...]
-    sites: tuple[int, ...]
-    z_planes: tuple[int, ...]
-    time_points: tuple[int, ...]
-    labels: tuple[str, ...]
-    places: Mapping[int, tuple[int, int]]
+    channels: tuple[int, ...] = ()
+    sites: tuple[int, ...] = ()
+    z_planes: tuple[int, ...] = ()
+    time_points: tuple[int, ...] = ()
+    labels: tuple[str, ...] = ()
+    places: Mapping[int, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

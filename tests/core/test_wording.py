@@ -1,9 +1,9 @@
-"""How many wells and their differences are named for people to read."""
+"""How many wells, their differences and values are told for people to read."""
 
 from __future__ import annotations
 
 from openhcs.core.model import Discrepancy, well_name
-from openhcs.core.wording import name_wells, told_once
+from openhcs.core.wording import name_wells, told_once, value_text
 
 
 def test_wells_side_by_side_are_drawn_together() -> None:
@@ -21,3 +21,14 @@ def test_a_difference_that_many_wells_share_is_told_once() -> None:
     assert lines[0] == "HTD says 4 waves"
     assert lines[1] == "wells A01-P24: 2 of 9 planes missing: site 3"
     assert lines[2:] == ["well C01: 1 of 9 planes missing: site 9"]
+
+
+def test_a_value_is_shown_with_all_its_digits() -> None:
+    """A large area is not rounded, and a whole number that happens to be a float needs no point."""
+    assert [value_text(value) for value in (12_345_678.5, 2.0, True, None, "otsu")] == [
+        "12345678.5",
+        "2",
+        "true",
+        "none",
+        "otsu",
+    ]

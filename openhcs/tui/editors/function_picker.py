@@ -13,6 +13,7 @@ from prompt_toolkit.key_binding import KeyBindings
 from prompt_toolkit.layout.containers import Container, DynamicContainer, HSplit, VSplit, Window
 from prompt_toolkit.layout.dimension import Dimension
 
+from openhcs.core.wording import value_text
 from openhcs.tui.editors.current_tasks import CurrentTasks
 from openhcs.tui.ports import DialogHost, TaskSpawner
 from openhcs.tui.utils.safe_text import visible, visible_lines
@@ -25,7 +26,6 @@ from openhcs.tui.widgets.text_field import TextField
 
 if TYPE_CHECKING:
     from openhcs.core.functions import Function
-    from openhcs.core.model import ParameterValue
 
 __all__ = ["FunctionPicker", "pick_function", "search"]
 
@@ -218,7 +218,7 @@ def _documentation(function: Function, width: int) -> list[tuple[str, str]]:
     if function.parameters:
         lines += [("", ""), ("class:title", "Parameters")]
     for parameter in function.parameters:
-        default = "needed" if parameter.default is REQUIRED else f"by default {_value_text(parameter.default)}"
+        default = "needed" if parameter.default is REQUIRED else f"by default {value_text(parameter.default)}"
         lines += wrapped(f"  {parameter.name}: {parameter.expected}; {default}", indent="    ")
         if parameter.help:
             lines += wrapped(f"    {visible(parameter.help)}", "class:muted")
@@ -254,18 +254,6 @@ def _sections(help_text: str) -> dict[str, str]:
             title = line.rstrip(":")
         sections.setdefault(title, []).append(line)
     return {name: "\n".join(part if not name else part[1:]).strip("\n") for name, part in sections.items()}
-
-
-def _value_text(value: ParameterValue) -> str:
-    match value:
-        case None:
-            return "nothing"
-        case bool():
-            return "true" if value else "false"
-        case float():
-            return f"{value:g}"
-        case _:
-            return str(value)
 
 
 def _paragraphs(text: str) -> list[str]:

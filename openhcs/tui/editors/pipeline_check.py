@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from openhcs.core.functions import Function
 from openhcs.core.model import Pipeline, Step
 from openhcs.core.pipeline_file import parse_pipeline
-from openhcs.core.wording import did_you_mean
+from openhcs.core.wording import did_you_mean, value_text
 from openhcs.core.yaml_text import YamlText
 from openhcs.errors import PipelineError, Problem
-from openhcs.tui.editors.step_draft import CallDraft, value_text
+from openhcs.tui.editors.step_draft import CallDraft
 
 __all__ = ["CheckedText", "check_text"]
 

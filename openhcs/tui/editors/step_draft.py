@@ -11,20 +11,9 @@ from dataclasses import dataclass, field
 
 from openhcs.core.functions import REQUIRED, Function, Parameter, ParameterKind
 from openhcs.core.model import Channel, Component, FunctionCall, ParameterValue, Step
+from openhcs.core.wording import NOTHING, value_text
 
-__all__ = ["CallDraft", "StepDraft", "parse_value", "value_text"]
-
-NOTHING = "none"
-"""How a form writes that an optional parameter has no value."""
-
-
-def value_text(value: ParameterValue) -> str:
-    """How a form writes a value; `parse_value` reads it back."""
-    if value is None:
-        return NOTHING
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
+__all__ = ["CallDraft", "StepDraft", "parse_value"]
 
 
 def parse_value(parameter: Parameter, text: str) -> ParameterValue:

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from openhcs.core.functions import REQUIRED, Parameter, ParameterKind
 from openhcs.core.model import Component
-from openhcs.tui.editors.step_draft import CallDraft, StepDraft, value_text
+from openhcs.core.wording import value_text
+from openhcs.tui.editors.step_draft import CallDraft, StepDraft
 from openhcs.tui.ports import TaskSpawner
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.widgets.bindings import Binding

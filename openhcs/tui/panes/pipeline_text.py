@@ -7,7 +7,8 @@ from typing import Final
 
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 
-from openhcs.core.model import FunctionCall, ParameterValue, Pattern, PlaneSource, Step
+from openhcs.core.model import FunctionCall, Pattern, PlaneSource, Step
+from openhcs.core.wording import value_text
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.widgets.drawn_text import cut, fit
 from openhcs.tui.workbench import EditedPipeline
@@ -94,7 +95,7 @@ def step_detail(step: Step, width: int, source: PlaneSource | None = None) -> St
         for call in calls:
             lines.append([("class:title", cut(f"{'' if group is None else '  '}{visible(call.function)}", width))])
             for name, value in call.parameters.items():
-                text = f"{visible(name)} = {visible(_value_text(value))}"
+                text = f"{visible(name)} = {visible(value_text(value))}"
                 lines.append([("", cut(f"{'  ' if group is None else '    '}{text}", width))])
     stacked = ", ".join(step.variable_components) or "nothing"
     lines.append([("class:muted", cut(f"stacks {stacked}; groups by {step.group_by or 'nothing'}", width))])
@@ -106,15 +107,3 @@ def step_detail(step: Step, width: int, source: PlaneSource | None = None) -> St
     for line in lines:
         fragments += [*line, ("", "\n")]
     return fragments[:-1]
-
-
-def _value_text(value: ParameterValue) -> str:
-    match value:
-        case None:
-            return "none"
-        case bool():
-            return "yes" if value else "no"
-        case float():
-            return f"{value:g}"
-        case _:
-            return str(value)

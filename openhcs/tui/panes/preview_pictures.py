@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from prompt_toolkit.application import get_app
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["PreviewPictures"]
 
 _GAP: Final = 2
-_NOTHING: Final = Stock((), (), (), (), (), {})
 
 
 @dataclass(slots=True)
@@ -35,7 +34,7 @@ class _Side:
 
     title: str
     images: WellImages | None = None
-    stock: Stock = _NOTHING
+    stock: Stock = field(default_factory=Stock)
     tile: Tile | None = None
     words: Sequence[str] = ()
 

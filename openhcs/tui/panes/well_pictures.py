@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Subject", "WellPictures"]
 
-_NOTHING = Stock((), (), (), (), (), {})
-
 
 @dataclass(frozen=True, slots=True)
 class Subject:
@@ -59,7 +57,7 @@ class WellPictures:
         self._reader = reader
         self._on_change = on_change
         self.scene = scene
-        self.stock = _NOTHING
+        self.stock = Stock()
         self.note = ""
         self.error = ""
         self._subject: Subject | None = None

@@ -8,8 +8,9 @@ import pytest
 
 from openhcs.core.functions import REQUIRED, Function, Parameter, ParameterKind, catalogue
 from openhcs.core.model import Channel, Component, FunctionCall, ParameterValue, Step
+from openhcs.core.wording import value_text
 from openhcs.processing.types import Bounds
-from openhcs.tui.editors.step_draft import StepDraft, parse_value, value_text
+from openhcs.tui.editors.step_draft import StepDraft, parse_value
 
 CHANNELS = (Channel(1, "DAPI"), Channel(2, "FITC"), Channel(3, "FITC"))
 

@@ -49,7 +49,7 @@ def test_the_details_show_parameters_and_how_planes_are_fed() -> None:
     assert fragment_list_to_text(pipeline_text.step_detail(CHAIN, 60)).splitlines() == [
         "gaussian_blur",
         "  sigma_px = 2",
-        "  fast = yes",
+        "  fast = true",
         "  mask = none",
         "stacks z; groups by channel",
     ]
