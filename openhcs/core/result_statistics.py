@@ -49,7 +49,7 @@ def histogram(out: Path, table: str, column: str, bins: int) -> Histogram | None
         low, high = _number(values.min()), _number(values.max())
         width = (high - low) / bins or 1.0
         classes = ((values - low) / width).cast(pl.Int64).clip(0, bins - 1)
-        found = dict(classes.value_counts().iter_rows())
+        found = dict(classes.alias(_VALUE).value_counts().iter_rows())
         frame = values.alias(_VALUE).to_frame().lazy().with_columns(pl.lit("").alias(_GROUP))
         spread = _spreads(frame)[0]
     return Histogram(

@@ -15,8 +15,10 @@ from openhcs.core.whole_file import write_text
 __all__ = ["write_provenance", "write_tables"]
 
 
-def write_tables(out: Path, wells: Mapping[str, list[float]], *, table: str = "cells", together: bool = True) -> Path:
-    """A table with a row for each of the values of each well; `together` as after the end of a run."""
+def write_tables(
+    out: Path, wells: Mapping[str, list[float]], *, table: str = "cells", column: str = "area", together: bool = True
+) -> Path:
+    """A table with a row for each of the values of each well, in `column`; `together` as after the end of a run."""
     results = ResultsFolder(out)
     for well, values in wells.items():
         file = results.well_table(table, well)
@@ -27,7 +29,7 @@ def write_tables(out: Path, wells: Mapping[str, list[float]], *, table: str = "c
             "well": np.array([well] * count),
             "site": np.ones(count, np.int64),
             "label": np.arange(1, count + 1),
-            "area": np.array(values, np.float64),
+            column: np.array(values, np.float64),
             "size": np.array([int(value) if np.isfinite(value) else 0 for value in values], np.int64),
         }
         write_well_table([rows], file)

@@ -25,6 +25,16 @@ def test_values_are_counted_in_classes(tmp_path: Path) -> None:
     assert (found.spread.count, found.spread.mean, found.spread.median) == (6, 3.5, 2.5)
 
 
+@pytest.mark.parametrize("column", ["count", "value", "group", "mean", "0.5"])
+def test_a_column_may_have_any_name(tmp_path: Path, column: str) -> None:
+    """Also one that is used in counting: `count` is what the table of counts has."""
+    out = write_tables(tmp_path, WELLS, column=column)
+    found = histogram(out, "cells", column, 5)
+    assert found is not None
+    assert found.counts == (2, 2, 1, 0, 1)
+    assert [spread.median for spread in spreads(out, "cells", column, Grouping.WELL)] == [1.0, 10.0, 4.0]
+
+
 def test_values_that_are_all_the_same_are_one_class(tmp_path: Path) -> None:
     """A column without any spread can be drawn too."""
     found = histogram(write_tables(tmp_path, {"A01": [4.0, 4.0]}), "cells", "area", 3)
