@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from openhcs.core.demo_plate import make_demo_plate
 from openhcs.core.pipeline_file import shipped_pipelines
+from openhcs.testing.driver import workbench
 from tests.tui.layout.deeds import deed_of
 from tests.tui.layout.random_user import User, write_editor
 from tests.tui.layout.soak import look_at
@@ -33,6 +36,23 @@ async def test_random_use_leaves_nothing_behind(seed: int, tmp_path: Path, monke
         assert look.threads < 10
     finally:
         await user.leave()
+
+
+async def test_a_key_kept_down_takes_no_memory(tmp_path: Path) -> None:
+    """While nobody pauses, and so nobody looks for garbage, a frame leaves less behind than a fifth of its cells."""
+    columns, rows = 160, 48
+    plate = make_demo_plate(tmp_path / "plate", wells=("B02", "B03"), size_px=128).folder
+    async with workbench([plate], size=(columns, rows)) as wb:
+        await wb.press("up", "down")
+        gc.collect()
+        gc.disable()
+        try:
+            before = sys.getallocatedblocks()
+            await wb.press(*["up", "down"] * 10)
+            left = sys.getallocatedblocks() - before
+        finally:
+            gc.enable()
+    assert left / 20 < columns * rows / 5
 
 
 def test_a_deed_can_be_done_again() -> None:

@@ -15,6 +15,7 @@ from prompt_toolkit.application import create_app_session
 from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.layout.containers import Window
 from prompt_toolkit.layout.controls import FormattedTextControl
+from prompt_toolkit.layout.screen import _CHAR_CACHE
 from prompt_toolkit.output import DummyOutput
 
 from openhcs.tui.utils.dialog_helpers import confirm
@@ -59,6 +60,14 @@ async def test_the_accessors_return_its_parts_while_it_runs() -> None:
     ) == before
 
 
+async def test_what_prompt_toolkit_remembers_is_bounded_while_it_runs() -> None:
+    """A program keeps prompt_toolkit's caches small, and gives them back as it found them."""
+    before = _CHAR_CACHE.size
+    async with running(Program()):
+        assert _CHAR_CACHE.size < before
+    assert _CHAR_CACHE.size == before
+
+
 async def test_it_leaves_with_the_code_it_was_given() -> None:
     """`exit(code)` ends it with that code; once more is without effect."""
     program = Program()
@@ -86,6 +95,7 @@ from prompt_toolkit.application import create_app_session
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.layout.containers import Window
 from prompt_toolkit.layout.controls import FormattedTextControl
+from prompt_toolkit.layout.screen import _CHAR_CACHE
 from prompt_toolkit.output import DummyOutput
 from openhcs.tui.utils.program import Program
 
