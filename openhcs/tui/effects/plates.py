@@ -77,7 +77,7 @@ class PlateEffects:
         self._prepared = PlatePreparation(state, preferences, self.news)
         self.runs = RunFollowing(state, self._queue, self._errors, self.news)
         self.list = PlateListEffects(state, tasks, preferences)
-        self.watch = RunWatch(lambda: tasks.fire_and_forget(self._follow_new_runs(), "look for runs begun elsewhere"))
+        self.watch = RunWatch(self.look_for_new_runs)
 
     async def tell_what_was_left(self) -> None:
         """Tell what went wrong in runs since an earlier workbench that followed them was left."""
@@ -132,6 +132,11 @@ class PlateEffects:
             if run.progress.state.has_ended and row is not None and row.progress is None and not row.busy:
                 self._state.dispatch(actions.RunProgressed(folder, run.progress))
         self._follow_found(live)
+
+    def look_for_new_runs(self) -> None:
+        """Follow soon the runs that have begun elsewhere, unless the workbench is being left."""
+        if not self._tasks.is_shut_down:
+            self._tasks.fire_and_forget(self._follow_new_runs(), "look for runs begun elsewhere")
 
     async def _follow_new_runs(self) -> None:
         """Follow the runs that have begun elsewhere since this was looked at last."""

@@ -8,7 +8,11 @@ import threading
 from pathlib import Path
 
 from openhcs.core.turns import Turns
+from openhcs.tui.effects.plates import PlateEffects
+from openhcs.tui.effects.preferences import Preferences
 from openhcs.tui.effects.run_watch import RunWatch
+from openhcs.tui.state import AppState
+from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
 from tests.tui.screen import in_loop
 
 
@@ -48,3 +52,13 @@ async def test_a_watch_that_is_stopped_tells_no_more(tmp_path: Path) -> None:
     await asyncio.sleep(0)
     assert not told
     os.close(lock)
+
+
+@in_loop
+async def test_a_run_that_begins_while_the_workbench_is_left_is_nothing_to_it() -> None:
+    """Between the end of its tasks and that of the watch, what the watch tells starts no task, and is no error."""
+    tasks = UnifiedTaskManager()
+    plates = PlateEffects(AppState(), tasks, Preferences())
+    await tasks.shutdown(1.0)
+    plates.look_for_new_runs()
+    assert tasks.total_task_count == 0
