@@ -14,8 +14,9 @@ from typing import Final
 
 import docstring_parser
 
-from openhcs.core.functions import REQUIRED, Function, Parameter, ParameterKind
+from openhcs.core.functions import Function
 from openhcs.core.model import ParameterValue
+from openhcs.core.parameters import REQUIRED, Parameter, ParameterKind
 from openhcs.processing.types import Role
 
 __all__ = ["FunctionWords", "default_words", "function_text", "functions_text"]

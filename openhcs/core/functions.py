@@ -16,117 +16,31 @@ import importlib
 import inspect
 import io
 import logging
-import math
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum, auto
 from functools import cache
 from typing import Any, Final, Literal, TypeAlias
 
 import docstring_parser
 
 from openhcs import processing
-from openhcs.core.model import ParameterValue
+from openhcs.core.parameters import REQUIRED, Parameter, ParameterKind
 from openhcs.core.wording import did_you_mean
 from openhcs.errors import PipelineError
 from openhcs.processing.declarations import UNDECLARED, Combines, Increasing, WorkingMemory
 from openhcs.processing.types import Bounds, FromPlate, Role
 
 __all__ = [
-    "REQUIRED",
     "SAMPLE_BY_SITE",
     "SAMPLE_PLANES",
     "Function",
-    "Parameter",
-    "ParameterKind",
     "PlateEstimate",
-    "Required",
     "catalogue",
     "describe",
     "find_function",
 ]
-
-
-class Required(Enum):
-    """The type of `REQUIRED`."""
-
-    REQUIRED = auto()
-
-    def __repr__(self) -> str:
-        return "REQUIRED"
-
-
-REQUIRED: Final = Required.REQUIRED
-"""The default of a parameter that has none."""
-
-
-class ParameterKind(Enum):
-    """What values a parameter takes; the value is the word for it in messages and forms."""
-
-    BOOL = "true or false"
-    INT = "a whole number"
-    FLOAT = "a number"
-    TEXT = "text"
-    CHOICE = "one of a few words"
-    LABELS = "the name of a label image"
-    TABLE = "the name of a table"
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One parameter of a function that the user may set."""
-
-    name: str
-    kind: ParameterKind
-    default: ParameterValue | Required = REQUIRED
-    bounds: Bounds | None = None
-    choices: tuple[str, ...] = ()
-    optional: bool = False
-    help: str = ""
-
-    @property
-    def expected(self) -> str:
-        """What a value must be, in words: `a number from 0 to 1`."""
-        words = self.kind.value
-        if self.kind is ParameterKind.CHOICE:
-            words = " or ".join(self.choices)
-        match self.bounds:
-            case Bounds(low=float() | int() as low, high=float() | int() as high):
-                words += f" from {low:g} to {high:g}"
-            case Bounds(low=float() | int() as low):
-                words += f", at least {low:g}"
-            case Bounds(high=float() | int() as high):
-                words += f", at most {high:g}"
-        return f"{words}, or nothing" if self.optional else words
-
-    def check(self, value: ParameterValue) -> ParameterValue:
-        """Return `value` as the function gets it: a whole number for a FLOAT becomes a float.
-
-        Raises:
-            ValueError: the value is of another kind or out of bounds; the message says what was expected.
-        """
-        if value is None and self.optional:
-            return None
-        match self.kind:
-            case ParameterKind.BOOL if isinstance(value, bool):
-                return value
-            case ParameterKind.INT if _is_number(value) and value == int(value) and self._within(value):
-                return int(value)
-            case ParameterKind.FLOAT if _is_number(value) and self._within(value):
-                return float(value)
-            case ParameterKind.TEXT if isinstance(value, str):
-                return value
-            case ParameterKind.LABELS | ParameterKind.TABLE if isinstance(value, str) and value:
-                return value
-            case ParameterKind.CHOICE if value in self.choices:
-                return value
-        raise ValueError(f"{self.name}: {value!r}; expected {self.expected}")
-
-    def _within(self, value: float) -> bool:
-        low, high = (self.bounds.low, self.bounds.high) if self.bounds else (None, None)
-        return (low is None or low <= value) and (high is None or value <= high)
 
 
 SAMPLE_PLANES: Final = Parameter(
@@ -452,7 +366,3 @@ def _extras(hint: _Hint, kind: type[_Extra]) -> Iterator[_Extra]:
     origin: object = typing.get_origin(hint)
     if origin is typing.Annotated:
         yield from (extra for extra in typing.get_args(hint) if isinstance(extra, kind))
-
-
-def _is_number(value: ParameterValue) -> typing.TypeGuard[int | float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from openhcs.core.functions import REQUIRED, Function, Parameter, ParameterKind, catalogue
+from openhcs.core.functions import Function, catalogue
 from openhcs.core.model import (
     COMBINED,
     Component,
@@ -21,6 +21,7 @@ from openhcs.core.model import (
     PlateIndex,
     Step,
 )
+from openhcs.core.parameters import REQUIRED, Parameter, ParameterKind
 from openhcs.core.wording import did_you_mean
 from openhcs.errors import PipelineError, Problem
 from openhcs.processing.types import Role

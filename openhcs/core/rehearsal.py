@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from openhcs.core.functions import Function, ParameterKind, find_function
+from openhcs.core.functions import Function, find_function
 from openhcs.core.held_memory import Buffer, HeldMemory
 from openhcs.core.model import COMBINED, FunctionCall, PlaneKey, Step, WellPlan
+from openhcs.core.parameters import ParameterKind
 from openhcs.core.pattern import Stack, group_stacks, label_key, split_parts
 from openhcs.core.plane_sizes import PlaneSizes, Size
 from openhcs.errors import Problem

@@ -22,8 +22,9 @@ import numpy.typing as npt
 
 from openhcs.core.circumstances import Circumstances
 from openhcs.core.formats import PlateFormat, format_named, stage_positions
-from openhcs.core.functions import Function, ParameterKind, PlateEstimate, find_function
+from openhcs.core.functions import Function, PlateEstimate, find_function
 from openhcs.core.model import FunctionCall, PlaneKey, PlateIndex, Step, WellPlan
+from openhcs.core.parameters import ParameterKind
 from openhcs.core.pattern import Stack, group_stacks, label_key, split_parts
 from openhcs.core.plate_estimates import estimates_for
 from openhcs.core.plate_folder import lost_plate

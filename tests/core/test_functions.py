@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 
 import pytest
 
-from openhcs.core.functions import REQUIRED, Parameter, ParameterKind, catalogue, describe, find_function
+from openhcs.core.functions import catalogue, describe, find_function
+from openhcs.core.parameters import REQUIRED, Parameter, ParameterKind
 from openhcs.errors import PipelineError
 from openhcs.processing.types import Bounds, FromPlate, Image, Labels, PixelSizeUm, PlateSample, Role, Table
 

@@ -9,7 +9,8 @@ import warnings
 import numpy as np
 import pytest
 
-from openhcs.core.functions import Function, ParameterKind, catalogue
+from openhcs.core.functions import Function, catalogue
+from openhcs.core.parameters import ParameterKind
 from openhcs.processing.types import Role, SitePositions
 
 MIB = 2**20

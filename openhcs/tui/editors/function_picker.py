@@ -13,6 +13,7 @@ from prompt_toolkit.key_binding import KeyBindings
 from prompt_toolkit.layout.containers import Container, DynamicContainer, HSplit, VSplit, Window
 from prompt_toolkit.layout.dimension import Dimension
 
+from openhcs.core.parameters import REQUIRED
 from openhcs.core.wording import value_text
 from openhcs.tui.editors.current_tasks import CurrentTasks
 from openhcs.tui.ports import DialogHost, TaskSpawner
@@ -201,7 +202,6 @@ class FunctionPicker:
 
 def _documentation(function: Function, width: int) -> list[tuple[str, str]]:
     """What there is to know of a function, in styled lines: its docstring, the parameters as the signature has them."""
-    from openhcs.core.functions import REQUIRED  # the catalogue has been imported by now
 
     def wrapped(text: str, style: str = "", indent: str = "") -> list[tuple[str, str]]:
         own = " " * (len(text) - len(text.lstrip()))

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-from openhcs.core.functions import REQUIRED, Parameter, ParameterKind
 from openhcs.core.model import Component
+from openhcs.core.parameters import REQUIRED, Parameter, ParameterKind
 from openhcs.core.wording import value_text
 from openhcs.tui.editors.step_draft import CallDraft, StepDraft
 from openhcs.tui.ports import TaskSpawner

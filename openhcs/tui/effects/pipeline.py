@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from openhcs.core.model import Component, FunctionCall, Pipeline, PlaneSource, Step
+from openhcs.core.parameters import REQUIRED
 from openhcs.errors import OpenHCSError
 from openhcs.tui import actions
 from openhcs.tui.editors.function_picker import pick_function
@@ -298,8 +299,6 @@ class PipelineEffects:
 
 
 def _needs_parameters(function: Function) -> bool:
-    from openhcs.core.functions import REQUIRED  # the catalogue has been imported by now
-
     return any(parameter.default is REQUIRED for parameter in function.parameters)
 
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from openhcs.core.functions import REQUIRED, Function, Parameter, ParameterKind, catalogue
+from openhcs.core.functions import Function, catalogue
 from openhcs.core.model import Channel, Component, FunctionCall, ParameterValue, Step
+from openhcs.core.parameters import REQUIRED, Parameter, ParameterKind
 from openhcs.core.wording import value_text
 from openhcs.processing.types import Bounds
 from openhcs.tui.editors.step_draft import StepDraft, parse_value
