@@ -19,14 +19,14 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from prompt_toolkit.application import get_app
 from prompt_toolkit.clipboard import ClipboardData
 from prompt_toolkit.filters import Condition
-from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.formatted_text import StyleAndTextTuples, fragment_list_width
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
-from prompt_toolkit.layout.containers import ConditionalContainer, HSplit, Window
+from prompt_toolkit.layout.containers import ConditionalContainer, DynamicContainer, HSplit, Window
 from prompt_toolkit.layout.controls import FormattedTextControl
 from prompt_toolkit.layout.dimension import Dimension
 from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
@@ -47,6 +47,10 @@ from openhcs.tui.utils.traceback_colours import highlight_traceback
 __all__ = ["ErrorDialog", "show_error_pages", "show_scrollable_error_dialog"]
 
 logger = logging.getLogger(__name__)
+
+_COLUMNS: Final = 100
+_AROUND_KEYS: Final = 6
+"""Cells of the lower border that are never the keys'."""
 
 
 class _View(Enum):
@@ -82,8 +86,10 @@ class ErrorDialog:
     # -- what is shown -------------------------------------------------------------------------------------------
 
     def _build(self) -> HSplit:
+        """The keys stand in the border as in other dialogs; those that there is no room for there, in rows above it."""
+        rule = Window(height=1, char="─", style="class:dialog.rule")
         buttons = Window(
-            FormattedTextControl(self._button_text),
+            FormattedTextControl(lambda: [("", " "), *self._button_text()]),
             wrap_lines=True,
             height=Dimension(min=1, max=3),
             dont_extend_height=True,
@@ -100,12 +106,20 @@ class ErrorDialog:
             ),
             Condition(lambda: bool(self._notice)),
         )
-        body = HSplit(
-            [self.view, Window(height=1, char="─", style="class:dialog.rule"), buttons, notice],
-            width=Dimension(preferred=100, max=140),
-            key_bindings=self._keys(),
+        width, keys = Dimension(preferred=_COLUMNS, max=140), self._keys()
+        style = "class:dialog.error"
+        with_keys = framed(
+            HSplit([self.view, notice], width=width, key_bindings=keys), self._title, style, self._button_text
         )
-        return HSplit([framed(body, self._title, "class:dialog.error")], style="class:dialog")
+        above_them = framed(
+            HSplit([self.view, rule, buttons, notice], width=width, key_bindings=keys), self._title, style
+        )
+        frame = DynamicContainer(lambda: with_keys if self._keys_fit() else above_them)
+        return HSplit([frame], style="class:dialog")
+
+    def _keys_fit(self) -> bool:
+        columns = min(get_app().output.get_size().columns, _COLUMNS)
+        return fragment_list_width(self._button_text()) <= columns - _AROUND_KEYS
 
     def _title(self) -> StyleAndTextTuples:
         self._mark_seen()
@@ -158,7 +172,8 @@ class ErrorDialog:
         for key, label, run, offered in buttons:
             if offered:
                 click = _on_click(partial(self._attempt, run))
-                fragments += [("class:key", f" {key}", click), ("class:label", f" {label} ", click)]
+                gap = "  " if fragments else ""
+                fragments += [("", gap), ("class:key", key, click), ("class:label", f" {label}", click)]
         return fragments
 
     # -- what the user does --------------------------------------------------------------------------------------

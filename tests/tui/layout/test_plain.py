@@ -115,7 +115,9 @@ async def test_texts_are_read_line_by_line(plate: Path) -> None:
 async def test_fields_are_read_with_their_labels(plate: Path) -> None:
     """A field is its label and its value in words: a switch is yes or no, and the cursor alone points at a field."""
     async with workbench([plate], pipeline=shipped_pipelines()["nuclei"], screen=PLAIN) as wb:
-        await wb.press("tab", "tab", "enter", "down", "down")
+        await wb.press("tab", "tab", "enter")
+        await wb.wait_for("Stack of:")
+        await wb.press("down", "down")
         assert line_at_cursor(wb).startswith("Stack of:")
         assert line_at_cursor(wb).endswith("site no  channel no  z yes  t no")
         await wb.press("space")
@@ -140,7 +142,7 @@ async def test_questions_are_a_title_and_words(plate: Path) -> None:
         assert wb.screen()[0] == "Quit?"
         assert "|" not in wb.text
         assert wb.cursor is not None
-        assert wb.screen()[wb.cursor[1]][wb.cursor[0] :].startswith(" Save it first ]")
+        assert wb.screen()[wb.cursor[1]][wb.cursor[0] :].startswith("Save it first<]")
 
 
 async def test_the_file_browser_is_read_in_words(plate: Path) -> None:
