@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import difflib
 import importlib.util
+import os
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -21,6 +22,9 @@ pytest.importorskip("libcst", reason="fixes need LibCST")
 DRAFTS = Path(__file__).parents[1] / "samples" / "plan_drafts"
 OWN = Replacements(Target("own_tasks", "spawn"), Target("own_focus", "focus"))
 OWNED = Settings(owner=("own_tasks",))
+LARGE = ("distributed", "tornado")
+"""They take ten seconds each."""
+nightly = pytest.mark.skipif("OPENHCS_NIGHTLY" not in os.environ, reason="every night: OPENHCS_NIGHTLY=1")
 
 
 def counted(report: Report) -> Counter[str]:
@@ -54,7 +58,9 @@ def test_the_plans_drafts_check_cleaner(tmp_path: Path) -> None:
     assert {finding.code for finding in after.findings} & {"HCS302", "HCS304", "HCS402", "HCS101", "HCS102"} == set()
 
 
-@pytest.mark.parametrize("name", ["prompt_toolkit", "distributed", "tornado", "aiohttp", "anyio"])
+@pytest.mark.parametrize(
+    "name", ["prompt_toolkit", "aiohttp", "anyio", *(pytest.param(large, marks=nightly) for large in LARGE)]
+)
 def test_an_installed_package_keeps_what_was_not_found(name: str, tmp_path: Path) -> None:
     """Every file parses, only lines of findings and imports are touched, and a second run changes nothing."""
     spec = importlib.util.find_spec(name)
