@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from openhcs.core.functions import Function
 from openhcs.core.model import Channel, Component, FunctionCall, ParameterValue, Step
 from openhcs.core.parameters import REQUIRED, Parameter, ParameterKind
 from openhcs.core.wording import NOTHING, value_text
+
+if TYPE_CHECKING:
+    from openhcs.core.functions import Function
 
 __all__ = ["CallDraft", "StepDraft", "parse_value"]
 

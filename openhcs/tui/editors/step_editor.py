@@ -19,6 +19,8 @@ from prompt_toolkit.layout.dimension import Dimension
 from openhcs.core.model import Channel, Component, Step
 from openhcs.tui.editors.current_tasks import CurrentTasks
 from openhcs.tui.editors.function_picker import pick_function
+from openhcs.tui.editors.step_draft import CallDraft, StepDraft
+from openhcs.tui.editors.step_form import StepForm
 from openhcs.tui.ports import DialogHost, TaskSpawner
 from openhcs.tui.utils import dialog_helpers
 from openhcs.tui.utils.safe_text import visible
@@ -30,8 +32,6 @@ from openhcs.tui.widgets.pane_frame import PaneFrame
 
 if TYPE_CHECKING:
     from openhcs.core.functions import Function
-    from openhcs.tui.editors.step_draft import CallDraft
-    from openhcs.tui.editors.step_form import StepForm
 
 __all__ = ["StepEditor", "edit_step"]
 
@@ -86,9 +86,6 @@ class StepEditor:
         tables: Sequence[str],
         tasks: TaskSpawner,
     ) -> None:
-        # Deferred: the catalogue imports numpy (0.09 s), which the first frame of the workbench must not wait for.
-        from openhcs.tui.editors.step_draft import StepDraft
-
         self._result = result
         self._app_state = app_state
         self._tasks = tasks
@@ -127,8 +124,6 @@ class StepEditor:
         return self.container
 
     def _make_form(self) -> StepForm:
-        from openhcs.tui.editors.step_form import StepForm  # deferred for the reason given in the constructor
-
         return StepForm(
             self.draft,
             pick=self._pick,
