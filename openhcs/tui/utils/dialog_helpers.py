@@ -34,6 +34,7 @@ from openhcs.tui.utils.focus_manager import focus_after_delay, get_focus_manager
 from openhcs.tui.utils.line_view import LineView
 from openhcs.tui.utils.safe_error_handler import get_error_handler, safe_show_error, safe_show_error_sync
 from openhcs.tui.utils.safe_text import visible
+from openhcs.tui.utils.screen_output import is_plain
 from openhcs.tui.utils.task_ending import is_being_cancelled
 from openhcs.tui.utils.unified_task_manager import get_task_manager
 
@@ -273,10 +274,10 @@ def _framed(title: str, parts: Sequence[Any], keys: KeyBindings, hints: StyleAnd
 
 
 class _Button(Button):
-    """A button whose brackets too, and not its colours alone, say that Enter presses it."""
+    """A button whose brackets too, not its colours alone, say that Enter presses it; on a plain screen the cursor."""
 
     def _get_text_fragments(self) -> StyleAndTextTuples:
-        here = get_app().layout.has_focus(self.window)
+        here = get_app().layout.has_focus(self.window) and not is_plain()
         self.left_symbol, self.right_symbol = ("[>", "<]") if here else ("[ ", " ]")
         return super()._get_text_fragments()
 

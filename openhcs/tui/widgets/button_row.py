@@ -16,6 +16,7 @@ from prompt_toolkit.mouse_events import MouseEvent
 from prompt_toolkit.utils import get_cwidth
 
 from openhcs.tui.ports import TaskSpawner
+from openhcs.tui.utils.screen_output import is_plain
 from openhcs.tui.widgets.bindings import Effect, start_effect
 from openhcs.tui.widgets.drawn_text import DrawnText, cut, on_click
 
@@ -70,7 +71,7 @@ class ButtonRow:
         for i, label in enumerate(labels):
             here = focused and i == self._index
             style = "class:button class:button.focused" if here else "class:button"
-            opening, closing = ("[>", "<]") if here else ("[ ", " ]")
+            opening, closing = ("[>", "<]") if here and not is_plain() else ("[ ", " ]")
             if here:
                 fragments.append(("[SetCursorPosition]", ""))
             fragments.append((style, f"{opening}{label}{closing}", self._click(i)))

@@ -177,12 +177,12 @@ class SelectableList(Generic[T]):
         return (*rows, Binding(("enter",), self.activate, "Open", "Open the selected row.", on_footer=False))
 
     def _line(self, item: T, width: int, *, selected: bool, focused: bool) -> StyleAndTextTuples:
-        # On a plain screen the cursor marks the selected row; its reader begins to read there.
+        # On a plain screen the cursor marks the selected row, and nothing else: what is drawn anew may be read anew.
         mark = "" if is_plain() else _MARK if selected else " " * len(_MARK)
         fragments: StyleAndTextTuples = [("class:mark", mark)]
         fragments += self._row(item, max(0, width - len(mark)))
         fragments.append(("", " " * max(0, width - fragment_list_width(fragments))))
-        if not selected:
+        if not selected or is_plain():
             return fragments
         if focused:
             return [(f"{fragment[0]} class:selected", *fragment[1:]) for fragment in fragments]

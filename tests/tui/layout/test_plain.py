@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -134,6 +135,17 @@ async def test_the_tour_is_one_text(plate: Path) -> None:
         assert wb.screen()[1] == "Plates (1)"
 
 
+async def test_a_key_that_moves_through_a_list_draws_nothing_anew(plate: Path) -> None:
+    """The cursor alone goes on: rows that are drawn again may be read out again."""
+    async with workbench([plate], pipeline=shipped_pipelines()["nuclei"], screen=PLAIN) as wb:
+        await wb.press("i")
+        await wb.wait_for("images in")
+        await wb.press("tab")
+        wb.forget_written()
+        await wb.press("down")
+        assert not any(character.isalnum() for character in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", wb.written))
+
+
 async def test_questions_are_a_title_and_words(plate: Path) -> None:
     """A question has its title on a line of its own, its words below, and the cursor on the answer."""
     async with workbench([plate], pipeline=shipped_pipelines()["nuclei"], screen=PLAIN) as wb:
@@ -142,7 +154,7 @@ async def test_questions_are_a_title_and_words(plate: Path) -> None:
         assert wb.screen()[0] == "Quit?"
         assert "|" not in wb.text
         assert wb.cursor is not None
-        assert wb.screen()[wb.cursor[1]][wb.cursor[0] :].startswith("Save it first<]")
+        assert wb.screen()[wb.cursor[1]][wb.cursor[0] :].startswith("Save it first ]")
 
 
 async def test_the_file_browser_is_read_in_words(plate: Path) -> None:
