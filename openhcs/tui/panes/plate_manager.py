@@ -42,6 +42,8 @@ TRY_LABEL: Final = f"Try {TRIED}"
 
 _FEW_LINES: Final = 10
 """Lines that the list of plates has on a large screen, however few there are."""
+_OTHERS: Final = 10
+"""Lines of the menu, the status and the smallest pane of wells."""
 
 _WORKERS_EVERY_S: Final = 1.0
 
@@ -132,7 +134,7 @@ class PlateManager:
         if self._has_screen(self.plates.name):
             return Dimension()
         rows = get_app().output.get_size().rows
-        return Dimension.exact(max(4, min(rows // 4, _FEW_LINES), min(self._list.lines, rows // 2 - 1)))
+        return Dimension.exact(max(4, min(rows // 4, _FEW_LINES), min(self._list.lines, rows // 2 - 1, rows - _OTHERS)))
 
     # -- keys ----------------------------------------------------------------------------------------------------
 

@@ -125,6 +125,15 @@ async def test_typing_filters_and_no_letter_is_a_key_meanwhile(tmp_path: Path) -
         assert "Plates (12)" in wb.text
 
 
+@pytest.mark.parametrize("rows", [16, 17, 24])
+async def test_the_wells_keep_their_room_on_a_small_screen(tmp_path: Path, rows: int) -> None:
+    """However many plates there are: both panes are drawn, from the smallest screen on."""
+    async with workbench(plates_of(tmp_path, 12), size=(60, rows)) as wb:
+        assert "too small" not in wb.text
+        assert "┌─ Wells of plate 1" in wb.text
+        assert "plate 1 " in wb.text
+
+
 async def test_a_key_changes_the_order_and_the_title_tells_it(tmp_path: Path) -> None:
     """The plate under the cursor stays the same one."""
     one, two, ten = (tmp_path / name for name in ("plate 1", "plate 2", "plate 10"))
