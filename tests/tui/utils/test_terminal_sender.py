@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import pty
+import sys
 import tty
 from collections.abc import Iterator
+from pathlib import Path
 
+import pexpect
 import pytest
 
 from openhcs.tui.utils.terminal_sender import TerminalSender
@@ -156,3 +159,22 @@ def test_what_is_no_terminal_has_no_sender() -> None:
         os.close(writer)
 
     asyncio.run(main())
+
+
+def test_where_the_terminals_own_name_may_not_be_opened_the_sessions_is(tmp_path: Path) -> None:
+    """As after `su`, when the terminal is still that of the one who logged in."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import asyncio, os\n"
+        "from openhcs.tui.utils.terminal_sender import TerminalSender\n"
+        "os.ttyname = lambda fd: '/nonexistent'\n"
+        "async def main():\n"
+        "    sender = TerminalSender.open(1, print, print)\n"
+        "    sender.send(b'sent by the name of the session')\n"
+        "asyncio.run(main())\n"
+    )
+    program = pexpect.spawn(sys.executable, [str(script)], timeout=60)
+    program.expect_exact("sent by the name of the session")
+    program.expect(pexpect.EOF)
+    program.close()
+    assert program.exitstatus == 0
