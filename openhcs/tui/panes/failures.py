@@ -80,7 +80,8 @@ class FailuresPage:
         )
         self.rows = (*moves, *self._deeds())
         self.window = self._list.window
-        self.window.height = Dimension(min=3, weight=3)
+        # As high as it is long, where there is room; what is to be told of one failure gets the rest.
+        self.window.height = lambda: Dimension(min=3, max=max(3, len(self._items())), weight=3)
         self._detail = LineView(self._detail_lines, _draw_detail, indent=text_column)
         self._detail.window.height = Dimension(min=3, weight=2)
         line = Window(height=1, char="─", style="class:pane.border")
@@ -195,6 +196,8 @@ class FailuresPage:
         lines += ["", *failure.message.splitlines()]
         places = (("Step", failure.step), ("Plane", failure.plane), ("File", failure.file), ("Kind", failure.kind))
         lines += ["", *(f"{word:<6} {place}" for word, place in places if place)]
+        if failure.traceback:
+            lines += ["", *failure.traceback.splitlines()]
         return [visible(line) for line in lines]
 
 
