@@ -51,6 +51,7 @@ _CLASSES: Final = 12
 _BESIDE_CELLS: Final = 48
 _EMPTY_BRAILLE: Final = "\u2800"
 _LOW_END, _HIGH_END, _LINE, _BOX, _MIDDLE = "├", "┤", "─", "▒", "█"
+_MEDIAN: Final = "median"
 
 
 def summary_lines(
@@ -251,12 +252,12 @@ def spread_lines(spreads: Sequence[Spread], width: int) -> list[StyleAndTextTupl
     low, high = min(spread.low for spread in spreads), max(spread.high for spread in spreads)
     names = max(len(spread.name) for spread in spreads)
     medians = [number_text(float(f"{spread.median:.4g}")) for spread in spreads]
-    tail = max(len(text) for text in medians) + 1
+    tail = max(len(text) for text in (*medians, _MEDIAN)) + 1
     room = max(8, width - names - tail - 5)
     ends = number_text(float(f"{low:.4g}")), number_text(float(f"{high:.4g}"))
     gap = " " * max(1, room - len(ends[0]) - len(ends[1]))
     lines: list[StyleAndTextTuples] = [
-        [("class:muted", f"  {'':<{names}} {ends[0]}{gap}{ends[1]}"), ("class:muted", f" {'median':>{tail}}")]
+        [("class:muted", f"  {'':<{names}} {ends[0]}{gap}{ends[1]}"), ("class:muted", f" {_MEDIAN:>{tail}}")]
     ]
     for spread, median in zip(spreads, medians, strict=True):
         lines.append(

@@ -71,6 +71,7 @@ def test_spreads_stand_on_one_scale() -> None:
     assert first.index("├") < first.index("█") < first.index("┤") < second.index("├") < second.index("█")
     assert (first.split()[-1], second.split()[-1]) == ("2", "8")
     assert "25 to 75 %" in key
+    assert max(map(len, (head, first, second, key))) <= 40
 
 
 def test_a_histogram_has_a_bar_for_each_class() -> None:
