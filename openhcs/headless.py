@@ -17,10 +17,10 @@ from openhcs.run_view import tell, why_text
 from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.widgets.progress import duration_text
 
-__all__ = ["print_summary", "report", "summary_json", "tell_discrepancies"]
+__all__ = ["report", "tell_discrepancies"]
 
 JSON_SCHEMA = 1
-"""Raised when a field of `summary_json` changes its meaning or goes."""
+"""Raised when a field of `_summary_json` changes its meaning or goes."""
 
 TRUTH_LABEL = "nuclei"
 """The label image whose count a demo plate's truth is compared with."""
@@ -35,12 +35,12 @@ def report(
 ) -> None:
     """Print the outcome of a run on standard output, as a table or as JSON."""
     if as_json:
-        print(summary_json(progress, discrepancies, truth))  # noqa: T201
+        print(_summary_json(progress, discrepancies, truth))  # noqa: T201
     else:
-        print_summary(progress, truth)
+        _print_summary(progress, truth)
 
 
-def print_summary(progress: RunProgress, truth: Mapping[str, int] | None = None) -> None:
+def _print_summary(progress: RunProgress, truth: Mapping[str, int] | None = None) -> None:
     """Print a table of the wells, how the run ended and where its results are; with `truth`, counts beside it."""
     labels = tuple(dict.fromkeys(label for well in progress.wells.values() for label in well.objects))
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -65,7 +65,7 @@ def print_summary(progress: RunProgress, truth: Mapping[str, int] | None = None)
     console.print(f"Results: {visible(progress.out)}", markup=False, highlight=False, soft_wrap=True)
 
 
-def summary_json(
+def _summary_json(
     progress: RunProgress, discrepancies: Sequence[Discrepancy] = (), truth: Mapping[str, int] | None = None
 ) -> str:
     """The outcome as one JSON document; docs/run-json.md says what each field means."""

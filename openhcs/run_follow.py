@@ -23,7 +23,7 @@ from openhcs.core.orchestrator import Run
 from openhcs.core.progress import RunProgress, RunState
 from openhcs.run_view import View, run_view
 
-__all__ = ["HUNG_UP", "Interrupts", "exit_code", "follow"]
+__all__ = ["Interrupts", "exit_code", "follow"]
 
 HUNG_UP: Final = 128 + signal.SIGHUP
 INTERRUPTED: Final = 128 + signal.SIGINT

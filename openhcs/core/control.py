@@ -19,7 +19,7 @@ from openhcs.core.journal import Json
 from openhcs.core.whole_file import deny_others, write_text
 from openhcs.errors import RunError
 
-__all__ = ["CONTROL_FILE", "Request", "request", "serve_control"]
+__all__ = ["Request", "request", "serve_control"]
 
 CONTROL_FILE = "control.json"
 

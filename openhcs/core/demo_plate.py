@@ -29,7 +29,7 @@ from openhcs.errors import PlateError
 if TYPE_CHECKING:
     from openhcs.core.demo_images import Nucleus
 
-__all__ = ["DEMO_WELLS", "DemoPlate", "make_demo_plate", "read_demo_truth"]
+__all__ = ["DemoPlate", "make_demo_plate", "read_demo_truth"]
 
 DEMO_WELLS = ("B02", "B03", "B04", "B05", "C02", "C03", "C04", "C05")
 """The wells of the demo plate, in the order of the dose."""

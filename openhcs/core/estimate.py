@@ -20,7 +20,7 @@ from openhcs.core.problems import merge_wells
 from openhcs.core.rehearsal import Rehearsal, WrittenImage, rehearse_well
 from openhcs.errors import PipelineError, Problem
 
-__all__ = ["Disk", "Estimate", "WellEstimate", "estimate_plans", "estimate_wells", "size_words"]
+__all__ = ["Disk", "Estimate", "WellEstimate", "estimate_plans", "size_words"]
 
 _WORKER_BYTES = 300 * 2**20
 """Of a worker that has loaded what wells need, and none of their planes: Python, Dask, ngio, scikit-image."""
@@ -129,7 +129,7 @@ def estimate_plans(
             f"pipeline {pipeline} on plate {first.plate}: it cannot run; expected a pipeline that fits the plate.",
             problems,
         )
-    return estimate_wells(rehearsed, sizes)
+    return _estimate_wells(rehearsed, sizes)
 
 
 def _problems(rehearsed: Mapping[str, Rehearsal]) -> tuple[Problem, ...]:
@@ -157,7 +157,7 @@ def _rehearse(plans: Sequence[WellPlan], sizes: PlaneSizes, names: Sequence[str]
     return rehearsed
 
 
-def estimate_wells(rehearsed: Mapping[str, Rehearsal], sizes: PlaneSizes) -> Estimate:
+def _estimate_wells(rehearsed: Mapping[str, Rehearsal], sizes: PlaneSizes) -> Estimate:
     """What each rehearsed well takes."""
     by_rehearsal = {id(rehearsal): _estimate(rehearsal) for rehearsal in rehearsed.values()}
     wells = []

@@ -14,6 +14,7 @@ import numpy.typing as npt
 __all__ = [
     "WHOLE",
     "Colour",
+    "FloatArray",
     "Limits",
     "Raster",
     "Section",

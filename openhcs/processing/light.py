@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from openhcs.processing.arrays import Plane
 
-__all__ = ["LEAST_LIGHT", "Light", "fit_light"]
+__all__ = ["Light", "fit_light"]
 
 LEAST_LIGHT = 0.05
 """Below this part of the mean light, a ratio would only amplify noise."""

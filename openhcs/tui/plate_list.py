@@ -31,7 +31,6 @@ __all__ = [
     "restore_plates",
     "select_plate",
     "shown_plates",
-    "status_word",
 ]
 
 UNDO_LIMIT: Final = 200
@@ -54,7 +53,7 @@ _URGENCY: Final = {
 }
 
 
-def status_word(row: PlateRow) -> str:
+def _status_word(row: PlateRow) -> str:
     """How a plate stands, in the word that the filter knows."""
     return row.activity.value if row.activity is not None else _WORDS[row.status]
 
@@ -85,7 +84,7 @@ def _folder_of_all(plates: Collection[PlateRow]) -> str:
 
 def _matches(row: PlateRow, words: Collection[str], above: int) -> bool:
     folder = str(row.folder)[above:]
-    text = f"{row.name} {folder} {row.facts.format if row.facts else ''} {status_word(row)}".casefold()
+    text = f"{row.name} {folder} {row.facts.format if row.facts else ''} {_status_word(row)}".casefold()
     return all(word in text for word in words)
 
 

@@ -7,8 +7,21 @@ Tables only. A name is spelt with its package and its last part: `prompt_toolkit
 from __future__ import annotations
 
 __all__ = [
-    "ATTRIBUTES", "AWAITERS", "CANCELLED_ERROR", "CONTAINERS", "EXECUTORS", "FUTURE", "LOOP", "OWNED_TASK", "PTK_TYPES",
-    "RETURNS", "SCHEDULERS", "SYNC_BASES", "SYNC_CALLBACKS", "SYNC_KEYWORDS", "TASK", "TYPES", "canonical",
+    "ATTRIBUTES",
+    "AWAITERS",
+    "CONTAINERS",
+    "EXECUTORS",
+    "FUTURE",
+    "LOOP",
+    "OWNED_TASK",
+    "RETURNS",
+    "SCHEDULERS",
+    "SYNC_BASES",
+    "SYNC_CALLBACKS",
+    "SYNC_KEYWORDS",
+    "TASK",
+    "TYPES",
+    "canonical",
 ]  # fmt: skip
 
 TASK = "asyncio.Task"

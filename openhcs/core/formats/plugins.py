@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["GROUP", "FormatPlugin", "format_plugins"]
+__all__ = ["FormatPlugin", "format_plugins"]
 
 GROUP = "openhcs.formats"
 """Each entry point names a class without arguments, or an object, with the shape of `PlateFormat`."""

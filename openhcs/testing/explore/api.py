@@ -22,7 +22,7 @@ from openhcs.testing.explore.trace import Recorder
 from openhcs.testing.explore.verdict import CounterExample, Outcome, Verdict
 from openhcs.testing.explore.world import World
 
-__all__ = ["Exploration", "explore", "replay", "sample"]
+__all__ = ["Exploration", "explore", "explore_all", "replay", "sample"]
 
 
 @overload

@@ -19,7 +19,7 @@ from typing import Any, Final, Protocol
 from openhcs.testing.explore.bounds import Budget
 from openhcs.testing.explore.errors import ExploreError
 
-__all__ = ["Action", "Outside", "OutsideEvent", "ThreadEnd", "name_of"]
+__all__ = ["Action", "Cancellation", "Outside", "OutsideEvent", "ThreadEnd", "costs_of", "name_of"]
 
 _PATIENCE_S: Final = 10.0
 

@@ -25,7 +25,7 @@ from openhcs.testing.explore.trace import Recorder
 from openhcs.testing.explore.violation import Violation
 from openhcs.testing.explore.world import World
 
-__all__ = ["Room", "Run", "Scenario", "room"]
+__all__ = ["Room", "Run", "Scenario", "origins_kept", "room"]
 
 Scenario = Callable[[World], Coroutine[Any, Any, object]]
 

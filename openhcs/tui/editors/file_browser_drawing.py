@@ -16,7 +16,7 @@ from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.utils.screen_output import is_plain
 from openhcs.tui.widgets.drawn_text import cut, cut_middle, fit
 
-__all__ = ["BOX", "KINDS", "SLOW_S", "count_text", "empty", "header", "row", "status_line"]
+__all__ = ["BOX", "KINDS", "SLOW_S", "empty", "header", "row", "status_line"]
 
 KINDS: Final = {
     SelectionMode.FILES_ONLY: "files",
@@ -111,7 +111,7 @@ def empty(view: FolderView) -> StyleAndTextTuples:
     return [("class:muted", "  this folder is empty")]
 
 
-def count_text(count: int, word: str) -> str:
+def _count_text(count: int, word: str) -> str:
     """`1 folder`, `17,280 files`."""
     return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
 
@@ -132,7 +132,7 @@ def status_line(view: FolderView, width: int) -> StyleAndTextTuples:
         return [("class:busy", cut(f"  {_progress(view)}", width))]
     if view.remark is not None:
         return [("class:warning", cut(f"  {view.remark}", width))]
-    text = f"  {count_text(folders, 'folder')}, {count_text(files, 'file')}"
+    text = f"  {_count_text(folders, 'folder')}, {_count_text(files, 'file')}"
     unseen = folders + files - len(view.shown.rows)
     if unseen > 0:
         text += f", {unseen:,} not shown"

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from openhcs.core.functions import Function
     from openhcs.tui.editors.pipeline_check import CheckedText
 
-__all__ = ["PipelineEffects"]
+__all__ = ["SUFFIXES", "PipelineEffects"]
 
 SUFFIXES: Final = (".yaml", ".yml")
 

@@ -22,7 +22,7 @@ from openhcs.tui.widgets.pane_frame import PaneFrame
 if TYPE_CHECKING:
     from openhcs.tui.editors.pipeline_check import CheckedText
 
-__all__ = ["Answer", "lines_with_faults", "show_faults"]
+__all__ = ["Answer", "show_faults"]
 
 _ABOVE = 3
 """Lines of the text that are seen above the first fault."""
@@ -36,7 +36,7 @@ class Answer(Enum):
     TAKE = auto()
 
 
-def lines_with_faults(text: str, faults: Sequence[Problem]) -> tuple[list[tuple[str, str]], int]:
+def _lines_with_faults(text: str, faults: Sequence[Problem]) -> tuple[list[tuple[str, str]], int]:
     """The lines to show, each with its style, and which of them is the first fault; those without a line lead."""
     by_line: dict[int, list[Problem]] = {}
     for fault in faults:
@@ -58,7 +58,7 @@ def lines_with_faults(text: str, faults: Sequence[Problem]) -> tuple[list[tuple[
 async def show_faults(checked: CheckedText, *, app_state: DialogHost, tasks: TaskSpawner) -> Answer:
     """Show the text with its faults, the first in sight, and ask; a text that is no pipeline cannot be taken."""
     result: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-    shown, first = lines_with_faults(checked.text, checked.faults)
+    shown, first = _lines_with_faults(checked.text, checked.faults)
     is_pipeline = checked.pipeline is not None
     warned = False
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from openhcs.core.plane_facts import LabelFacts, PlaneFacts
     from openhcs.core.previews import WellImages
 
-__all__ = ["describe_site", "label_text", "plane_text"]
+__all__ = ["describe_site"]
 
 _MANY_AT_HIGHEST = 0.001
 """The share of pixels at the highest intensity from which it is worth a word."""
@@ -39,11 +39,11 @@ def _lines(images: WellImages, scene: Scene, site: int) -> list[str]:
 
 
 def _plane_words(images: WellImages, at: tuple[int, int, int, int]) -> str:
-    return plane_text(images.facts(*at))
+    return _plane_text(images.facts(*at))
 
 
 def _label_words(images: WellImages, name: str, at: tuple[int, int, int]) -> str:
-    return label_text(images.label_facts(name, *at))
+    return _label_text(images.label_facts(name, *at))
 
 
 def _line(what: str, words: Callable[[], str]) -> str:
@@ -53,7 +53,7 @@ def _line(what: str, words: Callable[[], str]) -> str:
         return f"{what}: Error: {visible(str(error))}"
 
 
-def plane_text(facts: PlaneFacts) -> str:
+def _plane_text(facts: PlaneFacts) -> str:
     """`512 x 512 pixels, 98 to 4,210 counts, median 140`."""
     size = f"{facts.width_px} x {facts.height_px} pixels"
     if facts.lowest is None or facts.median is None or facts.highest is None:
@@ -64,7 +64,7 @@ def plane_text(facts: PlaneFacts) -> str:
     return f"{text}, {facts.at_highest:.1%} at the highest" if facts.at_highest >= _MANY_AT_HIGHEST else text
 
 
-def label_text(facts: LabelFacts | None) -> str:
+def _label_text(facts: LabelFacts | None) -> str:
     """`61 objects of 512 square pixels (median)`."""
     if facts is None:
         return "none of this plane"

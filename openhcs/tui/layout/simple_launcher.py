@@ -48,7 +48,7 @@ from openhcs.tui.workbench import Severity
 if TYPE_CHECKING:
     from openhcs.tui.utils.strict import Strict
 
-__all__ = ["SimpleOpenHCSTUILauncher", "main", "strict_workbench"]
+__all__ = ["SimpleOpenHCSTUILauncher", "check_terminal", "main", "strict_workbench"]
 
 HEADLESS: Final = "Use `openhcs run PLATE --pipeline FILE` there, which needs no screen."
 

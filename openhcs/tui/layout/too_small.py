@@ -13,7 +13,7 @@ from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.layout.containers import ConditionalContainer, Float, Window
 from prompt_toolkit.layout.controls import FormattedTextControl
 
-__all__ = ["MIN_COLUMNS", "MIN_ROWS", "too_small_notice"]
+__all__ = ["too_small_notice"]
 
 MIN_COLUMNS: Final = 60
 MIN_ROWS: Final = 16

@@ -17,7 +17,7 @@ from openhcs.tui.utils.safe_text import visible
 from openhcs.tui.utils.screen_output import is_plain
 from openhcs.tui.widgets.colour_scale import number_text
 
-__all__ = ["CLASSES", "Plot", "Plotted", "drawn_plot", "grouped_counts", "read_plot"]
+__all__ = ["Plot", "Plotted", "drawn_plot", "grouped_counts", "read_plot"]
 
 CLASSES: Final = 15
 """Bars of a histogram."""

@@ -31,17 +31,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "bar_lines",
-    "counts_line",
     "heat_lines",
     "histogram_lines",
-    "named_line",
     "pace_lines",
     "run_lines",
-    "slowest_lines",
     "spread_lines",
     "spread_words",
     "summary_lines",
-    "warning_lines",
 ]
 
 _LABEL_CELLS: Final = 10
@@ -77,10 +73,10 @@ def summary_lines(
     if summary is None:
         lines.append([("class:muted", "  reading")])
     else:
-        lines += slowest_lines(summary.seconds)
-        lines += [counts_line(name, counts) for name, counts in summary.objects.items()]
-        lines.append(named_line("Tables", visible(", ".join(summary.tables)) or "none yet"))
-    lines.append(named_line("Folder", visible(str(out))))
+        lines += _slowest_lines(summary.seconds)
+        lines += [_counts_line(name, counts) for name, counts in summary.objects.items()]
+        lines.append(_named_line("Tables", visible(", ".join(summary.tables)) or "none yet"))
+    lines.append(_named_line("Folder", visible(str(out))))
     if trouble:
         lines += [[], [("class:error", f"  X {visible(trouble)}")]]
     if summary is not None:
@@ -89,14 +85,14 @@ def summary_lines(
             palette = palette_of_screen()
             plate = heat_lines(f"{visible(name)} of each well", counts, palette, width, open_well)
             lines += [[], *_beside(plate, _distribution_lines(visible(name), counts), width)]
-        lines += [[], *warning_lines(summary)]
+        lines += [[], *_warning_lines(summary)]
     if progress is not None and progress.warnings:
         lines += [[], [("class:title", "  The run said")]]
         lines += [[("class:warning", f"  {visible(text)}")] for text in progress.warnings]
     return lines
 
 
-def named_line(name: str, text: str, style: str = "") -> StyleAndTextTuples:
+def _named_line(name: str, text: str, style: str = "") -> StyleAndTextTuples:
     """What is told, under its name."""
     return [("class:label", f"  {name:<{_LABEL_CELLS}}"), (style, text)]
 
@@ -113,7 +109,7 @@ def run_lines(progress: RunProgress) -> list[StyleAndTextTuples]:
     for state, style in _STATE_STYLES.items():
         if progress.counts[state]:
             parts += [("", ", " if parts else ""), (style, f"{progress.counts[state]} {_STATE_WORDS[state]}")]
-    return [head, [*named_line("Wells", ""), *parts, ("", f", of {progress.total}")]] if parts else [head]
+    return [head, [*_named_line("Wells", ""), *parts, ("", f", of {progress.total}")]] if parts else [head]
 
 
 _STATE_STYLES: Final = {
@@ -149,25 +145,25 @@ def pace_lines(progress: RunProgress, now_s: float) -> list[StyleAndTextTuples]:
         return []
     words = f"{number_text(done * 60 / took_s)} wells a minute"
     left_s = progress.eta_s(now_s) if progress.state is RunState.RUNNING else None
-    return [named_line("Rate", f"{words}, {duration_text(left_s)} left" if left_s is not None else words)]
+    return [_named_line("Rate", f"{words}, {duration_text(left_s)} left" if left_s is not None else words)]
 
 
-def slowest_lines(seconds: Mapping[str, float]) -> list[StyleAndTextTuples]:
+def _slowest_lines(seconds: Mapping[str, float]) -> list[StyleAndTextTuples]:
     """How long a well took in the median, and the wells that took longest."""
     if not seconds:
         return []
     median = sorted(seconds.values())[len(seconds) // 2]
     slowest = ", ".join(f"{visible(well)} {duration_text(took)}" for well, took in list(seconds.items())[:_SLOWEST])
-    return [named_line("Time", f"{duration_text(median)} a well (median); slowest: {slowest}")]
+    return [_named_line("Time", f"{duration_text(median)} a well (median); slowest: {slowest}")]
 
 
-def counts_line(label: str, by_well: Mapping[str, int]) -> StyleAndTextTuples:
+def _counts_line(label: str, by_well: Mapping[str, int]) -> StyleAndTextTuples:
     """The objects of one label image, in one line."""
     total = sum(by_well.values())
     least, most = min(by_well, key=lambda well: by_well[well]), max(by_well, key=lambda well: by_well[well])
     spread = f", from {by_well[least]:,} ({visible(least)}) to {by_well[most]:,} ({visible(most)})"
     mean = f"{total:,} {visible(label)}, {number_text(round(total / len(by_well), 1))} a well"
-    return named_line("Objects", mean + (spread if len(by_well) > 1 else ""))
+    return _named_line("Objects", mean + (spread if len(by_well) > 1 else ""))
 
 
 def heat_lines(
@@ -328,7 +324,7 @@ def _edge_labels(edges: Sequence[float]) -> list[str]:
     return [f"{low:{form}} to {high:{form}}" for low, high in pairwise(edges)]
 
 
-def warning_lines(summary: ResultSummary) -> list[StyleAndTextTuples]:
+def _warning_lines(summary: ResultSummary) -> list[StyleAndTextTuples]:
     """What the wells warned of, each warning once."""
     if not summary.warnings:
         return [[("class:muted", "  No warnings.")]]

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import termios
 
-__all__ = ["TerminalGuardian", "undo_full_screen"]
+__all__ = ["Modes", "TerminalGuardian", "undo_full_screen"]
 
 _DISMISSED = b"."
 

@@ -13,7 +13,7 @@ import weakref
 from types import CodeType
 from typing import Any, NamedTuple
 
-__all__ = ["CodePlace", "TaskCreators"]
+__all__ = ["CodePlace", "TaskCreators", "calling_place"]
 
 
 class CodePlace(NamedTuple):

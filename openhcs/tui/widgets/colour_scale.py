@@ -20,7 +20,7 @@ from prompt_toolkit.styles import BaseStyle
 from openhcs.tui.utils.screen_output import is_ascii
 from openhcs.tui.widgets.drawn_text import cut
 
-__all__ = ["NO_VALUE", "Palette", "Scale", "legend_fragments", "palette_for", "palette_of_screen"]
+__all__ = ["NO_VALUE", "Palette", "Scale", "legend_fragments", "number_text", "palette_for", "palette_of_screen"]
 
 _VIRIDIS: Final = (
     (0x31, 0x68, 0x8E), (0x26, 0x82, 0x8E), (0x1F, 0x9E, 0x89), (0x35, 0xB7, 0x79),

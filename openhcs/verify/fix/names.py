@@ -15,7 +15,7 @@ from openhcs.verify.flow import position
 from openhcs.verify.model import Function, How, Module
 from openhcs.verify.program import Program
 
-__all__ = ["Names", "Usable", "docstring_of", "is_type_checking"]
+__all__ = ["Names", "Usable"]
 
 _PLAIN = frozenset({"asyncio"})
 """Modules that are imported whole where nothing else is the custom of the file."""
@@ -79,7 +79,7 @@ class Names:
         if function is None:
             return None
         body = function.body
-        if docstring_of(body) is None:
+        if _docstring_of(body) is None:
             return Usable(text, (Edit(Kind.BEFORE, body[0], statement),))
         return Usable(text, (Edit(Kind.AFTER, body[0], statement),))
 
@@ -121,7 +121,7 @@ def _imports_of(body: list[ast.stmt], module: Module) -> Iterator[str]:
                 source = ".".join([*package[: max(cut, 0)], *([source] if source else [])])
             yield source
             yield from (f"{source}.{alias.name}" for alias in statement.names)
-        elif not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef) and not is_type_checking(statement):
+        elif not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef) and not _is_type_checking(statement):
             for field in ("body", "orelse", "finalbody"):
                 yield from _imports_of(getattr(statement, field, []), module)
             for handler in getattr(statement, "handlers", []):
@@ -133,7 +133,7 @@ def _with_packages(name: str) -> list[str]:
     return [".".join(parts[: count + 1]) for count in range(len(parts))]
 
 
-def is_type_checking(statement: ast.stmt) -> bool:
+def _is_type_checking(statement: ast.stmt) -> bool:
     """Whether a statement is `if TYPE_CHECKING:`, which no program runs."""
     return isinstance(statement, ast.If) and any(
         (isinstance(node, ast.Name) and node.id == "TYPE_CHECKING")
@@ -162,7 +162,7 @@ def _from_import(module: Module, name: str) -> ast.ImportFrom | None:
     return None
 
 
-def docstring_of(body: list[ast.stmt]) -> ast.stmt | None:
+def _docstring_of(body: list[ast.stmt]) -> ast.stmt | None:
     """The statement that is the docstring."""
     first = body[0] if body else None
     if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
@@ -176,7 +176,7 @@ def _leading_imports(module: Module) -> list[ast.Import | ast.ImportFrom]:
     for statement in module.tree.body:
         if isinstance(statement, ast.Import | ast.ImportFrom):
             found.append(statement)
-        elif statement is not docstring_of(module.tree.body):
+        elif statement is not _docstring_of(module.tree.body):
             break
     return found
 
@@ -205,7 +205,7 @@ def _top_anchor(module: Module, name: str) -> tuple[Kind, ast.stmt] | None:
     body = module.tree.body
     if not body:
         return None
-    return (Kind.BEFORE, body[0]) if docstring_of(body) is None else (Kind.AFTER, body[0])
+    return (Kind.BEFORE, body[0]) if _docstring_of(body) is None else (Kind.AFTER, body[0])
 
 
 def _is_future(statement: ast.ImportFrom) -> bool:
