@@ -81,7 +81,7 @@ class FailuresPage:
         self.rows = (*moves, *self._deeds())
         self.window = self._list.window
         # As high as it is long, where there is room; what is to be told of one failure gets the rest.
-        self.window.height = lambda: Dimension(min=3, max=max(3, len(self._items())), weight=3)
+        self.window.height = self._list_height
         self._detail = LineView(self._detail_lines, _draw_detail, indent=text_column)
         self._detail.window.height = Dimension(min=3, weight=2)
         line = Window(height=1, char="─", style="class:pane.border")
@@ -111,6 +111,10 @@ class FailuresPage:
             return None
         well = progress.wells.get(row.well) if progress is not None and row.well is not None else None
         return (well.failure if well is not None else None) or row.group.first
+
+    def _list_height(self) -> Dimension:
+        rows = max(3, len(self._items()))
+        return Dimension(min=3, preferred=rows, max=rows, weight=3)
 
     def why_none(self) -> str | None:
         """Why there is nothing here to go to, or None."""
