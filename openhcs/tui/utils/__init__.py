@@ -3,7 +3,7 @@
 In the order in which it reads; no part needs one that comes after it.
 
 - Ground: `safe_text`, `safe_log`, `forking`, `stack_room`, `text_lines`, `daemon_thread`, `bounded_run`;
-  `colour_depth` and `screen_output` know what the terminal can show.
+  `colour_depth`, `terminal_sender` and `screen_output` know what the terminal can show, and how fast.
 - Tasks have an owner: `unified_task_manager`, and its parts `owned_coroutine`, `task_failures`, `task_ending`,
   `task_snapshot`, `task_creators`; `supervision` and `watchdog` stand on it.
 - Faults are contained: `faults`, `guarded_keys` with `paste_watch` and `mouse_reports`, `layout_walk`,
@@ -15,7 +15,7 @@ In the order in which it reads; no part needs one that comes after it.
   `exception_hooks`.
 - Questions are asked: `dialog_helpers`. Who looks elsewhere is called: `terminal_notice`.
 - The terminal is given back: `guardian`, `terminal_guard`, `blocked_notice`.
-- Keys are not held up: `idle_garbage`.
+- Keys are not held up, and memory does not grow: `idle_garbage`, `spent_frames`, `toolkit_caches`.
 - Developers look closer: `swallowed_cancel`, `strict`.
 - All of it joined: `program`. An application that has nothing yet begins there (docs/guides/your-own-app.md).
 
