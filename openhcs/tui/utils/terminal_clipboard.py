@@ -18,7 +18,7 @@ __all__ = ["LIMIT", "copy_to_terminal", "takes_sequences"]
 LIMIT = 50_000
 """Bytes of text that are copied: terminals take no more than some 75,000 characters in a sequence, Base64 included."""
 
-_WITHOUT = ("", "dumb", "linux", "unknown")
+_WITHOUT = ("", "dumb", "linux", "unknown", "vt100", "vt102", "vt220")
 """Kinds of terminal that would print the sequence."""
 
 

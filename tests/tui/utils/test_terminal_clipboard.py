@@ -47,7 +47,7 @@ def test_a_long_text_is_cut_between_characters(letter: str) -> None:
     assert LIMIT - 3 < len(text.encode()) <= LIMIT
 
 
-@pytest.mark.parametrize("term", ["dumb", "linux", "unknown", "", None])
+@pytest.mark.parametrize("term", ["dumb", "linux", "vt100", "unknown", "", None])
 def test_a_terminal_that_would_print_it_is_not_asked(term: str | None) -> None:
     """Nothing is written to a terminal that has no such sequence."""
     assert sent("text", term) == ""
