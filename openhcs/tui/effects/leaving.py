@@ -78,8 +78,9 @@ async def _ask_about_runs(state: AppState, busy: Sequence[PlateRow], runs: RunFo
     if unbegun:
         told.append(f"{count_of(unbegun, 'plate')} that did not start yet will not start.")
     turn = "; those that wait have their turn" if waiting else ""
-    told += [f"Runs go on without the workbench{turn}.", "The next one finds them. To follow them elsewhere:"]
-    told += _commands(running, waiting)
+    told.append(f"Runs go on without the workbench{turn}. Opened again, it shows them where they are.")
+    told += ["", "To follow them elsewhere:"]
+    told += (f"  {command}" for command in _commands(running, waiting))
     title = "Quit while something runs?" if running else "Quit while plates wait for their turn?"
     answer = await dialog_helpers.choose(title, "\n".join(told), (leave, cancel, "Stay"), state)
     if answer == leave:
