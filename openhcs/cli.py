@@ -118,7 +118,7 @@ def tui(
     """
     file = None
     if pipeline is not None:
-        # pydantic, a quarter of a second before the first frame: only for who needs the folder of pipelines.
+        # pydantic, a quarter of a second before the first frame: only where the folder of pipelines is needed.
         from openhcs.core.config import load_settings
 
         file = _find_pipeline(pipeline, load_settings().pipelines_folder)

@@ -141,7 +141,7 @@ class _Following:
         def cancel() -> None:
             try:
                 self._run.cancel()
-            except Exception as error:  # as an executor does: it belongs to who looks at the future
+            except Exception as error:  # as an executor does: it belongs to whoever looks at the future
                 cancelling.set_exception(error)
             else:
                 cancelling.set_result(None)

@@ -33,7 +33,7 @@ _WORKER_SETTINGS = {
     "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
     # A well may keep the interpreter busy for minutes in one call.
     "DASK_DISTRIBUTED__ADMIN__TICK__LIMIT": "1h",
-    # Nothing is served to who has no key.
+    # Nothing is served to those without a key.
     "DASK_DISTRIBUTED__WORKER__HTTP__ROUTES": "[]",
 }
 

@@ -46,12 +46,12 @@ def _runs(here: Iterable[Path], results_folder: Path) -> Iterator[Run]:
 def _results_in(folder: Path) -> tuple[Path, ...]:
     try:
         return tuple(marker.parent for marker in folder.glob("*/*/openhcs.json"))
-    except OSError:  # told by who wants to write there: the setting may be no name that a folder can have
+    except OSError:  # told to whoever wants to write there: the setting may be no name that a folder can have
         return ()
 
 
 def _with_tickets() -> tuple[Path, ...]:
     try:
         return tuple(ticket.out for ticket in turns_here().look())
-    except StoreError:  # told by who wants to wait for a turn
+    except StoreError:  # told to whoever wants to wait for a turn
         return ()

@@ -1,4 +1,4 @@
-"""What can be said of a plane and of a label image without showing them: numbers for who cannot see the picture.
+"""What can be said of a plane and of a label image without showing them: numbers for those who cannot see the picture.
 
 Pure functions of arrays; the words are the workbench's.
 """

@@ -43,7 +43,7 @@ class RunRequest(BaseModel):
     sites: tuple[PositiveInt, ...] = ()  # all, if none is named
     root: Path | None = None  # the plate's folder
     csv: bool = False  # tables of all wells as CSV files too
-    wells: tuple[str, ...] = ()  # of the plans, for who waits and does not read them
+    wells: tuple[str, ...] = ()  # of the plans, for a run that waits and does not read them
     turn: Turn | None = None  # to wait for
 
 

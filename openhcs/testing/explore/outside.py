@@ -168,7 +168,7 @@ class Outside:
         def work() -> None:
             try:
                 result = function(*args)
-            except BaseException as error:  # as an executor does: whatever it is, it belongs to who awaits it
+            except BaseException as error:  # as an executor does: whatever it is, it belongs to whoever awaits it
                 future.set_exception(error)
             else:
                 future.set_result(result)

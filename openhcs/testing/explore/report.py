@@ -49,7 +49,7 @@ _PHRASES = {
     "_inner_done_callback": "what asyncio.shield protects is done",
     "_set_state": "what the thread returned arrives",
 }
-"""What asyncio's own callbacks mean to who does not know them by name."""
+"""What asyncio's own callbacks mean to those who do not know them by name."""
 
 
 def report_of(verdict: Verdict, command: str = "") -> str:

@@ -53,7 +53,7 @@ def find_live_runs_but(followed: Collection[Path]) -> tuple[tuple[Path, Run], ..
     """
     try:
         tickets = [ticket for ticket in turns_here().look() if ticket.plate not in followed]
-    except StoreError:  # told by who wants to wait for a turn
+    except StoreError:  # told to whoever wants to wait for a turn
         return ()
     if not tickets:
         return ()

@@ -57,7 +57,7 @@ def read_screen_settings() -> ScreenSettings:
 def _settings_file() -> dict[str, object]:
     file = paths.settings_file()
     if file.exists():
-        # YAML takes 15 ms to import, before the first frame: only for who has changed a setting.
+        # YAML takes 15 ms to import, before the first frame: only where a setting was changed.
         from openhcs.core.yaml_text import YamlText
 
         with suppress(OSError, ValueError):

@@ -107,7 +107,7 @@ class SimpleOpenHCSTUILauncher:
             code = self.program.run(self.run_async)
         if code == 0:
             for line in told_at_the_end(self.state.workbench):
-                print(line)  # noqa: T201 - the terminal is the shell's again, and this is for who sits there
+                print(line)  # noqa: T201 - the terminal is the shell's again, and this is for whoever sits there
         return code
 
     async def run_async(self, guard: TerminalGuard | None = None) -> int:

@@ -113,7 +113,7 @@ class ErrorHistoryView:
         if entry is None:
             return ("",)
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.time_s))
-        if entry.is_refusal:  # how the program came there is told by its page, to who asks for it
+        if entry.is_refusal:  # how the program came there is told by its page, to whoever asks
             lines = [f"{when}, cannot {entry.context}", *entry.message.splitlines()]
         else:
             lines = [f"{when}, in {entry.context}", *entry.message.splitlines(), "", *entry.traceback.splitlines()]

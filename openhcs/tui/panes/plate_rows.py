@@ -129,7 +129,7 @@ def plate_line(
 
 
 def labels_of(rows: Sequence[PlateRow]) -> dict[Path, str]:
-    """What plates are called whose name another one has too: with as much of where they are as tells them apart.
+    """What to call plates that share a name: that name, with as much of the path as tells them apart.
 
     It stands before a name that is the folder's own, `monday/plate 1`, and behind another: `plate 1 (nuclei)`.
     """

@@ -156,7 +156,7 @@ def well_fragments(
 
 
 def well_words(well: WellProgress) -> str:
-    """What a well does, counted, or failed of."""
+    """What a well is doing, what it counted, or why it failed."""
     match well.state:
         case WellState.RUNNING:
             return f"{well.fraction:3.0%} {visible(well.step_name)}" if well.steps else ""

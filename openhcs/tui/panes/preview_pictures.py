@@ -66,7 +66,7 @@ class PreviewPictures:
         return self._after.stock
 
     def clear(self) -> None:
-        """Have no pictures."""
+        """Take both pictures away."""
         self._before, self._after = _Side("before"), _Side("after")
 
     def take(self, preview: StepPreview) -> None:

@@ -77,7 +77,7 @@ class ResultPlotPage:
         self._load()
 
     def note_change(self) -> None:
-        """The results are others than before."""
+        """The results have changed."""
         self._is_outdated = True
 
     def keep_up(self) -> None:

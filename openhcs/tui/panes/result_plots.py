@@ -54,7 +54,7 @@ class Plot:
 
 
 async def read_plot(reader: ResultReader, subject: Plotted, by: Grouping, counts: Mapping[str, int]) -> Plot:
-    """Read what `subject` is by group; `counts` are its objects by well, where objects are what it is.
+    """Read what `subject` is by group; `counts` are the objects by well, for a subject that counts them.
 
     Raises:
         StoreError: the table cannot be read.
@@ -109,7 +109,7 @@ def drawn_plot(plot: Plot, width: int) -> list[StyleAndTextTuples]:
 
 
 def _in_words(plot: Plot) -> list[str]:
-    """A line for each bar, box or class, for who hears them."""
+    """A line for each bar, box or class, for those who hear them."""
     if plot.bars:
         return [f"{visible(name)}: {number_text(value)}" for name, value in plot.bars.items()]
     if plot.spreads:

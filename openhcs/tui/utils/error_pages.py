@@ -15,7 +15,7 @@ class ErrorPage:
     """One error as the dialog shows it: a title, what happened, and the traceback under "details" (may be empty).
 
     `exception` is asked for when its causes and the locals of its frames are to be shown; None where it is not kept.
-    Locals are of use to who mends the program, so a page that `is_refusal` does not offer them.
+    Locals are of use to whoever mends the program, so a page that `is_refusal` does not offer them.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""HCS202 and HCS206: tasks whose failure takes the screen, and tasks that are started by others than their owner."""
+"""HCS202 and HCS206: tasks whose failure takes the screen, and tasks that somebody else than their owner starts."""
 
 from __future__ import annotations
 
