@@ -39,5 +39,5 @@ class SettingsEffects:
             return
         await self._preferences.change(change.changes, change.resets)
         self._on_change()
-        text = f"Settings are kept in {visible_path(known.file)}; they hold for what is started from now on"
+        text = f"Settings kept, for what is started from now on: {visible_path(known.file)}"
         self._state.dispatch(actions.MessageShown(text, Severity.OK))

@@ -661,7 +661,7 @@ async def test_settings_are_edited_with_their_faults_beside_them(home: Path) -> 
         await wb.press("enter")
         await wb.wait_for("workers: expected 1 or more")
         await wb.press("backspace", "3", "tab", "tab", "tab", "tab", "space", "enter")
-        await wb.wait_for("Settings are kept in")
+        await wb.wait_for("Settings kept, for what is started from now on")
         assert settings.read_text() == "# ours\nworkers: 3  # one is for others\ntheme: light\n"
         await wb.wait_until(lambda: wb.background_at(0, 5) != ground, "the theme")
 
