@@ -11,12 +11,12 @@ __all__ = ["copy_path", "copy_text"]
 
 
 def copy_text(text: str) -> str:
-    """Copy `text`; whether the terminal took it."""
+    """Copy `text`, and say whether the terminal took it."""
     return "copied" if _is_taken(text) else "this terminal has no clipboard"
 
 
 def copy_path(path: str) -> str:
-    """Copy `path`; what was copied, or the path itself, to be read."""
+    """Copy `path`, and say so; where that cannot be done, say the path."""
     return f"copied {visible(path)}" if _is_taken(path) else f"the path is {visible(path)}"
 
 

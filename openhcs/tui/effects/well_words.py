@@ -1,4 +1,4 @@
-"""The pictures of a well in words, for those who cannot see them: sizes, intensities, and the objects that were found."""
+"""The pictures of a well in words, for those who cannot see them: sizes, intensities, and the objects found."""
 
 from __future__ import annotations
 

@@ -279,7 +279,7 @@ class WideTable:
         return line
 
     def _row_words(self, row: int) -> str:
-        """The row for those who hear it without a header: values behind their names, the column under the cursor first."""
+        """The row, heard without a header: values behind their names, the column under the cursor first."""
         shown = sorted((column for column, _ in self._shown), key=lambda column: column != self.column)
         values = [(column, self._value(row, column.name)) for column in shown]
         return (

@@ -27,7 +27,7 @@ _NOTHING: Final = WellRecord((), (), None, ())
 
 
 class WellTexts:
-    """The three pages of one well after another.
+    """The three pages, of one well at a time.
 
     Args:
         table: the name of the table that is shown where a well has it.
