@@ -15,8 +15,14 @@ from pathlib import Path
 
 import pytest
 
-os.environ.setdefault("OPENHCS_NICENESS", "0")
-"""Runs would let the tests beside them go first, which compute all the time, and last as long as those."""
+from openhcs.core import paths
+from openhcs.core.config import Settings, variable_of
+
+# What somebody has set for himself would be that of the tests.
+for variable in ("NO_COLOR", paths.HOME_VARIABLE, paths.SETTINGS_VARIABLE, *map(variable_of, Settings.model_fields)):
+    os.environ.pop(variable, None)
+# Runs would let the tests beside them go first, which compute all the time, and last as long as those.
+os.environ[variable_of("niceness")] = "0"
 
 _MANY_OBJECTS = 20_000
 """To look through more than these after each test would sum up to minutes."""
