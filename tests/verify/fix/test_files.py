@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -100,6 +101,7 @@ def test_a_file_that_was_changed_since_it_was_read_is_left() -> None:
     assert len(list(Path().iterdir())) == 2
 
 
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 def test_a_diff_writes_nothing_and_can_be_applied(capsys: pytest.CaptureFixture[str]) -> None:
     """Exit code 1 where there is something to fix, 0 where there is not; `git apply` makes the same change."""
     file = Path("app.py")
