@@ -128,7 +128,7 @@ def test_a_scheduler_file_behind_nobodys_home_is_a_path_like_others() -> None:
 def test_a_wrong_variable_or_flag_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error tells which variable and which option to correct."""
     monkeypatch.setenv("OPENHCS_WORKERS", "many")
-    with pytest.raises(SettingsError, match=r"the environment variable OPENHCS_WORKERS: 'many', expected a whole number"):
+    with pytest.raises(SettingsError, match="variable OPENHCS_WORKERS: 'many', expected a whole number"):
         load_settings()
     monkeypatch.delenv("OPENHCS_WORKERS")
     with pytest.raises(SettingsError, match="well_timeout_s on the command line: -1, expected more than 0"):
