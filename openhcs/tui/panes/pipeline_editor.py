@@ -64,7 +64,7 @@ class PipelineEditor:
             on_select=lambda index: state.dispatch(actions.StepSelected(index)),
             on_activate=lambda _: effects.edit_selected(),
             on_click=self._click,
-            empty=lambda: _no_steps(key_of(self.step_rows, "Add"), key_of(self.file_rows, "Load")),
+            empty=self._no_steps,
             bindings=(*self.step_rows, *self.file_rows),
             tasks=tasks,
             refuse=refuse,
@@ -254,16 +254,16 @@ class PipelineEditor:
             None if self._editing.selected else f"The pipeline has no steps: {key_of(self.step_rows, 'Add')} adds one"
         )
 
+    def _no_steps(self) -> StyleAndTextTuples:
+        here = "" if self.steps.has_focus else " With the focus here\n"  # elsewhere the same keys do something else
+        return [
+            ("class:muted", f" No steps yet.\n\n{here} "),
+            ("class:key", key_of(self.step_rows, "Add")),
+            ("class:muted", " adds a step\n "),
+            ("class:key", key_of(self.file_rows, "Load")),
+            ("class:muted", " loads a pipeline"),
+        ]
+
     def _why_not_down(self) -> str | None:
         last = self._editing.step == len(self._editing.pipeline.steps) - 1
         return self._why_no_step() or ("It is the last step already" if last else None)
-
-
-def _no_steps(add: str, load: str) -> StyleAndTextTuples:
-    return [
-        ("class:muted", " No steps yet.\n\n "),
-        ("class:key", add),
-        ("class:muted", " adds a step\n "),
-        ("class:key", load),
-        ("class:muted", " loads a pipeline"),
-    ]

@@ -194,8 +194,9 @@ class PlateList:
         if self._state.workbench.plates:
             words = visible(self._state.workbench.plate_view.filter)
             return [("class:muted", f"{cut(f' No plate is like “{words}”.', 60)}\n Esc shows all plates again.")]
+        here = "" if self.place.has_focus else " With the focus here"  # elsewhere the same key does something else
         return [
-            ("class:muted", " No plates yet.\n\n "),
+            ("class:muted", f" No plates yet.{here}\n\n "),
             ("class:key", self._add_key),
             ("class:muted", " adds the folder of a plate as the\n microscope wrote it. It is only read."),
         ]

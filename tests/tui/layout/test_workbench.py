@@ -35,12 +35,17 @@ async def go_to_steps(wb: WorkbenchDriver) -> None:
 
 
 async def test_an_empty_workbench_says_how_to_begin() -> None:
-    """With nothing given, both panes name the key that fills them, and the bottom line the keys of the focus."""
+    """With nothing given, both panes name the key that fills them, and where; the bottom line those of the focus."""
     async with workbench() as wb:
         assert "No plates yet." in wb.text
         assert "No steps yet." in wb.text
         assert "a Add" in wb.screen()[-2]
         assert "? Help" in wb.screen()[-2]
+        where = wb.screen().index(wb.line("With the focus here"))
+        assert "a adds a step" in wb.screen()[where + 1]
+        await wb.press("s-tab")
+        assert "No plates yet. With the focus here" in wb.text
+        assert "a adds a step" in wb.screen()[where]
 
 
 @pytest.mark.parametrize("size", [(80, 24), (200, 60), (60, 16)], ids=str)
