@@ -191,7 +191,7 @@ async def test_a_folder_that_is_no_plate_is_refused_in_words(home: Path) -> None
         assert "1 problem" in wb.text
         assert [type(error) for error in wb.take_errors()] == [PlateError]
         await wb.press("E")
-        await wb.wait_for("initialise holiday: PlateError")
+        await wb.wait_for("cannot initialise holiday: no plate recognised in")
 
 
 async def test_every_problem_of_a_pipeline_is_told_at_once(home: Path, demo: Path) -> None:
