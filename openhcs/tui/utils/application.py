@@ -240,6 +240,14 @@ class GuardedApplication(Application[T]):
         else:
             super()._on_resize()
 
+    async def _poll_output_size(self) -> None:
+        """Draw for another size that no signal has told of, and once only where one has."""
+        while self.terminal_size_polling_interval is not None:
+            await asyncio.sleep(self.terminal_size_polling_interval)
+            drawn = self.renderer._last_size
+            if drawn is not None and self.output.get_size() != drawn:
+                self._on_resize()
+
     def _draw_what_is_owed(self) -> None:
         if self._owed_resize:
             self._owed_frame = self._owed_resize = False

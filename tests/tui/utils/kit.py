@@ -209,7 +209,8 @@ async def stage(
 ) -> AsyncIterator[Stage]:
     """Run `body` full-screen with the whole core around it; everything is taken down at the end."""
     terminal = Terminal(columns, rows)
-    output = Vt100_Output(terminal, lambda: Size(rows, columns), term="xterm", enable_cpr=False)
+    screen = terminal.screen
+    output = Vt100_Output(terminal, lambda: Size(screen.lines, screen.columns), term="xterm", enable_cpr=False)
     with create_pipe_input() as pipe, create_app_session(input=pipe, output=output):
         root = FloatContainer(body if body is not None else pane("the pane beneath"), floats=[])
         here = Stage(root, pipe, terminal, journal if journal is not None else ErrorJournal())

@@ -495,6 +495,20 @@ class TestFrames:
             here.press("r")
             await here.shows("the pane")
 
+    async def test_another_size_is_drawn_once(self) -> None:
+        """By the signal that tells of it, or where that got lost by looking from time to time, and not by both."""
+        async with stage() as here:
+            here.app.terminal_size_polling_interval = 0.0  # in each turn of the loop
+            looking = asyncio.create_task(here.app._poll_output_size())
+            frames = here.app.render_counter
+            here.terminal.screen.resize(30, 90)
+            await until(lambda: here.app.render_counter > frames, "the frame in another size")
+            here.terminal.screen.resize(20, 70)
+            here.app._on_resize()
+            await turns()
+            assert here.app.render_counter == frames + 2
+            looking.cancel()
+
     async def test_a_resize_that_cannot_be_drawn(self) -> None:
         """As any other frame."""
         control = Faulty()
