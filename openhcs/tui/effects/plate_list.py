@@ -55,8 +55,11 @@ class PlateListEffects:
         A folder that is neither is added as it is: initialising it tells what is missing.
         """
         plates: list[Path] = []
+        unknown: list[Path] = []
         for folder in folders:
             found = await self._find(folder)
+            if not found:
+                unknown.append(folder)
             if [plate.folder for plate in found] in ([], [folder]):
                 plates.append(folder)
             else:
@@ -70,8 +73,10 @@ class PlateListEffects:
         told = [f"{count_of(len(new), 'plate')} added: {some(visible(folder.name) for folder in new)}"] if new else []
         if old:
             told.append(f"already on the list: {some(visible(folder.name) for folder in old)}")
+        if unknown:
+            told.insert(0, f"no plate is recognised in {some(visible(folder.name) for folder in unknown)}")
         text = "; ".join(told)
-        self._tell(f"{text[:1].upper()}{text[1:]}")
+        self._tell(f"{text[:1].upper()}{text[1:]}", Severity.WARNING if unknown else Severity.INFO)
         await self._preferences.remember_plates(tuple(plates))
 
     async def _find(self, folder: Path) -> tuple[FoundPlate, ...]:

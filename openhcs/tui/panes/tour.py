@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from prompt_toolkit.application import get_app
 from prompt_toolkit.filters import Condition
@@ -127,4 +127,7 @@ class Tour:
         return [("", "\n".join(f" {line}" for line in textwrap.wrap(self._step.text, width - 2)))]
 
     def _footer(self, width: int) -> StyleAndTextTuples:
-        return footer_fragments(self.rows, width, tasks=self._tasks, refuse=lambda _: None)
+        onward, *others = self.rows
+        if self._at + 1 == len(self._steps):
+            onward = replace(onward, label="Done")
+        return footer_fragments((onward, *others), width, tasks=self._tasks, refuse=lambda _: None)

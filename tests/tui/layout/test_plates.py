@@ -76,7 +76,10 @@ async def test_a_folder_that_holds_plates_lets_choose_among_them(screen: Path) -
 
 
 async def test_pasted_paths_are_added(screen: Path) -> None:
-    """As a terminal gives what is dropped on it, wherever the focus stands; the file of a pipeline is loaded."""
+    """As a terminal gives what is dropped on it, wherever the focus stands; the file of a pipeline is loaded.
+
+    A folder that is no plate is added as well, and told of.
+    """
     pipeline = shutil.copy(shipped_pipelines()["nuclei"], screen / "mine.yaml")
     async with workbench() as wb:
         await wb.paste(f"'{screen / 'plate 1'}' '{screen / 'plate 2'}'")
@@ -88,6 +91,9 @@ async def test_pasted_paths_are_added(screen: Path) -> None:
         await wb.wait_for("Pipeline nuclei loaded")
         await wb.paste("no such folder")
         await wb.wait_for("names no folder")
+        (screen / "notes").mkdir()
+        await wb.paste(str(screen / "notes"))
+        await wb.wait_for("No plate is recognised in notes; 1 plate added: notes")
 
 
 def test_paths_are_read_as_people_paste_them(screen: Path) -> None:

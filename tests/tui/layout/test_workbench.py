@@ -699,7 +699,10 @@ async def test_a_newcomer_is_shown_around_once(home: Path) -> None:
         await wb.press("right", "right", "right")
         await wb.wait_for("Wells (4 of 5)")
         assert "╔═ Wells" in wb.text
-        await wb.press("right", "right")
+        assert "Right Next" in wb.text
+        await wb.press("right")
+        await wb.wait_for("Right Done")
+        await wb.press("right")
         await wb.wait_gone("of 5)")
         assert "╔═ Plates" in wb.text
     async with workbench(tour=True) as wb:
