@@ -7,7 +7,9 @@ tests/tui/utils/test_dialog_frame.py and tests/tui/layout/test_plain.py.
 
 from __future__ import annotations
 
-from prompt_toolkit.formatted_text import AnyFormattedText, StyleAndTextTuples, Template
+from collections.abc import Callable
+
+from prompt_toolkit.formatted_text import AnyFormattedText, StyleAndTextTuples, to_formatted_text
 from prompt_toolkit.layout.containers import AnyContainer, Container, HSplit, VSplit, Window
 from prompt_toolkit.layout.controls import FormattedTextControl
 
@@ -29,9 +31,9 @@ def framed(body: AnyContainer, title: AnyFormattedText, style: str, keys: AnyFor
     if is_plain():
         lines = [body, _line(keys)] if keys else [body]
         return HSplit([_line(title, _TITLE), *lines], style=style)
-    upper, lower = Template(" {} ").format(title), Template(" {} ").format(keys) if keys else ""
     sides = VSplit([_border("║", width=1), body, _border("║", width=1)])
-    return HSplit([_edge("╔═", upper, "╗", _TITLE), sides, _edge("╚═", lower, "╝")], style=style)
+    upper, lower = _edge("╔═", _spaced(title), "╗", _TITLE), _edge("╚═", _spaced(keys), "╝")
+    return HSplit([upper, sides, lower], style=style)
 
 
 def key_hints(*hints: tuple[str, str]) -> StyleAndTextTuples:
@@ -40,6 +42,16 @@ def key_hints(*hints: tuple[str, str]) -> StyleAndTextTuples:
     for key, label in hints:
         fragments += [("", "  " if fragments else ""), ("class:key", key), ("class:label", f" {label}")]
     return fragments
+
+
+def _spaced(text: AnyFormattedText) -> Callable[[], StyleAndTextTuples]:
+    """The text as it is now, with a space on both sides; nothing where there is none."""
+
+    def spaced() -> StyleAndTextTuples:
+        fragments = to_formatted_text(text)
+        return [("", " "), *fragments, ("", " ")] if fragments else []
+
+    return spaced
 
 
 def _edge(begin: str, text: AnyFormattedText, end: str, style: str = "") -> VSplit:

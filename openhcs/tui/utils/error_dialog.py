@@ -26,7 +26,7 @@ from prompt_toolkit.clipboard import ClipboardData
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import StyleAndTextTuples, fragment_list_width
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
-from prompt_toolkit.layout.containers import ConditionalContainer, DynamicContainer, HSplit, Window
+from prompt_toolkit.layout.containers import ConditionalContainer, HSplit, Window
 from prompt_toolkit.layout.controls import FormattedTextControl
 from prompt_toolkit.layout.dimension import Dimension
 from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
@@ -108,13 +108,9 @@ class ErrorDialog:
         )
         width, keys = Dimension(preferred=_COLUMNS, max=140), self._keys()
         style = "class:dialog.error"
-        with_keys = framed(
-            HSplit([self.view, notice], width=width, key_bindings=keys), self._title, style, self._button_text
-        )
-        above_them = framed(
-            HSplit([self.view, rule, buttons, notice], width=width, key_bindings=keys), self._title, style
-        )
-        frame = DynamicContainer(lambda: with_keys if self._keys_fit() else above_them)
+        above = ConditionalContainer(HSplit([rule, buttons]), ~Condition(self._keys_fit))
+        body = HSplit([self.view, above, notice], width=width, key_bindings=keys)
+        frame = framed(body, self._title, style, lambda: self._button_text() if self._keys_fit() else [])
         return HSplit([frame], style="class:dialog")
 
     def _keys_fit(self) -> bool:
