@@ -57,6 +57,18 @@ async def test_locals_are_shown_on_demand() -> None:
         await here.shows("Traceback")
 
 
+@pytest.mark.parametrize(("columns", "in_border"), [(40, False), (80, True)])
+async def test_keys_stand_in_the_border_or_above_it(columns: int, in_border: bool) -> None:
+    """As in other dialogs; where the border has no room for all of them, in rows of their own."""
+    async with stage(columns=columns) as here:
+        await open_deep_error(here)
+        lines = here.text.splitlines()
+        below = next(line for line in lines if "╚" in line)
+        assert ("Esc Close  d Details" in below) is in_border
+        assert ("╚══" in below) is not in_border
+        assert "s Save" in here.text
+
+
 async def test_a_refusal_offers_no_locals() -> None:
     """What the user asked for cannot be done: that is told in words, and variables of the program say nothing more."""
     async with stage() as here:
