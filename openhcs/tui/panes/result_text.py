@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from itertools import pairwise, zip_longest
 from pathlib import Path
@@ -81,9 +81,11 @@ def summary_lines(
         lines += [[], [("class:error", f"  X {visible(trouble)}")]]
     if summary is not None:
         # Shapes in their places say nothing to whoever has the screen read out; the plots have numbers.
+        wells = progress.wells.values() if progress is not None else ()
+        failed = frozenset(well.well for well in wells if well.state is WellState.FAILED)
         for name, counts in summary.objects.items() if not is_plain() else ():
             palette = palette_of_screen()
-            plate = heat_lines(f"{visible(name)} of each well", counts, palette, width, open_well)
+            plate = heat_lines(f"{visible(name)} of each well", counts, palette, width, open_well, failed)
             lines += [[], *_beside(plate, _distribution_lines(visible(name), counts), width)]
         lines += [[], *_warning_lines(summary)]
     if progress is not None and progress.warnings:
@@ -166,33 +168,45 @@ def _counts_line(label: str, by_well: Mapping[str, int]) -> StyleAndTextTuples:
     return _named_line("Objects", mean + (spread if len(by_well) > 1 else ""))
 
 
+_FAILED: Final = "   X failed"
+
+
 def heat_lines(
     name: str,
     by_well: Mapping[str, float],
     palette: Palette,
     width: int,
     open_well: Callable[[str], object] = lambda well: None,
+    failed: Collection[str] = frozenset(),
 ) -> list[StyleAndTextTuples]:
-    """The plate in characters, a well the fuller the more it has, and what the shapes mean; a click opens a well."""
+    """The plate in characters, a well the fuller the more it has, and what the shapes mean; a click opens a well.
+
+    Wells that `failed` have an X, and whatever they had before does not count.
+    """
+    by_well = {well: value for well, value in by_well.items() if well not in failed}
     scale = Scale.of(by_well.values())
     if scale is None:
         return []
-    places = {well_position(well): value for well, value in by_well.items()}
+    places: dict[tuple[int, int], float | None] = {well_position(well): value for well, value in by_well.items()}
+    places |= {well_position(well): None for well in failed}
     first_row, last_row = min(row for row, _ in places), max(row for row, _ in places)
     first, last = min(column for _, column in places), max(column for _, column in places)
     cells = 3 if 4 + (last - first + 1) * 3 <= width else 1
-    lines: list[StyleAndTextTuples] = [legend_fragments(f"  {name}", scale, palette, width)]
+    legend = legend_fragments(f"  {name}", scale, palette, width)
+    if failed and fragment_list_width(legend) + len(_FAILED) <= width:
+        legend.append(("class:error", _FAILED))
+    lines: list[StyleAndTextTuples] = [legend]
     if cells == 3:
         lines.append([("class:muted", "    " + "".join(f"{column + 1:>2} " for column in range(first, last + 1)))])
     for row in range(first_row, last_row + 1):
         line: StyleAndTextTuples = [("class:muted", f"{well_name(row, 0)[:-2]:>3} ")]
         for column in range(first, last + 1):
-            value = places.get((row, column))
+            value, is_there = places.get((row, column)), (row, column) in places
             colour = scale.colour(value, palette)
-            shape = " " if value is None else scale.shape(value)
-            cell, style = shape * min(cells, 2), f"fg:{colour}" if colour else ""
+            shape = scale.shape(value) if value is not None else "X" if is_there else " "
+            cell, style = shape * min(cells, 2), f"fg:{colour}" if colour else "class:error" if shape == "X" else ""
             click = on_click(partial(open_well, well_name(row, column)))
-            line += [(style, cell, click) if value is not None else (style, cell), ("", " " * (cells // 3))]
+            line += [(style, cell, click) if is_there else (style, cell), ("", " " * (cells // 3))]
         lines.append(line)
     return lines
 

@@ -43,9 +43,13 @@ def test_a_run_that_did_nothing_has_no_rate() -> None:
 
 
 def test_the_plate_is_drawn_in_characters() -> None:
-    """A well the fuller the more it has, in its place; wells that are not there stay empty."""
+    """A well the fuller the more it has, in its place; those that failed say so, and what is not there stays empty."""
     lines = texts(result_text.heat_lines("nuclei", {"B02": 1, "B04": 5, "C03": 3}, Palette.SHAPES, 60))
     assert lines[1:] == ["     2  3  4", "  B ··    ██", "  C    ▒▒"]
+    counts = {"B02": 1, "B04": 5, "C03": 3}
+    lines = texts(result_text.heat_lines("nuclei", counts, Palette.SHAPES, 60, failed={"B04", "D02"}))
+    assert lines[0].endswith("3   X failed")
+    assert lines[1:] == ["     2  3  4", "  B ··    XX", "  C    ██", "  D XX"]
 
 
 def test_counts_are_put_together_by_place() -> None:
