@@ -265,6 +265,12 @@ class Workbench:
         """The plate the cursor is on; None when there are no plates."""
         return self.plates[self.plate] if self.plates else None
 
+    @property
+    def selected_well(self) -> WellProgress | None:
+        """The well of that plate that the cursor is on, as it stands; None when it has no wells."""
+        wells = self.selected.wells if self.selected is not None else ()
+        return wells[min(self.well, len(wells) - 1)] if wells else None
+
     def find(self, folder: Path) -> PlateRow | None:
         """The row of the plate in `folder`."""
         return next((row for row in self.plates if row.folder == folder), None)

@@ -160,9 +160,8 @@ class _OpenPreview:
 
     @property
     def _well(self) -> str | None:
-        workbench = self._state.workbench
-        wells = workbench.selected.wells if workbench.selected is not None else ()
-        return wells[min(workbench.well, len(wells) - 1)].well if wells else None
+        well = self._state.workbench.selected_well
+        return well.well if well is not None else None
 
     def _sites(self) -> tuple[int, ...]:
         row, well = self._state.workbench.selected, self._well

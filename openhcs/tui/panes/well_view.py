@@ -150,8 +150,7 @@ class _OpenWell:
 
     @property
     def _well(self) -> WellProgress | None:
-        wells = self._row.wells if self._row is not None else ()
-        return wells[min(self._state.workbench.well, len(wells) - 1)] if wells else None
+        return self._state.workbench.selected_well
 
     @property
     def _subject(self) -> Subject | None:
