@@ -1,12 +1,15 @@
-"""The channels of the selected site by themselves, below each other, in the room that the pictures of a well leave.
+"""The channels of the selected site by themselves, in the room that the pictures of a well leave beside them.
+
+They stand below each other, in as few columns as that takes.
 
 Deliberately absent: reading and drawing them, which is done where the other pictures are read (`effects.wells`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Final
 
 from prompt_toolkit.formatted_text import StyleAndTextTuples, fragment_list_width
@@ -18,17 +21,20 @@ from openhcs.tui.widgets.thumbnail import Tiling
 __all__ = ["ChannelStrip", "StripSize", "fit_strip"]
 
 _LEAST_CELLS: Final = 12
-_MOST_SHRUNK: Final = 4
+_MOST_SHRUNK: Final = 6
+_GAP: Final = 1
+_NOTHING: Final[StyleAndTextTuples] = []
 
 
 @dataclass(frozen=True, slots=True)
 class StripSize:
-    """Where the strip begins, and how large its pictures are: those of the sites smaller by `shrink`."""
+    """Where the strip begins, and how large each of its pictures is: those of the sites smaller by `shrink`."""
 
     left: int
     shrink: int
     width: int
     height: int
+    columns: int = 1
 
 
 def fit_strip(tiling: Tiling, width: int, height: int, channels: int) -> StripSize | None:
@@ -38,8 +44,9 @@ def fit_strip(tiling: Tiling, width: int, height: int, channels: int) -> StripSi
         return None
     for shrink in range(1, _MOST_SHRUNK + 1):
         cells, lines = tiling.width // shrink, -(-(2 * tiling.height // shrink) // 2)
-        if _LEAST_CELLS <= cells <= width - left and channels * (lines + 1) <= height:
-            return StripSize(left, shrink, cells, lines)
+        columns = -(-channels // max(1, height // (lines + 1)))
+        if cells >= _LEAST_CELLS and lines < height and left + columns * (cells + _GAP) - _GAP <= width:
+            return StripSize(left, shrink, cells, lines, columns)
     return None
 
 
@@ -53,10 +60,15 @@ class ChannelStrip:
 
     def beside(self, lines: Sequence[StyleAndTextTuples]) -> list[StyleAndTextTuples]:
         """`lines`, with the strip at their right."""
-        strip: list[StyleAndTextTuples] = []
+        size = self.size
+        pictures: list[list[StyleAndTextTuples]] = []
         for place, (name, tile) in enumerate(zip(self.names, self.tiles, strict=True), start=1):
-            strip.append([("class:muted", cut(f" {place} {name}", self.size.width))])
-            strip += [list(line) for line in tile.lines[: self.size.height]]
+            caption: StyleAndTextTuples = [("class:muted", cut(f" {place} {name}", size.width))]
+            pictures.append([caption, *(list(line) for line in tile.lines[: size.height])])
+        strip: list[StyleAndTextTuples] = []
+        for first in range(0, len(pictures), size.columns):
+            for parts in zip_longest(*pictures[first : first + size.columns], fillvalue=_NOTHING):
+                strip.append(_beside_each_other(parts, size.width + _GAP))
         drawn: list[StyleAndTextTuples] = []
         for number in range(max(len(lines), len(strip))):
             line = list(lines[number]) if number < len(lines) else []
@@ -67,7 +79,16 @@ class ChannelStrip:
 
     def place_at(self, x: int, y: int) -> int | None:
         """Which channel, from 1, is drawn in a cell; `y` counts from the first line of the strip."""
-        if not self.size.left <= x < self.size.left + self.size.width or y < 0:
+        column, cell = divmod(x - self.size.left, self.size.width + _GAP)
+        if not 0 <= column < self.size.columns or cell >= self.size.width or y < 0:
             return None
-        place = y // (self.size.height + 1) + 1
+        place = y // (self.size.height + 1) * self.size.columns + column + 1
         return place if place <= len(self.tiles) else None
+
+
+def _beside_each_other(parts: Iterable[StyleAndTextTuples], width: int) -> StyleAndTextTuples:
+    """Parts of a line, each of which begins `width` cells behind the one before."""
+    line: StyleAndTextTuples = []
+    for number, part in enumerate(parts):
+        line += [("", " " * (number * width - fragment_list_width(line))), *part]
+    return line

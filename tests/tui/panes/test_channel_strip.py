@@ -21,12 +21,14 @@ from openhcs.tui.widgets.thumbnail import tile_sites
         (118, 32, 4, 1, None),
         (78, 20, 4, 2, StripSize(39, 1, 18, 9)),
         (40, 20, 1, 2, None),
+        (198, 55, 1, 5, StripSize(110, 4, 27, 14, 2)),
+        (298, 95, 1, 5, StripSize(190, 4, 47, 24, 2)),
     ],
 )
 def test_channels_stand_where_there_is_room(
     width: int, height: int, sites: int, channels: int, found: StripSize | None
 ) -> None:
-    """As large as they fit below each other beside the sites; not at all where they would show nothing."""
+    """As large as they fit beside the sites, in as few columns as can be; not at all where they would show nothing."""
     side = int(sites**0.5)
     tiling = tile_sites([(at // side, at % side) for at in range(sites)], (0, 0), width, height, 1.0)
     assert fit_strip(tiling, width, height, channels) == found
@@ -39,8 +41,8 @@ def test_the_strip_keeps_to_its_room(width: int, height: int, side: int, channel
     size = fit_strip(tiling, width, height, channels)
     if size is not None:
         assert size.left > tiling.columns * (tiling.width + 1)
-        assert size.left + size.width <= width
-        assert channels * (size.height + 1) <= height
+        assert size.left + size.columns * (size.width + 1) - 1 <= width
+        assert -(-channels // size.columns) * (size.height + 1) <= height
 
 
 def test_the_strip_stands_beside_the_lines_and_knows_its_channels() -> None:
@@ -51,3 +53,13 @@ def test_the_strip_stands_beside_the_lines_and_knows_its_channels() -> None:
     assert lines == ["abc    1 …", "      ####", "      ####", "       2 …", "      ####", "      ####"]
     assert [strip.place_at(7, y) for y in (-1, 0, 2, 3, 5, 6)] == [None, 1, 1, 2, 2, None]
     assert strip.place_at(5, 0) is None
+
+
+def test_channels_that_do_not_fit_below_each_other_stand_in_columns() -> None:
+    """Row by row, as they are numbered; what is between them belongs to none."""
+    tile = Tile(1, lines=[[("", "####")], [("", "####")]])
+    strip = ChannelStrip(StripSize(2, 1, 4, 2, 2), ["A", "B", "C"], [tile] * 3)
+    lines = [fragment_list_to_text(line) for line in strip.beside([[("", "a")]])]
+    assert lines == ["a  1 A  2 B", "  #### ####", "  #### ####", "   3 C", "  ####", "  ####"]
+    assert [strip.place_at(x, 1) for x in (1, 2, 5, 6, 7, 10, 11)] == [None, 1, 1, None, 2, 2, None]
+    assert (strip.place_at(2, 3), strip.place_at(7, 3)) == (3, None)
