@@ -38,7 +38,7 @@ from openhcs.tui.workbench import Workbench
 
 __all__ = ["WorkbenchDriver", "workbench"]
 
-PATIENCE_S: Final = 20.0
+PATIENCE_S: Final = 60.0
 POLL_S: Final = 0.004
 QUIET_ROUNDS: Final = 3
 _ALIASES: Final = {**KEY_ALIASES, "space": " "}

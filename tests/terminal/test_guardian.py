@@ -21,7 +21,7 @@ from openhcs.tui.utils.guardian import TerminalGuardian, undo_full_screen
 
 pytestmark = pytest.mark.terminal
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 LEAVING = b"\x1b[?1049l"
 

@@ -16,7 +16,7 @@ import pytest
 pytestmark = pytest.mark.terminal
 
 DRAWN = "Quit"
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 class Shell:

@@ -15,7 +15,7 @@ from openhcs.core.pipeline_file import shipped_pipelines
 
 pytestmark = pytest.mark.terminal
 
-PATIENCE_S = 30
+PATIENCE_S = 60.0
 
 EDITOR = """\
 import signal, sys

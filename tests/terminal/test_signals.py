@@ -19,7 +19,7 @@ pytestmark = pytest.mark.terminal
 
 LEFT_ALTERNATE_SCREEN = "\x1b[?1049l"
 DRAWN = "Quit"
-PATIENCE_S = 20
+PATIENCE_S = 60.0
 
 
 class Terminal:

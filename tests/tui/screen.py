@@ -42,7 +42,7 @@ KEYS = {
     "backspace": "\x7f",
     "space": " ",
 }
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 
 P = ParamSpec("P")

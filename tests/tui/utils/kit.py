@@ -25,7 +25,7 @@ from openhcs.tui.utils.focus_manager import FocusManager, initialize_focus_manag
 from openhcs.tui.utils.safe_error_handler import SafeErrorHandler, initialize_error_handler
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager, initialize_task_manager
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 
 async def until(condition: Callable[[], object], what: str = "the condition") -> None:

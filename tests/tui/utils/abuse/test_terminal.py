@@ -20,7 +20,7 @@ import pytest
 
 pytestmark = pytest.mark.terminal
 
-PATIENCE_S = 20
+PATIENCE_S = 60.0
 SIZE = (24, 100)
 
 _CORE = """
