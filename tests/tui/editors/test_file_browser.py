@@ -110,7 +110,7 @@ async def test_going_up_comes_back_to_where_one_was(plates: Path) -> None:
         await at.press("right", "backspace")
         assert at.screen.line(">").startswith("> plate10/")
         await at.press("home", "enter")
-        assert str(plates.parent) in at.screen.line("Folder:")
+        assert at.screen.line("Folder:").endswith(plates.parent.name)
 
 
 @in_loop
