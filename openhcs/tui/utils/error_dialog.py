@@ -100,7 +100,7 @@ class ErrorDialog:
             Window(
                 FormattedTextControl(lambda: f" {self._notice}"),
                 wrap_lines=True,
-                height=Dimension(min=1, max=4),
+                height=Dimension(min=1, max=8),
                 dont_extend_height=True,
                 style="class:muted",
             ),

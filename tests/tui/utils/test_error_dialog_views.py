@@ -95,7 +95,7 @@ async def test_locals_of_an_error_long_ago_are_not_kept() -> None:
 
 async def test_saving_says_where_on_a_narrow_screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The whole path is on the screen, however long it is."""
-    folder = tmp_path / "a-folder-with-a-long-name" / "and-another-one-in-it"
+    folder = tmp_path / "a-folder-with-a-long-name" / "and-another-one-in-it" / f"of-an-even-longer-{120 * 'o'}ne"
     folder.mkdir(parents=True)
     monkeypatch.chdir(folder)
     async with stage(columns=60) as here:
