@@ -107,7 +107,7 @@ class WorkbenchDriver:
         if comes_to_rest:
             await self.wait_idle()
         else:
-            await self.wait_until(lambda: self._is_over() or self._is_drawn(), "the frame of another size")
+            await self.wait_until(lambda: self.has_ended or self._is_drawn(), "the frame of another size")
 
     # -- eyes ----------------------------------------------------------------------------------------------------
 
@@ -159,6 +159,16 @@ class WorkbenchDriver:
         """How many dialogs are open."""
         dialogs = self.launcher.program.dialogs
         return dialogs.depth if dialogs is not None else 0
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the workbench has been left, or is being left."""
+        return (
+            self._running is None
+            or self._running.done()
+            or self.launcher.program.app is None
+            or self.launcher.program.app.is_done
+        )
 
     @property
     def cursor(self) -> tuple[int, int] | None:
@@ -251,23 +261,15 @@ class WorkbenchDriver:
         expected = self._keys_handled + keys
         self._pipe.send_text(data)
         await self.wait_until(
-            lambda: self._is_over() or (self._keys_handled >= expected and self._is_drawn()),
+            lambda: self.has_ended or (self._keys_handled >= expected and self._is_drawn()),
             f"the keys {data!r} to be handled and drawn",
         )
 
     def _count_key(self, _sender: Any) -> None:
         self._keys_handled += 1
 
-    def _is_over(self) -> bool:
-        return (
-            self._running is None
-            or self._running.done()
-            or self.launcher.program.app is None
-            or self.launcher.program.app.is_done
-        )
-
     def _has_unhandled_keys(self) -> bool:
-        if self._is_over():
+        if self.has_ended:
             return False
         assert self.launcher.program.app is not None
         processor = self.launcher.program.app.key_processor
@@ -282,7 +284,7 @@ class WorkbenchDriver:
         )
 
     def _is_busy(self) -> bool:
-        if self._is_over():
+        if self.has_ended:
             return False
         tasks = self.launcher.program.tasks.active_task_count if not self.dialogs else 0
         return tasks > 0 or not self._is_drawn()

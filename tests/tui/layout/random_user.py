@@ -121,8 +121,7 @@ class User:
             Found: something went wrong.
         """
         for number in numbers:
-            if self._wb is None:
-                await self._open()
+            await self._be_open()
             deed = deed_of(self._seed, number)
             if starts_a_run(deed) and not self._runs:
                 continue
@@ -135,8 +134,6 @@ class User:
             self.answers_s.append(time.perf_counter() - began_s)
             self.on_deed(number, deed, self.answers_s[-1])
             self._look_for_faults()
-            if self._has_left():
-                await self.leave()
 
     def processes(self) -> set[psutil.Process]:
         """What this user has begun, and goes on, with what that has begun."""
@@ -144,8 +141,7 @@ class User:
 
     async def rest(self) -> None:
         """Close every dialog, and wait until nothing goes on."""
-        if self._wb is None:
-            await self._open()
+        await self._be_open()
         wb = self.workbench
         try:
             await self._close_dialogs()
@@ -179,6 +175,13 @@ class User:
                 log.removeHandler(ear)
 
     # -- doing -------------------------------------------------------------------------------------------------------
+
+    async def _be_open(self) -> None:
+        """Open the workbench, at first and whenever a deed has left it."""
+        if self._wb is not None and self._wb.has_ended:
+            await self.leave()
+        if self._wb is None:
+            await self._open()
 
     async def _open(self) -> None:
         self.openings += 1
@@ -270,10 +273,6 @@ class User:
             raise AssertionError(f"a dialog does not close:\n{wb.text}")
 
     # -- looking -----------------------------------------------------------------------------------------------------
-
-    def _has_left(self) -> bool:
-        app = self.workbench.launcher.program.app
-        return app is None or app.is_done
 
     def _look_for_faults(self) -> None:
         wb = self.workbench

@@ -55,6 +55,21 @@ async def test_a_key_kept_down_takes_no_memory(tmp_path: Path) -> None:
     assert left / 20 < columns * rows / 5
 
 
+async def test_who_has_left_comes_back() -> None:
+    """A use in which the workbench is left goes on in one that is opened anew, however long ago it has ended."""
+    user = User(6, [], shipped_pipelines()["nuclei"])
+    try:
+        await user.use([1])
+        await user.rest()
+        await user.workbench.press("c-q")
+        await user.workbench.wait_exit()
+        await user.use([2])
+        assert user.openings == 2
+        assert not user.workbench.has_ended
+    finally:
+        await user.leave()
+
+
 def test_a_deed_can_be_done_again() -> None:
     """It follows from seed and number alone, so that any stretch of a long use can be repeated."""
     assert [deed_of(3, number) for number in range(40, 60)] == [deed_of(3, number) for number in range(40, 60)]
