@@ -70,7 +70,7 @@ _ROWS_BELOW: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The program at rest, after a number of deeds: all its memory, and what of it is its own."""
+    """The program at rest, after a number of deeds: its memory, and what of that is not of files, such as libraries."""
 
     deeds: int
     mib: float
@@ -111,9 +111,10 @@ class Sitting:
         while len(self.terminal.program.children()) > 1 and time.monotonic() < until_s:
             self.terminal.read(0.2)
         self.terminal.read(REST_S)
-        memory = self.terminal.program.memory_full_info()
         program = self.terminal.program
-        return Look(deeds, memory.rss / 2**20, memory.uss / 2**20, program.num_threads(), program.num_fds())
+        memory = program.memory_info()
+        own_mib = (memory.rss - memory.shared) / 2**20
+        return Look(deeds, memory.rss / 2**20, own_mib, program.num_threads(), program.num_fds())
 
     def _expect_answer(self) -> None:
         """Close all, and have the palette look for nothing: keys are heard and drawn."""
