@@ -34,6 +34,7 @@ from openhcs.tui.keys_file import keys_text, read_keys_file
 from openhcs.tui.layout.canonical_layout import CanonicalTUILayout
 from openhcs.tui.panes.task_inspector import TaskInspector
 from openhcs.tui.state import AppState
+from openhcs.tui.utils.allocator import use_few_arenas
 from openhcs.tui.utils.bounded_run import exit_bounded
 from openhcs.tui.utils.colour_depth import colour_depth
 from openhcs.tui.utils.error_journal import ErrorJournal
@@ -102,6 +103,7 @@ class SimpleOpenHCSTUILauncher:
         check_terminal()
         output = ScreenOutput.of_terminal(self._screen.characters, plain=self._screen.plain)
         session = create_app_session(input=_input(self._screen), output=output)
+        use_few_arenas()
         gc.freeze()  # what is imported stays: each look through it for garbage would hold up a key by some 20 ms
         with _log_file(paths.logs_folder() / "workbench.log"), session:
             code = self.program.run(self.run_async)

@@ -4,6 +4,9 @@ Python looks through all objects there are when enough new ones have gathered, w
 in the workbench, and mostly in a frame, because frames make most objects. Here it waits until the user pauses. Where
 nobody ever pauses Python looks all the same, only later.
 
+What pictures and tables have taken goes back to the system then as well: the allocator keeps what was freed between
+things that are still there, and for each thread apart.
+
 Checked by tests/tui/utils/test_idle_garbage.py.
 """
 
@@ -14,6 +17,8 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
+
+from openhcs.tui.utils.allocator import return_free_memory
 
 if TYPE_CHECKING:
     from prompt_toolkit.application import Application
@@ -69,3 +74,4 @@ class _Idle:
     def _look(self) -> None:
         self._timer = None
         gc.collect()
+        return_free_memory()

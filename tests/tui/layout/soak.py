@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import ctypes
 import gc
 import os
 import statistics
@@ -34,6 +33,7 @@ import psutil
 from openhcs.core import paths
 from openhcs.core.demo_plate import make_demo_plate
 from openhcs.core.pipeline_file import shipped_pipelines
+from openhcs.tui.utils.allocator import return_free_memory
 from tests.tui.layout.random_user import Found, User, write_editor
 
 __all__ = ["Look", "look_at"]
@@ -66,7 +66,7 @@ def look_at(user: User, deeds: int) -> Look:
     wb = user.workbench
     wb.forget_written()
     gc.collect()
-    _return_free_memory()
+    return_free_memory()
     me = psutil.Process()
     return Look(
         deeds,
@@ -78,12 +78,6 @@ def look_at(user: User, deeds: int) -> Look:
         me.num_fds(),
         len(user.processes()),
     )
-
-
-def _return_free_memory() -> None:
-    """Have the allocator return what is free, where that can be asked: how much it keeps for later is no leak."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _tell(look: Look, user: User, answers_s: list[float]) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import platform
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
+import psutil
 import pytest
 from prompt_toolkit.application import Application, create_app_session
 from prompt_toolkit.input import PipeInput, create_pipe_input
@@ -21,6 +23,9 @@ from tests.tui.utils.kit import until
 THRESHOLDS = (50, 2, 2)
 ENOUGH = 50 * 3 * 3 * 4
 """New objects that make Python look through all of them more than once."""
+
+BLOCK, BLOCKS = 60_000, 1000
+"""Bytes that the allocator takes from its heap, not from the system for each."""
 
 
 class Cycle:
@@ -96,6 +101,24 @@ async def test_a_pause_is_used(looks: list[int]) -> None:
         app.invalidate()
         await until(lambda: bool(looks), "a look")
         assert looks[0] >= 1
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other allocators have other ways")
+async def test_memory_goes_back_to_the_system(looks: list[int]) -> None:
+    """What was freed between things that are still there is the system's again after a pause."""
+    async with typing(pause_s=0.05) as (app, _):
+        blocks = [bytearray(BLOCK) for _ in range(BLOCKS)]
+        for block in blocks:
+            block[::1024] = b"x" * len(block[::1024])  # else the system has not given it yet
+        kept = blocks[::50]
+        del block, blocks
+        held = psutil.Process().memory_info().rss
+        looks.clear()
+        assert make_objects()
+        app.invalidate()
+        await until(lambda: psutil.Process().memory_info().rss < held - BLOCK * BLOCKS / 2, "the memory")
+        assert looks
+        assert kept
 
 
 async def test_python_is_left_as_it_was(looks: list[int]) -> None:
