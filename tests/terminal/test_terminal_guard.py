@@ -13,8 +13,8 @@ import sys
 import termios
 import time
 import tty
-from collections.abc import Iterator
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn, TypeAlias
 
 import psutil
 import pytest
@@ -52,31 +52,41 @@ def terminal() -> Iterator[Terminal]:
     os.close(terminal.controller)
 
 
-def fail_in_raw_mode(terminal: int, guardian: bool, error: BaseException) -> NoReturn:
+Begun: TypeAlias = Callable[[], set[psutil.Process]]
+
+
+@pytest.fixture
+def begun() -> Begun:
+    """Asks for the processes of this one's that were begun in the test, and go on."""
+    others = set(psutil.Process().children())
+    return lambda: set(psutil.Process().children()) - others
+
+
+def fail_in_raw_mode(terminal: int, begun: Begun, guardian: bool, error: BaseException) -> NoReturn:
     with TerminalGuard(terminal, terminal, guardian=guardian) as guard:
         assert guard.is_live
-        assert len(psutil.Process().children()) == guardian
+        assert len(begun()) == guardian
         tty.setraw(terminal)
         raise error
 
 
 @pytest.mark.parametrize("guardian", [True, False])
-def test_modes_are_restored_when_the_block_fails(terminal: Terminal, guardian: bool) -> None:
+def test_modes_are_restored_when_the_block_fails(terminal: Terminal, begun: Begun, guardian: bool) -> None:
     """Raw mode is undone and the alternate screen left when an exception leaves the block; nobody stays behind."""
     before = terminal.modes
     with pytest.raises(OSError, match="in the block"):
-        fail_in_raw_mode(terminal.end, guardian, OSError("in the block"))
+        fail_in_raw_mode(terminal.end, begun, guardian, OSError("in the block"))
     assert terminal.modes == before
     assert terminal.written().count(LEAVING) == 1
-    assert psutil.Process().children() == []
+    assert not begun()
 
 
 @pytest.mark.parametrize("ending", [SystemExit, KeyboardInterrupt, asyncio.CancelledError])
-def test_modes_are_restored_at_any_exit(terminal: Terminal, ending: type[BaseException]) -> None:
+def test_modes_are_restored_at_any_exit(terminal: Terminal, begun: Begun, ending: type[BaseException]) -> None:
     """Exits and cancellations give the terminal back too, and go on."""
     before = terminal.modes
     with pytest.raises(ending):
-        fail_in_raw_mode(terminal.end, False, ending())
+        fail_in_raw_mode(terminal.end, begun, False, ending())
     assert terminal.modes == before
 
 
@@ -115,24 +125,24 @@ def test_a_terminal_that_takes_nothing_more_is_given_back_all_the_same(terminal:
     assert LEAVING in terminal.written()
 
 
-def test_what_is_no_terminal_is_left_alone() -> None:
+def test_what_is_no_terminal_is_left_alone(begun: Begun) -> None:
     """Pipes get no escape sequences, and no process watches over them."""
     reader, writer = os.pipe()
     try:
         with TerminalGuard(reader, writer):
-            assert psutil.Process().children() == []
+            assert not begun()
         assert select.select([reader], [], [], 0)[0] == []
     finally:
         os.close(reader)
         os.close(writer)
 
 
-def test_a_terminal_that_goes_away_within_the_block(terminal: Terminal) -> None:
+def test_a_terminal_that_goes_away_within_the_block(terminal: Terminal, begun: Begun) -> None:
     """There is nothing to give back to, and no error."""
     with TerminalGuard(terminal.end, terminal.end):
         os.close(terminal.controller)
         terminal.controller = os.open(os.devnull, os.O_RDONLY)
-    assert psutil.Process().children() == []
+    assert not begun()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
