@@ -15,7 +15,7 @@ In the order in which it reads; no part needs one that comes after it.
   `exception_hooks`.
 - Questions are asked: `dialog_helpers`. Who looks elsewhere is called: `terminal_notice`.
 - The terminal is given back: `guardian`, `terminal_guard`, `blocked_notice`.
-- Keys are not held up, and memory does not grow: `idle_garbage`, `spent_frames`, `toolkit_caches`.
+- Keys are not held up, and memory does not grow: `allocator`, `idle_garbage`, `spent_frames`, `toolkit_caches`.
 - Developers look closer: `swallowed_cancel`, `strict`.
 - All of it joined: `program`. An application that has nothing yet begins there (docs/guides/your-own-app.md).
 
