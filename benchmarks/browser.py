@@ -42,6 +42,7 @@ from openhcs.tui.editors.folder_reader import FolderReader
 from openhcs.tui.editors.folder_table import FolderTable, SortOrder
 from openhcs.tui.editors.folder_view import FolderView, SelectionMode
 from openhcs.tui.utils.idle_garbage import garbage_when_idle
+from openhcs.tui.utils.spent_frames import spent_frames_freed
 from openhcs.tui.widgets.themes import Theme, style_of
 
 SIZE = Size(rows=40, columns=120)
@@ -125,7 +126,7 @@ def application(body: Any, focus: Any) -> Iterator[Application[None]]:
             full_screen=True,
             max_render_postpone_time=None,
         )
-        with garbage_when_idle(app):  # as in the workbench
+        with garbage_when_idle(app), spent_frames_freed(app):  # as in the workbench
             yield app
 
 
