@@ -45,10 +45,8 @@ from tests.tui.layout.deeds import (
     starts_a_run,
 )
 from tests.tui.layout.random_user import write_editor
+from tests.tui.layout.soak import DEEDS_AN_HOUR, LOOKS_AN_HOUR, MIB_AN_HOUR, WARMING
 
-DEEDS_AN_HOUR: Final = 3600
-LOOKS_AN_HOUR: Final = 4
-MIB_AN_HOUR: Final = 1.0
 REST_S: Final = 3.0
 """Longer than the pause after which garbage is looked for."""
 
@@ -57,7 +55,6 @@ RUNS_S: Final = 600.0
 _MARK: Final = "no action is like that"
 """What the command palette says when nothing is found, which nothing else does."""
 
-_WARMING: Final = 1 / 3
 _QUIET_S: Final = 0.012
 _ESCAPE: Final = b"\x1b"
 _ESCAPE_S: Final = 0.12
@@ -240,7 +237,7 @@ def main() -> int:
                 print(f"{looks[-1].deeds / DEEDS_AN_HOUR:6.2f} h {looks[-1]} opened {sitting.openings} x", flush=True)  # noqa: T201 - a command's output
         finally:
             sitting.terminal.close()
-    used = looks[int(len(looks) * _WARMING) :]
+    used = looks[int(len(looks) * WARMING) :]
     if len(used) < 3:
         return 0
     hours = [look.deeds / DEEDS_AN_HOUR for look in used]

@@ -36,14 +36,14 @@ from openhcs.core.pipeline_file import shipped_pipelines
 from openhcs.tui.utils.allocator import return_free_memory
 from tests.tui.layout.random_user import Found, User, write_editor
 
-__all__ = ["Look", "look_at"]
+__all__ = ["DEEDS_AN_HOUR", "LOOKS_AN_HOUR", "MIB_AN_HOUR", "WARMING", "Look", "look_at"]
 
 DEEDS_AN_HOUR: Final = 3600
 LOOKS_AN_HOUR: Final = 4
 MIB_AN_HOUR: Final = 1.0
 """What memory may grow by once all has been used; a dialog that leaks costs some 50."""
 
-_WARMING: Final = 1 / 3
+WARMING: Final = 1 / 3
 """The part at the beginning that does not count: everything is imported and every cache is filled in it."""
 
 
@@ -102,7 +102,7 @@ async def _soak(user: User, first: int, last: int) -> tuple[list[Look], Counter[
             await user.rest()
             looks.append(look_at(user, numbers[-1]))
             _tell(looks[-1], user, user.answers_s)
-            if not before and numbers[-1] - first > (last - first) * _WARMING:
+            if not before and numbers[-1] - first > (last - first) * WARMING:
                 before = _kinds()
         return looks, _kinds() - before
     finally:
@@ -115,7 +115,7 @@ def _kinds() -> Counter[str]:
 
 def _slope(looks: list[Look], what: str) -> float:
     """By how much something grows an hour, behind the warming."""
-    used = looks[int(len(looks) * _WARMING) :]
+    used = looks[int(len(looks) * WARMING) :]
     if len(used) < 3:
         return 0.0
     hours = [look.deeds / DEEDS_AN_HOUR for look in used]
