@@ -188,7 +188,6 @@ def gaps_while_reading(folder: Path, *, reads: bool) -> Gaps:
                 await running
         return gaps
 
-    gc.collect()  # the garbage of the applications before, which no workbench has
     return asyncio.run(perform())
 
 
