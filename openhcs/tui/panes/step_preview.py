@@ -28,7 +28,7 @@ from openhcs.tui.effects.text_dialog import show_text
 from openhcs.tui.effects.wells import WellReader
 from openhcs.tui.panes.help import key_lines
 from openhcs.tui.panes.preview_pictures import PreviewPictures
-from openhcs.tui.panes.whole_screen import LatestTasks, Opening, whole_screen
+from openhcs.tui.panes.whole_screen import LatestTasks, Opening, following, whole_screen
 from openhcs.tui.run_text import count_of
 from openhcs.tui.state import AppState
 from openhcs.tui.utils.line_view import LineView
@@ -144,13 +144,8 @@ class _OpenPreview:
 
     async def show(self, closed: asyncio.Future[None]) -> None:
         """Show it until `closed` is done, and try again whatever is changed meanwhile."""
-        unsubscribe = self._state.subscribe(self._look)
-        try:
-            self._look()
+        with following(self._state, self._look, self._running):
             await self._state.show_dialog(self._dialog(), closed)
-        finally:
-            unsubscribe()
-            self._running.cancel_all()
 
     # -- what is tried -------------------------------------------------------------------------------------------
 

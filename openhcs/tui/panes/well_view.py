@@ -34,7 +34,7 @@ from openhcs.tui.panes.help import key_lines
 from openhcs.tui.panes.well_picture_keys import picture_rows
 from openhcs.tui.panes.well_pictures import Subject, WellPictures
 from openhcs.tui.panes.well_texts import WellTexts
-from openhcs.tui.panes.whole_screen import LatestTasks, Opening, whole_screen
+from openhcs.tui.panes.whole_screen import LatestTasks, Opening, following, whole_screen
 from openhcs.tui.state import AppState
 from openhcs.tui.utils.dialog_helpers import show_scrollable_error_dialog
 from openhcs.tui.utils.safe_text import visible
@@ -134,13 +134,8 @@ class _OpenWell:
 
     async def show(self, closed: asyncio.Future[None]) -> None:
         """Show the selected well until `closed` is done, whichever it is."""
-        unsubscribe = self._state.subscribe(self._look)
-        try:
-            self._look()
+        with following(self._state, self._look, self._loading):
             await self._state.show_dialog(self._dialog(), closed)
-        finally:
-            unsubscribe()
-            self._loading.cancel_all()
 
     # -- which well ----------------------------------------------------------------------------------------------
 

@@ -18,11 +18,12 @@ from openhcs.tui.editors.command_palette import run_chosen
 from openhcs.tui.effects.text_dialog import show_text
 from openhcs.tui.panes.help import key_lines
 from openhcs.tui.ports import DialogHost, TaskSpawner
+from openhcs.tui.state import AppState
 from openhcs.tui.utils.unified_task_manager import UnifiedTaskManager
 from openhcs.tui.widgets.bindings import Binding, footer_fragments, key_bindings
 from openhcs.tui.widgets.pane_frame import PaneFrame
 
-__all__ = ["LatestTasks", "Opening", "whole_screen"]
+__all__ = ["LatestTasks", "Opening", "following", "whole_screen"]
 
 _ALL_THERE_IS: Final = Dimension(preferred=10_000)
 
@@ -72,6 +73,18 @@ class LatestTasks:
         """Cancel whatever goes on, because the view is closed."""
         for kind in tuple(self._latest):
             self.cancel(kind, f"the {self._owner} was closed")
+
+
+@contextmanager
+def following(state: AppState, look: Callable[[], None], latest: LatestTasks) -> Iterator[None]:
+    """For the `with` block, `look` now and at every change of state; behind it nothing of `latest` goes on."""
+    unsubscribe = state.subscribe(look)
+    try:
+        look()
+        yield
+    finally:
+        unsubscribe()
+        latest.cancel_all()
 
 
 def whole_screen(
